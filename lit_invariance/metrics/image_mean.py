@@ -1,0 +1,86 @@
+"""torchmetrics classes: the mean of a per-image score over all images seen, on one process or on many."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from lit_invariance.metrics.functional import SCORES
+
+
+class ImageMean(Metric):
+    """Mean over images of one of the `SCORES`.
+
+    The states are a float64 sum and an int64 count, both reduced by summation, so that processes may hold unequal
+    numbers of images.
+
+    Args:
+        score: A key of `lit_invariance.metrics.SCORES`.
+        **kwargs: Passed on to `torchmetrics.Metric`.
+
+    Raises:
+        ValueError: If no score has that name.
+
+    Example:
+        >>> metric = ImageMean("top1_change")
+        >>> metric.update(torch.tensor([[[2.0, 1.0], [0.0, 1.0]], [[2.0, 1.0], [3.0, 1.0]]]), torch.tensor([0, 0]))
+        >>> metric.compute()
+        tensor(0.5000, dtype=torch.float64)
+    """
+
+    full_state_update = False
+    sum: Tensor
+    count: Tensor
+
+    def __init__(self, score: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if score not in SCORES:
+            raise ValueError(f"no score is named {score!r}; known are {', '.join(sorted(SCORES))}.")
+        self.score = score
+        self.higher_is_better = SCORES[score].higher_is_better
+        self.add_state("sum", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, logits: Tensor, labels: Tensor) -> None:
+        """Add a batch of images.
+
+        Args:
+            logits: `(N, T, K)`.
+            labels: `(N,)`.
+        """
+        scores = SCORES[self.score].function(logits, labels)
+        self.sum += scores.double().sum()
+        self.count += scores.numel()
+
+    def compute(self) -> Tensor:
+        """Return the mean over images; nan where no image was seen."""
+        return self.sum / self.count
+
+
+class Accuracy(ImageMean):
+    """Mean over images of `accuracy`: share of views whose arg-max is the label."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("accuracy", **kwargs)
+
+
+class Top1Change(ImageMean):
+    """Mean over images of `top1_change`: share of neighbouring views with another arg-max."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("top1_change", **kwargs)
+
+
+class MeanAbsoluteChange(ImageMean):
+    """Mean over images of `mean_absolute_change`: how far the first view's answer changes its probability."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("mean_absolute_change", **kwargs)
+
+
+class Agreement(ImageMean):
+    """Mean over images of `agreement`: share of the later views that answer as the first does."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__("agreement", **kwargs)
