@@ -1,0 +1,32 @@
+"""The views of a whole batch of decoded images, each with its own generator."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lit_invariance.protocols.protocol import Protocol, generator_for
+
+
+def views_of(protocol: Protocol, images: Sequence[Tensor], indices: Tensor, seed: int) -> Tensor:
+    """Make the views of a batch, on the images' device.
+
+    Args:
+        protocol: The protocol.
+        images: N decoded images `(C, H, W)` of any size, uint8 or float in [0, 1].
+        indices: `(N,)`, the images' positions in their data set; they seed the draws.
+        seed: The run's seed.
+
+    Returns:
+        `(N, T, C, S, S)`, float32 in [0, 1].
+
+    Raises:
+        ValueError: If an image is too small; the message begins with its index.
+    """
+    stacks = []
+    for image, index in zip(images, indices.tolist(), strict=True):
+        try:
+            stacks.append(protocol(image, generator_for(seed, protocol.name, index)))
+        except ValueError as error:
+            raise ValueError(f"image {index}: {error}") from error
+    return torch.stack(stacks)
