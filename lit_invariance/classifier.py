@@ -1,0 +1,189 @@
+"""The LightningModule: fine-tune a classifier and measure its invariance at every validation epoch."""
+
+from functools import partial
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from pytorch_lightning.utilities import rank_zero_info
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MetricCollection
+
+from lit_invariance.backbones import create_backbone
+from lit_invariance.data.batch import Batch
+from lit_invariance.errors import Spec, UserError, build, unknown
+from lit_invariance.metrics import Accuracy, Agreement, MeanAbsoluteChange, Top1Change
+from lit_invariance.mitigations import apply_mitigations
+from lit_invariance.protocols import PROTOCOLS, CentreCrop, Protocol, views_of
+from lit_invariance.schedule import OPTIMIZERS, parameter_groups, warmup_cosine
+
+VIEWS_SEED = 0
+
+
+class LitClassifier(pl.LightningModule):
+    """An image classifier that is fine-tuned with mitigations and watched for invariance.
+
+    Logs `train/loss` and `train/acc`; at every validation epoch `val/loss` and `val/acc` on the standard view of all
+    validation images (protocol `centre_crop`), and `val/top1_change`, `val/mean_absolute_change` and `val/agreement` on
+    the views of `invariance_protocol` of `invariance_images` of them. The views are the same at every epoch.
+
+    Args:
+        backbone: `torchvision/resnet50`, `timm/resnet50`, `antialiased_cnns/resnet50`, `tiny_resnet`, `cifar_resnet20`.
+        weights: None for random ones, `default` or a published name, or a local file.
+        num_classes: Number of outputs; where the weights have another number, the head is a new one.
+        image_size: Side S of the network's input in pixels. The command line takes it from `data.image_size`.
+        mitigations: Changes to the network, in order: names or `{name: {option: value}}`.
+        optimizer: `sgd` (Nesterov) or `adamw`.
+        lr: Learning rate, reached after the warm-up.
+        backbone_lr: Learning rate of everything but the classification layer; None takes `lr`.
+        momentum: Momentum of SGD, first beta of AdamW.
+        weight_decay: Decay of weights; biases and normalisation are not decayed.
+        warmup_epochs: Epochs of the linear warm-up, before the cosine down to 0.
+        label_smoothing: Share of the target spread over all classes, in [0, 1).
+        invariance_protocol: A protocol with two views or more: a name or `{name: {option: value}}`.
+        invariance_images: Number of validation images it is measured on, evenly spaced over the set; 0 measures none.
+
+    Raises:
+        UserError: If a name, an option or a weights file is refused.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        weights: str | None = None,
+        num_classes: int = 1000,
+        image_size: int = 224,
+        mitigations: list[str | dict[str, Any]] | None = None,
+        optimizer: str = "sgd",
+        lr: float = 0.01,
+        backbone_lr: float | None = None,
+        momentum: float = 0.9,
+        weight_decay: float = 1e-4,
+        warmup_epochs: float = 0.0,
+        label_smoothing: float = 0.0,
+        invariance_protocol: str | dict[str, Any] = "embed_black",
+        invariance_images: int = 500,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        if optimizer not in OPTIMIZERS:
+            raise unknown("optimizer", optimizer, OPTIMIZERS)
+        made = create_backbone(backbone, weights, num_classes)
+        self.num_classes, self.image_size, self.mean, self.head = num_classes, image_size, made.mean, made.head
+        self.backbone = made.network
+        self.changes = apply_mitigations(self.backbone, mitigations or [])
+        self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.register_buffer("_mean", _per_channel(made.mean), persistent=False)
+        self.register_buffer("_std", _per_channel(made.std), persistent=False)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self.configure_views(invariance_protocol)
+        self.configure_metrics()
+
+    def configure_views(self, invariance_protocol: Spec) -> None:
+        """Set the two protocols of validation up: the standard view, and the neighbouring views."""
+        given = {"size": self.image_size, "mean": self.mean}
+        self.centre_crop = CentreCrop(size=self.image_size, mean=self.mean)
+        self.protocol: Protocol = build("protocol", PROTOCOLS, invariance_protocol, **given)
+        if len(self.protocol.steps) < 2:
+            raise UserError(f"invariance_protocol {self.protocol.name} shows one view only; choose one with neighbours.")
+
+    def configure_metrics(self) -> None:
+        """Set the metrics up; groups are off, for equal first batches would merge different metrics."""
+        self.train_accuracy, self.val_accuracy = Accuracy(), Accuracy()
+        self.val_invariance = MetricCollection(
+            {
+                "top1_change": Top1Change(),
+                "mean_absolute_change": MeanAbsoluteChange(),
+                "agreement": Agreement(),
+            },
+            prefix="val/",
+            compute_groups=False,
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalise and classify.
+
+        Args:
+            images: `(N, 3, S, S)`, uint8 or float in [0, 1].
+
+        Returns:
+            Logits `(N, K)`.
+        """
+        images = images.float() / 255 if images.dtype == torch.uint8 else images
+        images = (images - self._mean) / self._std
+        logits: Tensor = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        return logits
+
+    def classify_views(self, views: Tensor) -> Tensor:
+        """Classify stacks of views.
+
+        Args:
+            views: `(N, T, 3, S, S)`, float in [0, 1].
+
+        Returns:
+            Logits `(N, T, K)`, float32.
+        """
+        return self(views.flatten(0, 1)).float().unflatten(0, views.shape[:2])
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch `{"image": (N, 3, S, S) uint8, "label": (N,)}`."""
+        labels = batch["label"]
+        logits = self(batch["image"])
+        loss: Tensor = self.loss(logits, labels)
+        self.train_accuracy(logits.detach()[:, None], labels)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(labels))
+        self.log("train/acc", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
+        return loss
+
+    def on_fit_start(self) -> None:
+        """Say what was changed and what the measurement costs."""
+        for change in self.changes:
+            rank_zero_info(str(change))
+
+    def on_validation_start(self) -> None:
+        """Choose the images whose invariance is measured, evenly spaced: folders are sorted by class."""
+        count = len(self.trainer.datamodule.val_dataset)  # type: ignore[attr-defined]
+        chosen = min(self.hparams["invariance_images"], count)
+        self._measured = torch.zeros(count, dtype=torch.bool)
+        self._measured[torch.arange(chosen) * count // max(chosen, 1)] = True
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measure accuracy on the standard view and invariance on the neighbouring views of the chosen images."""
+        labels = batch.labels
+        logits = self.classify_views(views_of(self.centre_crop, batch.images, batch.indices, VIEWS_SEED))
+        self.val_accuracy.update(logits, labels)
+        loss = F.cross_entropy(logits[:, 0], labels)
+        log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
+        log("val/loss", loss, sync_dist=True)
+        log("val/acc", self.val_accuracy, prog_bar=True)
+        self._measure_invariance(batch)
+
+    def _measure_invariance(self, batch: Batch) -> None:
+        rows = self._measured[batch.indices.cpu()].nonzero().flatten()
+        if len(rows):
+            images, indices = [batch.images[row] for row in rows.tolist()], batch.indices[rows.to(self.device)]
+            logits = self.classify_views(views_of(self.protocol, images, indices, VIEWS_SEED))
+            self.val_invariance.update(logits, batch.labels[rows.to(self.device)])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the invariance, gathered over all processes."""
+        if self.hparams["invariance_images"]:
+            self.log_dict(dict(self.val_invariance.items()))
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser and its schedule, one step a batch."""
+        options = self.hparams
+        backbone_lr = options["lr"] if options["backbone_lr"] is None else options["backbone_lr"]
+        groups = parameter_groups(self.backbone, self.head, options["lr"], backbone_lr, options["weight_decay"])
+        optimizer = OPTIMIZERS[options["optimizer"]](groups, options["momentum"])
+        total = int(self.trainer.estimated_stepping_batches)
+        epochs = max(1, self.trainer.max_epochs or 1)
+        warmup = round(total * min(1.0, options["warmup_epochs"] / epochs))
+        curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
+
+
+def _per_channel(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values)[:, None, None]

@@ -1,0 +1,61 @@
+"""Optimisers by name, their parameter groups, and the learning-rate curve."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "sgd": lambda groups, momentum: torch.optim.SGD(groups, lr=0.1, momentum=momentum, nesterov=momentum > 0),
+    "adamw": lambda groups, momentum: torch.optim.AdamW(groups, betas=(momentum, 0.999)),
+}
+
+
+def parameter_groups(
+    network: nn.Module, head: str, lr: float, backbone_lr: float, weight_decay: float
+) -> list[dict[str, object]]:
+    """Sort the trainable parameters by learning rate and by decay.
+
+    Biases and normalisation parameters, the one-dimensional ones, are not decayed.
+
+    Args:
+        network: The network.
+        head: Name of its classification layer.
+        lr: Learning rate of that layer.
+        backbone_lr: Learning rate of all other layers.
+        weight_decay: Decay of the parameters with two dimensions or more.
+
+    Returns:
+        Non-empty groups for an optimiser, each with a `name`.
+    """
+    groups = {}
+    for part, rate in (("head", lr), ("backbone", backbone_lr)):
+        for kind, decay in (("", weight_decay), ("/no_decay", 0.0)):
+            groups[part + kind] = {"name": part + kind, "params": [], "lr": rate, "weight_decay": decay}
+    for path, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            part = "head" if path.startswith(f"{head}.") else "backbone"
+            groups[part + ("" if parameter.ndim > 1 else "/no_decay")]["params"].append(parameter)  # type: ignore[attr-defined]
+    return [group for group in groups.values() if group["params"]]
+
+
+def warmup_cosine(step: int, warmup: int, total: int) -> float:
+    """Factor on the learning rate: a linear rise, then half a cosine down to 0.
+
+    Loshchilov & Hutter, "SGDR", ICLR 2017, equation 5 without restarts; the warm-up is that of Goyal et al. 2017,
+    section 2.2.
+
+    Args:
+        step: Optimiser step, from 0.
+        warmup: Steps of the rise; step `warmup - 1` has factor 1.
+        total: Steps of the whole training.
+
+    Returns:
+        A factor in [0, 1].
+    """
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = (step - warmup) / max(1, total - warmup)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

@@ -1,0 +1,155 @@
+"""The training command: LightningCLI with the project's output folders."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from jsonargparse import Namespace
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
+
+from lit_invariance.classifier import LitClassifier
+from lit_invariance.configs import ConfigFile
+from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.errors import UserError
+from lit_invariance.files import replacing, writable_folder
+from lit_invariance.parser import OneSentenceErrors
+
+CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")
+OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
+
+
+class TrainingParser(OneSentenceErrors, LightningArgumentParser):
+    """Lightning's parser, whose errors are one sentence."""
+
+
+class SaveResolvedConfig(SaveConfigCallback):
+    """Write the resolved config beside the checkpoints, so that `--config` with that file repeats the run."""
+
+    def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Write `checkpoints/<name>/config.yaml`."""
+        config = Namespace({key: value for key, value in self.config.items() if key not in OF_THIS_CALL})
+        with replacing(CHECKPOINTS / self.config["name"] / "config.yaml") as path:
+            path.write_text(self.parser.dump(config, skip_none=False, skip_validation=True))
+
+
+class TrainingCLI(LightningCLI):
+    """`train.py`: config files by name, overrides, outputs under `checkpoints/<name>` and `runs/<name>`."""
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Make the parser whose `--config` looks names up."""
+        parser = self.parser_class(**kwargs)
+        parser.add_argument(
+            "-c",
+            "--config",
+            action=ConfigFile,
+            help="A config: a path, or a name in configs/. May be repeated; later ones overlay earlier ones.",
+        )
+        return parser
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what Lightning's Trainer has no word for."""
+        parser.add_argument("--name", type=str | None, help="Name of the run; the first config's file name if not given.")
+        parser.add_argument("--ckpt_path", type=str | None, help="Resume from a checkpoint: a path, or 'last'.")
+        parser.add_argument("--overwrite", type=bool, default=False, help="Delete an earlier run of the same name.")
+        parser.link_arguments("data.image_size", "model.image_size")
+
+    def before_instantiate_classes(self) -> None:
+        """Settle the run's name and folders before anything expensive happens."""
+        configs = self.config.get("config") or []
+        self.config["name"] = self.config["name"] or (Path(str(configs[0])).stem if configs else "run")
+        self.folder = CHECKPOINTS / self.config["name"]
+        if self.config["ckpt_path"] == "last":
+            self.config["ckpt_path"] = str(self.folder / "last.ckpt")
+        resume = self.config["ckpt_path"]
+        if resume and not Path(resume).is_file():
+            raise UserError(f"there is no checkpoint {resume} to resume from; train without --ckpt_path first.")
+        if not self.config["trainer"]["fast_dev_run"]:
+            self._prepare_folders(resume)
+
+    @rank_zero_only
+    def _prepare_folders(self, resume: str | None) -> None:
+        earlier = sorted(self.folder.glob("*.ckpt"))
+        if earlier and not resume and not self.config["overwrite"]:
+            raise UserError(
+                f"{self.folder} holds an earlier run; resume it with --ckpt_path last, replace it with "
+                "--overwrite true, or choose another --name."
+            )
+        writable_folder(self.folder)
+        events = list(writable_folder(RUNS / self.config["name"]).glob("events.out.tfevents.*"))
+        for path in [] if resume else [*earlier, *events]:
+            path.unlink()
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        """Make the Trainer with the logger and the callbacks every run has."""
+        logger = TensorBoardLogger(RUNS, name=self.config["name"], version="", default_hp_metric=False)
+        return super().instantiate_trainer(logger=logger, callbacks=self._callbacks(), **kwargs)
+
+    def _callbacks(self) -> list[Callback]:
+        trainer = self.config_init["trainer"]
+        callbacks = [*(trainer["callbacks"] or []), LearningRateMonitor()]
+        if trainer["enable_progress_bar"] is not False:
+            # Where rich is installed, Lightning would choose its bar, which vanishes from cluster logs.
+            callbacks.append(TQDMProgressBar())
+        if trainer["enable_checkpointing"] is not False:
+            callbacks.append(best_and_last(self.folder))
+        return callbacks
+
+
+def best_and_last(folder: Path) -> ModelCheckpoint:
+    """Keep the most accurate epoch and the last one.
+
+    Accuracy decides, for a classifier that always gives one answer is perfectly invariant.
+
+    Args:
+        folder: Where `best.ckpt` and `last.ckpt` are written at every epoch's end.
+
+    Returns:
+        The callback.
+    """
+    return ModelCheckpoint(
+        dirpath=folder,
+        filename="best",
+        monitor="val/acc",
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+
+
+def train(args: list[str] | None = None) -> TrainingCLI:
+    """Train as `python train.py` does.
+
+    Args:
+        args: Command-line arguments; None takes the process's own.
+
+    Returns:
+        The command-line object, with the fitted `model`, `datamodule` and `trainer`.
+
+    Raises:
+        UserError: If the user must mend something.
+        SystemExit: With code 2 after a bad argument, 0 after `--help` or `--print_config`.
+    """
+    cli = TrainingCLI(
+        LitClassifier,
+        InvarianceData,
+        save_config_callback=SaveResolvedConfig,
+        save_config_kwargs={"save_to_log_dir": False},
+        seed_everything_default=0,
+        parser_class=TrainingParser,
+        auto_configure_optimizers=False,
+        load_from_checkpoint_support=False,
+        run=False,
+        args=args,
+    )
+    cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.config["ckpt_path"], weights_only=True)
+    if cli.trainer.checkpoint_callback and not cli.trainer.fast_dev_run:
+        best = cli.trainer.checkpoint_callback.best_model_score  # type: ignore[attr-defined]
+        rank_zero_info(
+            f"checkpoints: {cli.folder}/best.ckpt (val/acc {best:.4f}) and last.ckpt, with config.yaml\n"
+            f"curves:      tensorboard --logdir {RUNS}\n"
+            "compare:     python evaluate.py"
+        )
+    return cli
