@@ -1,0 +1,116 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lit_invariance.evaluation import statistics
+from lit_invariance.evaluation.statistics import intervals
+
+
+@pytest.fixture
+def scores():
+    generator = np.random.default_rng(3)
+    return np.stack(
+        [
+            generator.random(300) < 0.8,
+            generator.random(300) < 0.03,
+            generator.gamma(0.3, 0.1, 300),
+            generator.normal(-0.1, 0.4, 300),
+        ],
+        axis=1,
+    ).astype(np.float64)
+
+
+def test_mean_is_plain_mean(scores):
+    np.testing.assert_allclose(intervals(scores, seed=0).mean, scores.mean(0), rtol=1e-12)
+
+
+def test_agrees_with_scipy(scores):
+    ours = intervals(scores, seed=0)
+    for column, low, high in zip(scores.T, ours.low, ours.high, strict=True):
+        theirs = stats.bootstrap((column,), np.mean, n_resamples=9999, method="BCa", rng=np.random.default_rng(1))
+        width = theirs.confidence_interval.high - theirs.confidence_interval.low
+        assert low == pytest.approx(theirs.confidence_interval.low, abs=0.04 * width)
+        assert high == pytest.approx(theirs.confidence_interval.high, abs=0.04 * width)
+
+
+def test_agrees_with_plain_loop(scores):
+    """The percentile bootstrap, one resample and one image at a time; BCa departs from it by the skewness only."""
+    generator, column = np.random.default_rng(5), scores[:, 3]
+    means = []
+    for _ in range(2000):
+        total = 0.0
+        for image in generator.integers(0, len(column), len(column)):
+            total += column[image]
+        means.append(total / len(column))
+    ours = intervals(scores, seed=0)
+    standard_error = float(np.std(means))
+    assert ours.low[3] == pytest.approx(np.quantile(means, 0.025), abs=0.25 * standard_error)
+    assert ours.high[3] == pytest.approx(np.quantile(means, 0.975), abs=0.25 * standard_error)
+
+
+def test_agrees_with_normal_approximation():
+    values = np.random.default_rng(0).normal(2.0, 3.0, (4000, 2))
+    ours = intervals(values, seed=1)
+    half = 1.959964 * values.std(0, ddof=1) / math.sqrt(len(values))
+    np.testing.assert_allclose(ours.low, values.mean(0) - half, atol=0.06 * half.max())
+    np.testing.assert_allclose(ours.high, values.mean(0) + half, atol=0.06 * half.max())
+
+
+def test_paired_difference_is_narrower_than_unpaired():
+    """Two models right on nearly the same images: their difference is known far better than either accuracy."""
+    generator = np.random.default_rng(0)
+    first = (generator.random(1000) < 0.7).astype(float)
+    second = np.where(generator.random(1000) < 0.02, 1 - first, first)
+    ours = intervals(np.stack([first, second, second - first], axis=1), seed=0)
+    widths = ours.high - ours.low
+    assert widths[2] < 0.5 * widths[:2].min()
+    assert ours.low[2] <= ours.mean[1] - ours.mean[0] <= ours.high[2]
+
+
+def test_columns_do_not_disturb_each_other(scores):
+    together, alone = intervals(scores, seed=4), intervals(scores[:, 2:3], seed=4)
+    assert together.low[2] == pytest.approx(alone.low[0], rel=1e-9)
+    assert together.high[2] == pytest.approx(alone.high[0], rel=1e-9)
+
+
+def test_order_of_images_moves_the_ends_by_resampling_error_only(scores):
+    shuffled = np.random.default_rng(0).permutation(scores)
+    first, second = intervals(scores, seed=0), intervals(shuffled, seed=0)
+    np.testing.assert_allclose(first.low, second.low, atol=0.05 * (first.high - first.low).max())
+
+
+def test_same_seed_same_ends_and_blocks_do_not_matter(scores, monkeypatch):
+    whole = intervals(scores, seed=7, resamples=500)
+    monkeypatch.setattr(statistics, "DRAWS", 300 * 17)
+    blocks = intervals(scores, seed=7, resamples=500)
+    np.testing.assert_allclose(whole.low, blocks.low, rtol=1e-9)
+    np.testing.assert_allclose(whole.high, blocks.high, rtol=1e-9)
+    assert not np.array_equal(whole.low, intervals(scores, seed=8, resamples=500).low)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, 1.0])
+def test_constant_column_has_no_width(value):
+    ours = intervals(np.full((50, 1), value), seed=0)
+    assert ours.low[0] == ours.high[0] == ours.mean[0] == pytest.approx(value)
+
+
+def test_single_image():
+    ours = intervals(np.array([[0.25, 1.0]]), seed=0)
+    np.testing.assert_array_equal(ours.low, [0.25, 1.0])
+
+
+def test_coverage():
+    """Of 95 % intervals about 95 % hold the true mean: 400 simulated evaluations of a score of .1 on 200 images."""
+    generator = np.random.default_rng(11)
+    values = (generator.random((200, 400)) < 0.1).astype(float)
+    ours = intervals(values, seed=0, resamples=2000)
+    covered = np.mean((ours.low <= 0.1) & (ours.high >= 0.1))
+    assert 0.92 <= covered <= 0.98
+
+
+@pytest.mark.parametrize("values", [np.zeros((0, 2)), np.zeros(3), np.array([[np.nan]])])
+def test_refuses(values):
+    with pytest.raises(ValueError, match="images"):
+        intervals(values, seed=0)
