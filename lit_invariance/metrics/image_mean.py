@@ -38,7 +38,6 @@ class ImageMean(Metric):
         if score not in SCORES:
             raise ValueError(f"no score is named {score!r}; known are {', '.join(sorted(SCORES))}.")
         self.score = score
-        self.higher_is_better = SCORES[score].higher_is_better
         self.add_state("sum", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
@@ -61,12 +60,16 @@ class ImageMean(Metric):
 class Accuracy(ImageMean):
     """Mean over images of `accuracy`: share of views whose arg-max is the label."""
 
+    higher_is_better = True
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("accuracy", **kwargs)
 
 
 class Top1Change(ImageMean):
     """Mean over images of `top1_change`: share of neighbouring views with another arg-max."""
+
+    higher_is_better = False
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("top1_change", **kwargs)
@@ -75,12 +78,16 @@ class Top1Change(ImageMean):
 class MeanAbsoluteChange(ImageMean):
     """Mean over images of `mean_absolute_change`: how far the first view's answer changes its probability."""
 
+    higher_is_better = False
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("mean_absolute_change", **kwargs)
 
 
 class Agreement(ImageMean):
     """Mean over images of `agreement`: share of the later views that answer as the first does."""
+
+    higher_is_better = True
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("agreement", **kwargs)

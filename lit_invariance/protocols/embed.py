@@ -18,7 +18,7 @@ class Embedding(Protocol):
 
     Args:
         min_side: Smaller side of the shrunk picture in pixels. None takes the paper's 100 px of 224 in proportion to S.
-            A picture so elongated that its longer side would leave the canvas is shrunk until it fits.
+            A picture so elongated that it would leave the canvas is held at a longer side of S - 1 instead.
         location: `"random"`: uniform over the places that keep every view on the canvas; `"centre"`.
         background: `"black"` (0 before normalisation) or `"mean"` (0 after it, as in the authors' script).
     """
@@ -47,11 +47,12 @@ class Embedding(Protocol):
         return self.mean if self.background == "mean" else super().canvas
 
     def _shrunk(self, height: int, width: int, longer: int) -> tuple[int, int]:
-        """Height and width of the picture `longer` pixels larger on its smaller side, kept within the canvas."""
-        short, long = min(height, width), max(height, width)
-        fitting = (self.size - 1) * short / long
-        side = min(float(self.side), max(fitting - 1, 1.0)) + longer
-        return tuple(max(1, min(round(length * side / short), self.size)) for length in (height, width))  # type: ignore[return-value]
+        """Height and width of the picture, `longer` pixels larger on the side that is held to a length."""
+        held, length = min(height, width), self.side
+        if (self.side + 1) * max(height, width) > self.size * held:
+            held, length = max(height, width), self.size - 1
+        scale = (length + longer) / held
+        return max(1, round(height * scale)), max(1, round(width * scale))
 
     def _corner(self, height: int, width: int, generator: Generator) -> tuple[int, int]:
         """Top-left corner of a block that has `height` x `width` pixels of the canvas to itself."""

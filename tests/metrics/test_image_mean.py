@@ -1,0 +1,66 @@
+import pytest
+import torch
+import torch.multiprocessing as mp
+from torchmetrics import MetricCollection
+
+from lit_invariance.metrics import SCORES, Accuracy, Agreement, ImageMean, MeanAbsoluteChange, Top1Change
+
+CLASSES = {
+    "accuracy": Accuracy,
+    "top1_change": Top1Change,
+    "mean_absolute_change": MeanAbsoluteChange,
+    "agreement": Agreement,
+}
+
+
+def data(images=11):
+    generator = torch.Generator().manual_seed(3)
+    return torch.randn(images, 3, 4, generator=generator), torch.randint(0, 4, (images,), generator=generator)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_batches_of_any_size_give_the_mean_over_images(name):
+    logits, labels = data()
+    metric = CLASSES[name]()
+    for start in range(0, 11, 4):
+        metric.update(logits[start : start + 4], labels[start : start + 4])
+    expected = SCORES[name].function(logits, labels).double().mean()
+    torch.testing.assert_close(metric.compute(), expected, atol=1e-12, rtol=0)
+
+
+def test_unknown_score():
+    with pytest.raises(ValueError, match="no score is named 'stability'"):
+        ImageMean("stability")
+
+
+def test_equal_first_batches_do_not_merge_metrics():
+    """What compute groups would do: two metrics with equal states after one batch would share them ever after."""
+    collection = MetricCollection({name: made() for name, made in CLASSES.items()}, compute_groups=False)
+    perfect = torch.tensor([[[2.0, 1.0], [2.0, 1.0]]])
+    collection.update(perfect, torch.tensor([0]))
+    collection.update(torch.tensor([[[2.0, 1.0], [0.0, 1.0]]]), torch.tensor([1]))
+    values = {name: value.item() for name, value in collection.compute().items()}
+    assert values["accuracy"] == 0.75
+    assert values["agreement"] == 0.5
+    assert values["top1_change"] == 0.5
+
+
+def process(rank, store, results):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    logits, labels = data()
+    metrics = {name: made() for name, made in CLASSES.items()}
+    for metric in metrics.values():
+        metric.update(logits[rank::2], labels[rank::2])  # 6 and 5 images
+    results[rank] = {name: metric.compute().item() for name, metric in metrics.items()}
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_with_unequal_shares_give_the_number_of_one(tmp_path):
+    logits, labels = data()
+    with mp.Manager() as manager:
+        results = manager.dict()
+        mp.spawn(process, (tmp_path / "store", results), nprocs=2)
+        for rank in range(2):
+            for name, value in results[rank].items():
+                expected = SCORES[name].function(logits, labels).double().mean().item()
+                assert value == pytest.approx(expected, abs=1e-12), (rank, name)

@@ -1,0 +1,74 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lit_invariance.protocols import PROTOCOLS, generator_for, views_of
+
+PICTURE = torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_shape_range_steps_and_determinism(name):
+    protocol = PROTOCOLS[name](size=32)
+    views = protocol(PICTURE, generator_for(0, name, 5))
+    assert views.shape == (len(protocol.steps), 3, 32, 32)
+    assert views.dtype == torch.float32
+    assert views.min() >= 0
+    assert views.max() <= 1
+    assert torch.equal(views, protocol(PICTURE, generator_for(0, name, 5)))
+
+
+@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name != "centre_crop"])
+def test_other_seeds_images_and_protocols_draw_otherwise(name):
+    protocol = PROTOCOLS[name](size=32)
+    draws = {
+        tuple(protocol.views(60, 80, generator))
+        for generator in (generator_for(0, name, 0), generator_for(1, name, 0), generator_for(0, name, 1))
+    }
+    assert len(draws) == 3
+    assert generator_for(0, "crop", 0).initial_seed() != generator_for(0, "embed_black", 0).initial_seed()
+
+
+def test_draws_do_not_depend_on_the_batch():
+    protocol = PROTOCOLS["crop"](size=16)
+    pictures = [PICTURE, PICTURE[:, :40], PICTURE[:, :, :50]]
+    indices = torch.tensor([7, 8, 9])
+    together = views_of(protocol, pictures, indices, seed=3)
+    for row in range(3):
+        alone = views_of(protocol, [pictures[row]], indices[row : row + 1], seed=3)
+        assert torch.equal(together[row], alone[0])
+
+
+def test_an_image_that_is_too_small_is_named_by_its_index():
+    with pytest.raises(ValueError, match="image 4: .*1 x 1"):
+        views_of(PROTOCOLS["crop"](size=16), [torch.zeros(3, 1, 1)], torch.tensor([4]), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("crop", {"area": (0.5, 0.2)}, "area is a pair"),
+        ("crop", {"shift_in": "target"}, "shift_in is one of source, network"),
+        ("embed_black", {"min_side": 224}, "min_side"),
+        ("embed_black", {"location": "left"}, "location is one of random, centre"),
+        ("embed_black", {"direction": "up"}, "direction is one of diagonal, vertical, horizontal"),
+        ("scale_black", {"background": "white"}, "background is one of black, mean"),
+        ("crop", {"interpolation": "nearest"}, "interpolation is one of"),
+        ("crop", {"size": 1}, "size is at least 2"),
+    ],
+)
+def test_wrong_options_are_told(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        PROTOCOLS[name](**options)
+
+
+def test_metrics_and_protocols_know_nothing_of_the_rest():
+    code = (
+        "import sys, lit_invariance.metrics, lit_invariance.protocols;"
+        "print([m for m in sys.modules if m.startswith('lit_invariance.')"
+        " and m.split('.')[1] not in ('metrics', 'protocols')])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
