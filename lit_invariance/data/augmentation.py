@@ -1,0 +1,155 @@
+"""Training augmentation: the one place that speaks to albumentations."""
+
+import os
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lit_invariance.errors import UserError, build
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # or importing it asks the network for its newest release
+
+import albumentations as A
+import cv2
+
+# DataLoader workers already share the cores out, and OpenCV's thread pool does not survive their fork.
+cv2.setNumThreads(0)
+
+Pixels = NDArray[np.uint8]
+STANDARD_CROP = 0.875  # of the short side: 224 of 256, the field's usual evaluation geometry
+IMAGENET_MEAN = (124, 116, 104)
+FILLS: dict[str, dict[str, Any]] = {
+    "black": {"border_mode": cv2.BORDER_CONSTANT, "fill": (0, 0, 0)},
+    "mean": {"border_mode": cv2.BORDER_CONSTANT, "fill": IMAGENET_MEAN},
+    "reflect": {"border_mode": cv2.BORDER_REFLECT_101},
+}
+
+
+def _resize(image: Pixels, image_size: int, **_: Any) -> Pixels:
+    """Bring the short side into [S, S / .875], averaging over areas when shrinking, bilinear when enlarging."""
+    height, width = image.shape[:2]
+    short = min(height, width)
+    target = min(max(short, image_size), round(image_size / STANDARD_CROP))
+    if target == short:
+        return image
+    size = (max(target, round(width * target / short)), max(target, round(height * target / short)))
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if target < short else cv2.INTER_LINEAR)
+    return resized.astype(np.uint8, copy=False)
+
+
+def _resized(image_size: int) -> Any:
+    return A.Lambda(image=partial(_resize, image_size=image_size), name="resize", p=1.0)
+
+
+def _plain(image_size: int) -> list[Any]:
+    return [_resized(image_size), A.CenterCrop(image_size, image_size)]
+
+
+def _crop(image_size: int, scale: Sequence[float] = (0.08, 1.0), ratio: Sequence[float] = (3 / 4, 4 / 3)) -> list[Any]:
+    options = {"scale": _range("scale", scale, most=1.0), "ratio": _range("ratio", ratio)}
+    return [A.RandomResizedCrop((image_size, image_size), **options, area_for_downscale="image")]
+
+
+def _pad(image_size: int, pixels: int | None = None, fill: str = "black") -> list[Any]:
+    pixels = image_size // 8 if pixels is None else pixels
+    if pixels < 0:
+        raise ValueError(f"pixels is {pixels}; it must not be negative.")
+    return [_resized(image_size), A.Pad(pixels, **_filling(fill)), A.RandomCrop(image_size, image_size)]
+
+
+def _affine(
+    image_size: int, max_shift: float = 0.125, scale: Sequence[float] = (1.0, 1.0), fill: str = "black"
+) -> list[Any]:
+    if not 0 <= max_shift <= 1:
+        raise ValueError(f"max_shift is {max_shift}; it is a share of the side and lies in 0 to 1.")
+    reach = (-round(max_shift * image_size), round(max_shift * image_size))
+    # Whole pixels, so that moving alone never blurs and a network cannot learn to tell moved images by their softness.
+    move = A.Affine(
+        translate_px={"x": reach, "y": reach}, scale=_range("scale", scale), keep_ratio=True, p=1.0, **_filling(fill)
+    )
+    return [_resized(image_size), move, A.CenterCrop(image_size, image_size)]
+
+
+def _range(name: str, values: Sequence[float], most: float = 10.0) -> tuple[float, float]:
+    if len(values) != 2 or not 0 < values[0] <= values[1] <= most:
+        raise ValueError(f"{name} is {list(values)}; it must be [low, high] with 0 < low <= high <= {most:g}.")
+    return values[0], values[1]
+
+
+def _filling(fill: str) -> dict[str, Any]:
+    if fill not in FILLS:
+        raise ValueError(f"fill is '{fill}'; known are {', '.join(FILLS)}.")
+    return FILLS[fill]
+
+
+TRANSLATIONS: dict[str, Callable[..., list[Any]]] = {"crop": _crop, "pad": _pad, "affine": _affine}
+
+
+class TrainingView:
+    """Turns a decoded image into the network's input for one training step.
+
+    Without `translation` this is the geometry of evaluation: the short side is brought to the nearest of [S, S / .875]
+    (area averages when shrinking, bilinear when enlarging), and the centre of it is taken. The translations:
+
+    * `crop`: a random part of the image resized to S x S (Szegedy et al., "Going Deeper with Convolutions", CVPR 2015,
+      section 6). `scale`: range of its area as a share, [.08, 1]; `ratio`: of width to height, [3/4, 4/3].
+    * `pad`: resized as above, padded by `pixels` (S / 8) on each side, and an S x S window at random over all of it
+      (He et al., "Deep Residual Learning", CVPR 2016, section 4.2).
+    * `affine`: resized as above, moved by up to `max_shift` (.125) of S in whole pixels, uniform and independent in
+      both directions, and zoomed by `scale` ([1, 1]), and the centre of it taken. What the image has beyond the centre
+      moves in before any filling is seen.
+
+    `pad` and `affine` take `fill`: `black`, `mean` (ImageNet's mean colour) or `reflect`.
+
+    Albumentations 2.0.8 copies its generator into every worker, draws the same again in every epoch and gives all
+    transforms the same seed, so that a shift would decide the flip. Here every image draws from one fresh generator
+    seeded by PyTorch's, which differs between workers and epochs and obeys `seed_everything`.
+
+    Args:
+        image_size: Side S of the result in pixels.
+        flip: Mirror left to right with probability one half.
+        translation: `{"kind": name, option: value}`, or None.
+        stream: Tells apart processes that share a seed, such as the ranks of a distributed run.
+
+    Raises:
+        UserError: If the kind or an option is unknown or out of range.
+    """
+
+    def __init__(
+        self, image_size: int, flip: bool = True, translation: dict[str, Any] | None = None, stream: int = 0
+    ) -> None:
+        self.stream = stream
+        geometry = _plain(image_size) if translation is None else self._translation(image_size, translation)
+        self.transforms = A.Compose([*geometry, *([A.HorizontalFlip(p=0.5)] if flip else [])])
+
+    @staticmethod
+    def _translation(image_size: int, translation: dict[str, Any]) -> list[Any]:
+        options = dict(translation)
+        kind = options.pop("kind", None)
+        if not isinstance(kind, str):
+            raise UserError(f"translation {translation} names no kind; write {{kind: {' | '.join(TRANSLATIONS)}}}.")
+        return build("translation", TRANSLATIONS, {kind: options}, image_size=image_size)
+
+    def __call__(self, image: Tensor) -> Tensor:
+        """Draw one view.
+
+        Args:
+            image: uint8 (3, H, W).
+
+        Returns:
+            uint8 (3, S, S).
+        """
+        self._reseed()
+        pixels: Pixels = self.transforms(image=image.permute(1, 2, 0).contiguous().numpy())["image"]
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+    def _reseed(self) -> None:
+        draw = int(torch.randint(2**62, ()))
+        generator = np.random.default_rng([draw, self.stream])
+        self.transforms.set_random_state(generator, random.Random(int(generator.integers(2**62))))

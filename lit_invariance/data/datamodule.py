@@ -1,0 +1,205 @@
+"""The LightningDataModule: every data set behind the same loaders."""
+
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from lit_invariance.data.augmentation import TrainingView
+from lit_invariance.data.batch import Positioned, collate
+from lit_invariance.data.image_folder import load_image_folder
+from lit_invariance.data.rendered_shapes import load_shapes
+from lit_invariance.data.source import Source, Splits
+from lit_invariance.data.torchvision_sets import TORCHVISION_SETS
+from lit_invariance.data.unpadded_sampler import UnpaddedSampler
+from lit_invariance.errors import UserError, build, unknown
+
+DATASETS = ("shapes", "image_folder", *TORCHVISION_SETS)
+MOST_WORKERS = 8
+
+
+class TrainingSet(Dataset[dict[str, Any]]):
+    """Images of a source, each seen anew every time.
+
+    Args:
+        source: Decoded images with labels.
+        view: What makes the network's input of an image.
+    """
+
+    def __init__(self, source: Source, view: TrainingView) -> None:
+        self.source, self.view = source, view
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor | int]:
+        """Return `{"image": uint8 (3, S, S), "label": int}`."""
+        image, label = self.source[index]
+        return {"image": self.view(image), "label": label}
+
+
+class InvarianceData(LightningDataModule):
+    """Training batches augmented in the workers; validation and prediction batches of decoded source images.
+
+    A training batch is `{"image": uint8 (N, 3, S, S), "label": int64 (N,)}`; a validation or prediction batch is a
+    `Batch`. Validation and prediction see the same images in the same order, and each exactly once over all processes.
+
+    Args:
+        dataset: `shapes` (built in), `image_folder`, or a torchvision name: CIFAR10, CIFAR100, STL10, Imagenette,
+            OxfordIIITPet, Flowers102, Food101, ImageNet.
+        root: Directory of the data set; for `image_folder` that of the class folders, or of `train` and `val`.
+        val_root: `image_folder` only: another directory with the validation images.
+        val_fraction: `image_folder` only: share of the images that validate where they have no folder of their own;
+            1 makes all of them validation images, as evaluation wants.
+        download: Fetch a torchvision data set that is not in `root`, or unpack its archive.
+        image_size: Side S of the network's input in pixels.
+        batch_size: Training images a batch, in each process.
+        val_batch_size: Validation images a batch; `batch_size` where not given.
+        num_workers: Processes that decode and augment; where not given, one for each core up to 8, and none for
+            `shapes`, whose images lie in memory.
+        flip: Mirror training images left to right at random.
+        translation: Training translations, such as `{kind: pad, pixels: 4}`; kinds are `crop`, `pad` and `affine`,
+            options in `TrainingView`. Without it training sees the centre of each image, as evaluation does.
+        seed: Names the images of `shapes`, the part that `val_fraction` holds out and the choice of `max_images`.
+        shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`, see `load_shapes`.
+        max_images: Validate on a random choice of so many images; their indices stay those in the whole set.
+    """
+
+    def __init__(
+        self,
+        dataset: str = "shapes",
+        root: str | None = None,
+        val_root: str | None = None,
+        val_fraction: float = 0.1,
+        download: bool = False,
+        image_size: int = 224,
+        batch_size: int = 64,
+        val_batch_size: int | None = None,
+        num_workers: int | None = None,
+        flip: bool = True,
+        translation: dict[str, Any] | None = None,
+        seed: int = 0,
+        shapes: dict[str, Any] | None = None,
+        max_images: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        if dataset not in DATASETS:
+            raise unknown("data set", dataset, DATASETS)
+        for name in ("image_size", "batch_size", "val_batch_size", "max_images"):
+            if self.hparams[name] is not None and self.hparams[name] < 1:
+                raise UserError(f"data.{name} is {self.hparams[name]}; it must be at least 1.")
+        self.workers = self._default_workers() if num_workers is None else num_workers
+        self._splits: Splits | None = None
+        self._train: Source | None = None
+        TrainingView(image_size, flip, translation)  # a wrong option is told before anything is read or drawn
+
+    def prepare_data(self) -> None:
+        """Fetch the data set where that was asked for."""
+        if self.hparams["download"]:
+            self._load(download=True).load_train()
+
+    def setup(self, stage: str) -> None:
+        """Open the data set and compare it with the model.
+
+        Args:
+            stage: `fit`, `validate`, `test` or `predict`; training images are opened for `fit` only.
+
+        Raises:
+            UserError: If the data set cannot be read, or its number of classes is not the model's.
+        """
+        if stage == "fit" and self._train is None:
+            self._train = self._opened().load_train()
+        self._check_classes()
+
+    @property
+    def class_names(self) -> list[str]:
+        """One name for each output of the network."""
+        return self._opened().class_names
+
+    @property
+    def num_classes(self) -> int:
+        """The number of outputs K that labels refer to."""
+        return len(self.class_names)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the loader of augmented training batches; under DDP Lightning shares the images out."""
+        if self._train is None:
+            self._train = self._opened().load_train()
+        options = self.hparams
+        rank = 0 if self.trainer is None else self.trainer.global_rank
+        view = TrainingView(options["image_size"], options["flip"], options["translation"], stream=rank)
+        training = TrainingSet(self._train, view)
+        # A last batch of one image would fail batch normalisation, a small one would disturb it.
+        drop_last = len(training) >= options["batch_size"]
+        return self._loader(training, options["batch_size"], shuffle=True, drop_last=drop_last)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the loader of validation batches, each image exactly once over all processes."""
+        options = self.hparams
+        images = Positioned(self._opened().val, self._chosen())
+        world, rank = (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
+        sampler = UnpaddedSampler(images, world, rank)
+        batch_size = options["val_batch_size"] or options["batch_size"]
+        return self._loader(images, batch_size, sampler=sampler, collate_fn=collate)
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Return the same batches as `val_dataloader`."""
+        return self.val_dataloader()
+
+    def _loader(self, dataset: Dataset[Any], batch_size: int, **options: Any) -> DataLoader[Any]:
+        if self.workers == 0:
+            warnings.filterwarnings("ignore", ".*does not have many workers.*")  # by choice: nothing is decoded
+        return DataLoader(
+            dataset,
+            batch_size=batch_size,
+            num_workers=self.workers,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.workers > 0,  # every image is drawn from the worker's own running generator
+            **options,
+        )
+
+    def _opened(self) -> Splits:
+        if self._splits is None:
+            self._splits = self._load(download=False)
+        return self._splits
+
+    def _load(self, download: bool) -> Splits:
+        options = self.hparams
+        name = options["dataset"]
+        if name == "shapes":
+            registry = {name: load_shapes}
+            given = {"image_size": options["image_size"], "seed": options["seed"]}
+            return build("data set", registry, {name: options["shapes"]}, **given)
+        if name == "image_folder":
+            return load_image_folder(options["root"], options["val_root"], options["val_fraction"], options["seed"])
+        return TORCHVISION_SETS[name](options["root"], download)
+
+    def _chosen(self) -> list[int] | None:
+        most, count = self.hparams["max_images"], len(self._opened().val)
+        if most is None or most >= count:
+            return None
+        chosen = np.random.default_rng(self.hparams["seed"]).permutation(count)[:most]
+        return sorted(int(index) for index in chosen)
+
+    def _default_workers(self) -> int:
+        if self.hparams["dataset"] == "shapes":
+            return 0
+        # Schedulers give a job fewer cores than the machine has; not every system can tell.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(cores, MOST_WORKERS)
+
+    def _check_classes(self) -> None:
+        model = None if self.trainer is None else self.trainer.lightning_module
+        outputs = getattr(model, "num_classes", None)
+        if outputs is not None and outputs != self.num_classes:
+            raise UserError(
+                f"data {self.hparams['dataset']} has {self.num_classes} classes but model.num_classes is {outputs}; "
+                f"set --model.num_classes {self.num_classes}."
+            )

@@ -1,0 +1,86 @@
+"""The data set `shapes`: rendered once, held in memory."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from lit_invariance.data.shape_distances import SHAPES
+from lit_invariance.data.shapes import draw_scene, render, to_uint8
+from lit_invariance.data.source import Splits
+from lit_invariance.errors import UserError
+
+PROGRESS_AFTER = 3.0  # seconds
+
+
+class RenderedShapes:
+    """Images of one split, as uint8 in memory (3 size² bytes each): an epoch costs nothing and needs no workers.
+
+    Args:
+        count: Number of images; the ten classes take turns.
+        size: Side of the images in pixels.
+        bias: The photographer's bias in [0, 1], see `draw_scene`.
+        seed: Names the data set, from 0.
+        split: `"train"` or `"val"`; the two never share an image.
+    """
+
+    def __init__(self, count: int, size: int, bias: float, seed: int, split: str) -> None:
+        self.images = torch.empty((count, 3, size, size), dtype=torch.uint8)
+        for index in tqdm(range(count), desc=f"drawing {split} shapes", delay=PROGRESS_AFTER, leave=False):
+            scene = draw_scene(index, size, bias=bias, seed=seed, split=split)
+            self.images[index] = torch.from_numpy(to_uint8(render(scene, size)))
+        self.labels = np.arange(count) % len(SHAPES)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.images[index], int(self.labels[index])
+
+
+def load_shapes(
+    image_size: int,
+    seed: int = 0,
+    train_images: int = 4000,
+    val_images: int = 1000,
+    size: int | None = None,
+    bias: float = 0.5,
+    val_bias: float | None = None,
+) -> Splits:
+    """Draw the data set `shapes`.
+
+    Args:
+        image_size: Side of the network's input in pixels.
+        seed: Names the data set, from 0.
+        train_images: Number of training images.
+        val_images: Number of validation images.
+        size: Side of the drawn images; an eighth more than `image_size` where not given, room to move in.
+        bias: Photographer's bias in [0, 1]: 0 spreads position and size, 1 fixes both, see `draw_scene`.
+        val_bias: The same for validation images; that of training where not given.
+
+    Returns:
+        The two splits; training images are drawn when first asked for.
+
+    Raises:
+        UserError: If a number is out of its range.
+    """
+    size = image_size * 9 // 8 if size is None else size
+    val_bias = bias if val_bias is None else val_bias
+    counts = {"train_images": train_images, "val_images": val_images, "size": size, "seed": seed}
+    smallest = {"train_images": 1, "val_images": 1, "size": image_size, "seed": 0}
+    for name, value in counts.items():
+        least = smallest[name]
+        if value < least:
+            raise UserError(f"shapes: {name} is {value}; it must be at least {least}.")
+    for name, share in {"bias": bias, "val_bias": val_bias}.items():
+        if not 0 <= share <= 1:
+            raise UserError(f"shapes: {name} is {share}; it must lie in 0 to 1.")
+    given: dict[str, Any] = {"size": size, "seed": seed}
+    return Splits(
+        class_names=list(SHAPES),
+        val=RenderedShapes(val_images, bias=val_bias, split="val", **given),
+        load_train=partial(RenderedShapes, train_images, bias=bias, split="train", **given),
+    )
