@@ -144,10 +144,9 @@ class LitClassifier(pl.LightningModule):
 
     def on_validation_start(self) -> None:
         """Choose the images whose invariance is measured, evenly spaced: folders are sorted by class."""
-        count = len(self.trainer.datamodule.val_dataset)  # type: ignore[attr-defined]
-        chosen = min(self.hparams["invariance_images"], count)
-        self._measured = torch.zeros(count, dtype=torch.bool)
-        self._measured[torch.arange(chosen) * count // max(chosen, 1)] = True
+        positions = self.trainer.val_dataloaders.dataset.positions  # type: ignore[union-attr]
+        wanted = min(self.hparams["invariance_images"], len(positions))
+        self._measured = {positions[number * len(positions) // wanted] for number in range(wanted)}
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure accuracy on the standard view and invariance on the neighbouring views of the chosen images."""
@@ -161,11 +160,11 @@ class LitClassifier(pl.LightningModule):
         self._measure_invariance(batch)
 
     def _measure_invariance(self, batch: Batch) -> None:
-        rows = self._measured[batch.indices.cpu()].nonzero().flatten()
-        if len(rows):
-            images, indices = [batch.images[row] for row in rows.tolist()], batch.indices[rows.to(self.device)]
-            logits = self.classify_views(views_of(self.protocol, images, indices, VIEWS_SEED))
-            self.val_invariance.update(logits, batch.labels[rows.to(self.device)])
+        rows = [row for row, index in enumerate(batch.indices.tolist()) if index in self._measured]
+        if rows:
+            images = [batch.images[row] for row in rows]
+            logits = self.classify_views(views_of(self.protocol, images, batch.indices[rows], VIEWS_SEED))
+            self.val_invariance.update(logits, batch.labels[rows])
 
     def on_validation_epoch_end(self) -> None:
         """Log the invariance, gathered over all processes."""
