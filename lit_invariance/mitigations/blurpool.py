@@ -10,6 +10,9 @@ from lit_invariance.mitigations.low_pass import PADDINGS, low_pass
 
 TAPS = range(2, 8)
 
+# A network traced by torch.fx must show one call here: sizes, which the border needs, are unknown while tracing.
+torch.fx.wrap("low_pass")
+
 
 class BlurPool2d(nn.Module):
     """Filter every channel with a binomial low-pass and keep every `stride`-th sample.

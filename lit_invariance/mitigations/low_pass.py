@@ -33,10 +33,6 @@ def low_pass(images: Tensor, taps: Tensor, stride: int, padding: str) -> Tensor:
     return cast(Tensor, _LowPass.apply(images, taps, stride, padding))
 
 
-# A traced network must show one call here, not arithmetic on sizes that are unknown while tracing.
-torch.fx.wrap("low_pass")
-
-
 class _LowPass(torch.autograd.Function):
     """The filter with its border: a zero-padded convolution, plus what the samples outside the map would add.
 

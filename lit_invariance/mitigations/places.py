@@ -1,5 +1,6 @@
 """Find, with torch.fx, where a network subsamples and which layers read the result."""
 
+import operator
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ POINTWISE_ROOMS = {"torch.nn.modules.activation", "torch.nn.modules.batchnorm", 
 POINTWISE_CALLS = {F.relu, F.relu6, F.leaky_relu, F.silu, F.gelu, F.hardswish, F.dropout, torch.relu, torch.sigmoid}
 POINTWISE_METHODS = {"relu", "relu_", "sigmoid", "contiguous"}
 STRIDE_POSITION: dict[object, int] = {F.max_pool2d: 2, F.avg_pool2d: 2, F.conv2d: 3, torch.conv2d: 3}
+WINDOW_STRIDES = {F.max_pool2d, F.avg_pool2d}  # without a stride, they step by their window
 
 
 @dataclass(frozen=True)
@@ -77,21 +79,25 @@ def _trace(network: nn.Module) -> Graph:
 
 
 def _is_strided(node: Node, layers: dict[str, nn.Module]) -> bool:
-    if node.op == "call_function" and node.target in STRIDE_POSITION:
-        return _call_stride(node) not in (1, (1, 1), [1, 1])
+    if node.op == "call_function":
+        return _is_strided_call(node)
     if node.op != "call_module" or isinstance(layers[str(node.target)], nn.modules.conv._ConvTransposeNd):
         return False
     stride = getattr(layers[str(node.target)], "stride", 1)
     return any(step > 1 for step in (stride if isinstance(stride, tuple | list) else [stride]))
 
 
-def _call_stride(node: Node) -> object:
-    pools = node.target in (F.max_pool2d, F.avg_pool2d)
+def _is_strided_call(node: Node) -> bool:
+    if node.target is operator.getitem:
+        index = node.args[1] if isinstance(node.args[1], tuple) else ()
+        return any(isinstance(part, slice) and part.step not in (None, 1) for part in index)
+    if node.target not in STRIDE_POSITION:
+        return False
     position = STRIDE_POSITION[node.target]
     stride = node.args[position] if len(node.args) > position else node.kwargs.get("stride")
-    if stride is None or stride == []:
-        return (node.args[1] if len(node.args) > 1 else node.kwargs.get("kernel_size")) if pools else 1
-    return stride
+    if stride in (None, [], ()) and node.target in WINDOW_STRIDES:
+        stride = node.args[1] if len(node.args) > 1 else node.kwargs.get("kernel_size")
+    return stride not in (None, 1, (1,), (1, 1), [1], [1, 1])
 
 
 def _readers(node: Node, layers: dict[str, nn.Module], calls: Counter[object]) -> tuple[str, ...]:

@@ -1,0 +1,278 @@
+import copy
+import io
+import itertools
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+from torchvision.models.mobilenetv2 import MobileNetV2
+
+from lit_invariance.errors import UserError
+from lit_invariance.mitigations.blurpool import BlurConv2d, BlurPool2d
+from lit_invariance.mitigations.surgery import antialias
+from lit_invariance.small_resnet import SmallResNet
+
+
+def with_statistics(network: nn.Module, size: int = 64) -> nn.Module:
+    """Give batch norms statistics and weights that leave their mark, and keep the signal alive in deep networks."""
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 1.0
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            nn.init.normal_(layer.bias, std=0.1)
+    with torch.no_grad():
+        network.train()(torch.randn(4, 3, size, size))
+    return network.eval()
+
+
+def with_parameters_of(published: nn.Module, plain: nn.Module) -> nn.Module:
+    """Copy by position: the published networks name some layers otherwise and save their filters."""
+    values = [value for key, value in published.state_dict().items() if not key.endswith("filt")]
+    plain.load_state_dict(dict(zip(plain.state_dict(), values, strict=True)))
+    return plain.eval()
+
+
+def compare(published: nn.Module, plain: nn.Module, size: int, **options: Any) -> None:
+    # In float64 a deep network's rounding does not hide what the tolerance of 1e-5 is there to show.
+    network = with_parameters_of(with_statistics(published, size), plain).double()
+    published.double()
+    images = torch.randn(2, 3, size, size, dtype=torch.float64)
+    with torch.no_grad():
+        expected = published(images)
+        unmitigated = network(images)
+        antialias(network, **options)
+        answer = network(images)
+    torch.testing.assert_close(answer, expected, atol=1e-5, rtol=0)
+    assert (unmitigated - expected).abs().max() > 0.1  # the comparison can fail
+
+
+@pytest.fixture(scope="module")
+def published() -> Any:
+    return pytest.importorskip("antialiased_cnns", reason="the extra `antialiased` is not installed")
+
+
+@pytest.mark.parametrize(
+    ("name", "taps"),
+    [
+        *itertools.product(["resnet18", "mobilenet_v2"], range(2, 8)),
+        *[("resnet34", 5), ("resnet50", 2), ("resnet50", 7), ("resnext50_32x4d", 4), ("wide_resnet50_2", 3)],
+    ],
+)
+def test_equals_the_published_network(name: str, taps: int, published: Any) -> None:
+    torch.manual_seed(0)
+    theirs = getattr(published, name)(pretrained=False, filter_size=taps)
+    compare(theirs, getattr(torchvision.models, name)(), 64, taps=taps)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_stem_option_is_the_published_full_antialiasing(name: str, published: Any) -> None:
+    torch.manual_seed(0)
+    theirs = getattr(published, name)(pretrained=False, filter_size=4, pool_only=False)
+    compare(theirs, getattr(torchvision.models, name)(), 64, taps=4, stem=True)
+
+
+@pytest.mark.parametrize(
+    ("letter", "batch_norm", "taps"), [*(("A", True, taps) for taps in range(2, 8)), ("D", False, 7), ("D", True, 2)]
+)
+def test_equals_the_features_of_the_published_vgg(letter: str, batch_norm: bool, taps: int, published: Any) -> None:
+    torch.manual_seed(taps)
+    theirs = published.vgg.make_layers(published.vgg.cfg[letter], batch_norm, taps)
+    for layer in theirs:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    ours = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[letter], batch_norm)
+    compare(theirs, ours, 128, taps=taps)
+
+
+@pytest.mark.parametrize("name", ["vgg11", "vgg16_bn"])
+def test_whole_vgg_changes_in_its_pools_alone(name: str) -> None:
+    with torch.device("meta"):  # a classifier of 120 million parameters takes long to fill
+        network = getattr(torchvision.models, name)()
+        pools = [place for place, layer in network.named_modules() if isinstance(layer, nn.MaxPool2d)]
+        changes = antialias(network)
+        assert network(torch.empty(1, 3, 224, 224)).shape == (1, 1000)
+    assert [change.place for change in changes if change.changed] == pools
+    assert len(pools) == 5
+    assert not any(isinstance(layer, BlurConv2d) for layer in network.modules())
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "resnet18": lambda: torchvision.models.resnet18(num_classes=10),
+    "vgg11_bn": lambda: torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs["A"], batch_norm=True),
+    "mobilenet_v2": lambda: MobileNetV2(num_classes=10, width_mult=0.25),
+    "small_resnet": lambda: SmallResNet(10, blocks=1, pool=True),
+    "cifar_resnet": lambda: SmallResNet(10, blocks=1, pool=False),
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def plain(request: pytest.FixtureRequest) -> nn.Module:
+    torch.manual_seed(0)
+    return with_statistics(NETWORKS[request.param]())
+
+
+def mitigated(plain: nn.Module, **options: Any) -> nn.Module:
+    network = copy.deepcopy(plain)
+    antialias(network, **options)
+    return network
+
+
+def test_checkpoints_load_strictly_both_ways(plain: nn.Module) -> None:
+    network = mitigated(plain)
+    assert list(network.state_dict()) == list(plain.state_dict())
+    images = torch.randn(1, 3, 64, 64)
+    expected = network(images)
+    other = mitigated(with_statistics(copy.deepcopy(plain)))
+    assert not torch.equal(other(images), expected)
+    other.load_state_dict(plain.state_dict(), strict=True)
+    assert torch.equal(other(images), expected)
+    plain.load_state_dict(network.state_dict(), strict=True)
+
+
+def test_parameters_stay_the_same_objects(plain: nn.Module) -> None:
+    before = dict(plain.named_parameters())
+    antialias(plain)
+    after = dict(plain.named_parameters())
+    assert list(after) == list(before)
+    assert all(after[name] is before[name] for name in before)
+
+
+def test_gradients_reach_every_parameter_in_channels_last(plain: nn.Module) -> None:
+    network = mitigated(plain).train().to(memory_format=torch.channels_last)
+    shapes: dict[str, bool] = {}
+    for name, layer in network.named_modules():
+        if isinstance(layer, BlurPool2d):
+            layer.register_forward_hook(
+                lambda _layer, _inputs, out, name=name: shapes.update(
+                    {name: out.is_contiguous(memory_format=torch.channels_last)}
+                )
+            )
+    images = torch.randn(2, 3, 64, 64).to(memory_format=torch.channels_last)
+    network(images).square().sum().backward()
+    assert shapes
+    assert all(shapes.values())
+    assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in network.parameters())
+
+
+def test_output_size_is_that_of_the_plain_network(plain: nn.Module) -> None:
+    network = mitigated(plain)
+    images = torch.randn(1, 3, 64, 96)
+    assert network(images).shape == plain(images).shape
+
+
+def test_network_copies_pickles_traces_and_saves(plain: nn.Module) -> None:
+    network = mitigated(plain).eval()
+    images = torch.randn(1, 3, 64, 64)
+    expected = network(images)
+    buffer = io.BytesIO()
+    torch.save(network, buffer)
+    buffer.seek(0)
+    twins = [copy.deepcopy(network), pickle.loads(pickle.dumps(network)), torch.load(buffer, weights_only=False)]
+    for twin in [*twins, torch.fx.symbolic_trace(network)]:
+        assert torch.equal(twin(images), expected)
+
+
+def test_resnet18_exports() -> None:
+    network = mitigated(with_statistics(torchvision.models.resnet18()), taps=4)
+    images = torch.randn(2, 3, 64, 64)
+    exported = torch.export.export(network, (images,)).module()
+    torch.testing.assert_close(exported(images), network(images))
+
+
+def test_small_maps_are_no_obstacle() -> None:
+    network = mitigated(with_statistics(torchvision.models.resnet18(num_classes=10)), taps=7)
+    assert network(torch.randn(1, 3, 32, 32)).isfinite().all()
+
+
+def test_every_strided_operation_is_listed() -> None:
+    changes = antialias(SmallResNet(10, blocks=1, pool=True))
+    assert [(change.place, change.changed) for change in changes] == [
+        ("maxpool", True),
+        ("layer2.0.conv1", True),
+        ("layer2.0.downsample.0", True),
+        ("layer3.0.conv1", True),
+        ("layer3.0.downsample.0", True),
+    ]
+    assert str(changes[1]) == "layer2.0.conv1: 3x3 convolution, stride 2 -> 1, blur of stride 2 before layer2.0.conv2"
+    stem = antialias(MobileNetV2(width_mult=0.25))[0]
+    assert str(stem) == "features.0.0: left alone, the stem convolution, which the option `stem` includes"
+
+
+def test_stem_of_mobilenet_is_blurred_before_its_reader() -> None:
+    network = MobileNetV2(width_mult=0.5)
+    changes = antialias(network, taps=3, padding="replicate", stem=True)
+    assert all(change.changed for change in changes)
+    assert network.features[0][0].stride == (1, 1)
+    reader = network.features[1].conv[0][0]
+    assert isinstance(reader, BlurConv2d)
+    assert (reader.blur.taps, reader.blur.padding) == (3, "replicate")
+
+
+class Mixed(nn.Module):
+    """One operation of each kind that stays, and an average pool that goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3, padding=1)
+        self.uneven = nn.Conv2d(4, 4, 3, stride=(2, 1), padding=1)
+        self.average = nn.AvgPool2d(2)
+        self.rounded = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.added = nn.Conv2d(4, 4, 3, stride=2, padding=1)
+        self.whole = nn.AvgPool2d(4)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.rounded(self.average(self.uneven(self.first(images))))
+        return self.whole(self.added(maps) + 1)
+
+
+def test_what_cannot_be_done_is_left_and_named() -> None:
+    network = Mixed()
+    changes = {change.place: change for change in antialias(network)}
+    assert [place for place, change in changes.items() if change.changed] == ["average"]
+    assert isinstance(network.average, BlurPool2d)
+    assert "differ between rows and columns" in changes["uneven"].what
+    assert "ceil_mode=True" in changes["rounded"].what
+    assert "not read by convolutions alone" in changes["added"].what
+    assert "AvgPool2d" in changes["whole"].what
+
+
+class TwoNames(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pool = nn.MaxPool2d(2)
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3), self.pool)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.body(images)
+
+
+def test_layer_with_two_names_is_exchanged_under_both() -> None:
+    network = TwoNames()
+    antialias(network)
+    assert isinstance(network.pool, nn.Sequential)
+    assert network.body[1] is network.pool
+
+
+def test_second_application_is_refused() -> None:
+    network = SmallResNet(10, blocks=1, pool=False)
+    antialias(network)
+    with pytest.raises(UserError, match="SmallResNet is anti-aliased already"):
+        antialias(network)
+
+
+def test_nothing_to_change_is_an_error_that_says_what_was_left() -> None:
+    with pytest.raises(UserError, match=r"nothing to change in Sequential: 0: left alone, the stem convolution"):
+        antialias(nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.Conv2d(4, 4, 3)))
+    with pytest.raises(UserError, match="no strided operation"):
+        antialias(nn.Sequential(nn.Conv2d(3, 4, 3)))
+
+
+def test_refused_options_leave_the_network_alone() -> None:
+    network = SmallResNet(10, blocks=1, pool=True)
+    with pytest.raises(UserError, match="2 to 7 taps"):
+        antialias(network, taps=9)
+    assert not any(isinstance(layer, BlurPool2d) for layer in network.modules())
