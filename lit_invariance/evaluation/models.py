@@ -1,0 +1,88 @@
+"""Models ready to be compared, and what is said of each in the results."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from lit_invariance.checkpoint import load_checkpoint
+from lit_invariance.classifier import LitClassifier
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.sources import Source
+from lit_invariance.report.results import ModelEntry
+from lit_invariance.weights import is_file_name, read_state_dict
+
+PUBLISHED_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model under comparison.
+
+    Attributes:
+        source: Name and origin.
+        classifier: The network in evaluation mode.
+    """
+
+    source: Source
+    classifier: LitClassifier
+
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        return self.source.name
+
+    def describe(self) -> ModelEntry:
+        """Return what the results say of it."""
+        options = self.classifier.hparams
+        return {
+            "name": self.name,
+            "source": self.source.text,
+            "backbone": options["backbone"],
+            "mitigations": list(options["mitigations"] or []),
+            "translation": self.source.translation,
+            "parameters": sum(parameter.numel() for parameter in self.classifier.backbone.parameters()),
+            "image_size": self.classifier.image_size,
+        }
+
+
+def load_models(sources: Sequence[Source], num_classes: int, image_size: int, seed: int) -> list[Model]:
+    """Load all models and see that they fit the data.
+
+    Args:
+        sources: Where they come from.
+        num_classes: Number of classes of the data.
+        image_size: Side of the input of networks that come without a checkpoint, in pixels.
+        seed: Seed of random weights.
+
+    Raises:
+        UserError: If a source cannot be loaded, or its number of outputs is not that of the data.
+    """
+    models = []
+    for source in sources:
+        classifier = _load(source, num_classes, image_size, seed).eval().requires_grad_(False)
+        outputs = _trained_outputs(source, classifier)
+        if outputs != num_classes:
+            raise UserError(
+                f"model {source.name} has {outputs} classes and the data {num_classes}; "
+                "choose other data with --data.* or other models with --models."
+            )
+        models.append(Model(source, classifier))
+    return models
+
+
+def _load(source: Source, num_classes: int, image_size: int, seed: int) -> LitClassifier:
+    if source.checkpoint is not None:
+        return load_checkpoint(source.checkpoint)
+    outputs = num_classes if source.weights is None or is_file_name(source.weights) else PUBLISHED_CLASSES
+    # Every process must draw the same random weights, whatever was drawn before.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LitClassifier(source.backbone, source.weights, num_classes=outputs, image_size=image_size)
+
+
+def _trained_outputs(source: Source, classifier: LitClassifier) -> int:
+    """Number of classes the weights were made for; where it does not fit, the network got a random head."""
+    if source.weights is None or not is_file_name(source.weights):
+        return classifier.num_classes
+    return len(read_state_dict(source.weights)[f"{classifier.head}.weight"])

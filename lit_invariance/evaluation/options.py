@@ -1,0 +1,108 @@
+"""The evaluation command's options, and what follows from those that were not given."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from jsonargparse import Namespace
+
+from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.protocols import GROUPS
+from lit_invariance.evaluation.runner import EXACT
+from lit_invariance.evaluation.sources import Source, choose_reference, find_sources
+from lit_invariance.parser import OneSentenceErrors
+
+# A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
+LOADING: dict[str, Any] = {"batch_size": 32, "val_batch_size": None, "max_images": None}
+WHOLE_FOLDER: dict[str, Any] = {"dataset": "image_folder", "val_root": None, "val_fraction": 1.0}
+
+
+def make_parser() -> OneSentenceErrors:
+    """Make the command's parser."""
+    about = "Compare how often classifiers change their answer when the picture hardly changes."
+    parser = OneSentenceErrors(prog="evaluate.py", description=about)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        type=str,
+        help="Models as name=source; a source is a checkpoint, <backbone> (its published weights) or "
+        "<backbone>@<weights> (none, a published name, or a file). Without it, all of checkpoints/*/best.ckpt.",
+    )
+    parser.add_argument(
+        "--reference",
+        type=str | None,
+        help="The model that the others are compared with. Without it, 'baseline' or else the first of --models; of "
+        "all checkpoints, the only one without mitigations and translation, or else the first by name.",
+    )
+    parser.add_argument(
+        "--protocols",
+        nargs="+",
+        type=str | dict[str, Any],
+        default=["paper"],
+        help=f"Protocols, as name or {{name: {{option: value}}}}, and groups of them: {', '.join(GROUPS)}.",
+    )
+    parser.add_argument("--output", type=str, default="results", help="Folder for the results.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the views and of the bootstrap.")
+    parser.add_argument("--max_images", type=int | None, help="Short for --data.max_images.")
+    parser.add_argument("--accelerator", type=str, default="auto", help="cpu, gpu, ...")
+    parser.add_argument("--devices", type=int | str, default="auto", help="Number of devices, or which.")
+    parser.add_argument(
+        "--precision",
+        type=Literal["32-true", "bf16-mixed", "16-mixed"],
+        default=EXACT,
+        help="Arithmetic of the networks; 32-true is float32 without TF32.",
+    )
+    parser.add_argument("--progress", type=bool, default=True, help="Show a progress bar.")
+    parser.add_class_arguments(InvarianceData, "data", instantiate=False)
+    return parser
+
+
+def parse(args: Sequence[str]) -> tuple[Namespace, list[Source], str]:
+    """Read the command line; what it leaves open of the data is what the reference model was trained on.
+
+    Where the reference is no checkpoint, the first checkpoint decides. The images are then those that validated the
+    training. A folder that no training has split is evaluated as a whole.
+
+    Args:
+        args: The arguments.
+
+    Returns:
+        The settings, the models' sources and the name of the reference.
+
+    Raises:
+        UserError: If a model is refused, or the models were trained on different data and none was given.
+        SystemExit: After an argument that cannot be read, or `--help`.
+    """
+    settings = _parsed(args, {})
+    sources = find_sources(settings.models)
+    reference = choose_reference(sources, settings.reference, listed=settings.models is not None)
+    candidates = sorted(sources, key=lambda source: source.name != reference)
+    trained_on = dict(next((source.data for source in candidates if source.data), WHOLE_FOLDER | {"root": None}))
+    settings = _parsed(args, trained_on | LOADING)
+    if (settings.data.dataset, settings.data.root) == (trained_on["dataset"], trained_on["root"]):
+        _same_data(sources, trained_on["dataset"])
+    else:
+        # `shapes` has no root, so a root that was given means another data set.
+        kind = {"dataset": trained_on["dataset"]} if trained_on["root"] else {}
+        settings = _parsed(args, trained_on | LOADING | WHOLE_FOLDER | kind)
+    if settings.max_images is not None:
+        settings.data.max_images = settings.max_images
+    return settings, sources, reference
+
+
+def _parsed(args: Sequence[str], data: dict[str, Any]) -> Namespace:
+    """Parse with defaults of the data options; a checkpoint of another version may hold more than there are today."""
+    parser = make_parser()
+    known = parser.get_defaults().data.keys()
+    parser.set_defaults({f"data.{name}": value for name, value in data.items() if name in known})
+    settings: Namespace = parser.parse_args(list(args))
+    return settings
+
+
+def _same_data(sources: Sequence[Source], dataset: str) -> None:
+    for source in sources:
+        if source.data and source.data["dataset"] != dataset:
+            raise UserError(
+                f"{source.name} was trained on {source.data['dataset']}, not on {dataset} like the reference; choose "
+                "what to compare with --models, or the data with --data.dataset and --data.root."
+            )

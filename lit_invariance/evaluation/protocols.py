@@ -1,0 +1,72 @@
+"""The protocols an evaluation runs: names, groups and options of the command line, made into protocol objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lit_invariance.errors import Spec, UserError, build, split_spec, unknown
+from lit_invariance.protocols import PROTOCOLS, Protocol
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "paper": ("centre_crop", "crop", "embed_black", "scale_black"),
+    "all": tuple(PROTOCOLS),
+}
+
+
+@dataclass(frozen=True)
+class ProtocolChoice:
+    """A protocol with its options, before the network's input is known.
+
+    Attributes:
+        name: A key of `PROTOCOLS`.
+        options: What the user set.
+    """
+
+    name: str
+    options: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """The name, followed by the options where there are any: `embed_black(min_side=80)`."""
+        written = ", ".join(f"{option}={value}" for option, value in self.options.items())
+        return f"{self.name}({written})" if written else self.name
+
+    def build(self, size: int, mean: tuple[float, ...]) -> Protocol:
+        """Make the protocol for networks of one input.
+
+        Args:
+            size: Side of the input in pixels.
+            mean: Channel means in [0, 1].
+
+        Raises:
+            UserError: If an option is unknown or its value refused.
+        """
+        return build("protocol", PROTOCOLS, {self.name: self.options}, size=size, mean=mean)
+
+
+def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
+    """Resolve what `--protocols` lists.
+
+    Args:
+        specs: Names of protocols or groups, or `{name: {option: value}}`.
+
+    Returns:
+        The choices in order, without repetition.
+
+    Raises:
+        UserError: If a name is unknown, or a group is given options.
+    """
+    choices: dict[str, ProtocolChoice] = {}
+    for spec in specs:
+        name, options = split_spec("protocol", spec)
+        if name in GROUPS and options:
+            members = ", ".join(GROUPS[name])
+            raise UserError(f"'{name}' is a group of protocols and takes no options; give them to one of {members}.")
+        if name not in GROUPS and name not in PROTOCOLS:
+            raise unknown("protocol or group", name, [*GROUPS, *PROTOCOLS])
+        for member in GROUPS.get(name, (name,)):
+            choice = ProtocolChoice(member, options)
+            choices[choice.label] = choice
+    if not choices:
+        raise UserError(f"no protocol to evaluate; name one of {', '.join([*GROUPS, *PROTOCOLS])}.")
+    return list(choices.values())

@@ -1,0 +1,92 @@
+"""Running a measurement through Lightning's Trainer: devices, precision and progress as in training."""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
+
+from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.measurement import Measurement
+from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.outcomes import Outcomes
+from lit_invariance.evaluation.precision import exact_float32
+from lit_invariance.evaluation.protocols import ProtocolChoice
+from lit_invariance.parser import one_sentence
+
+EXACT = "32-true"
+
+
+def make_trainer(accelerator: str, devices: int | str, precision: str, progress: bool) -> pl.Trainer:
+    """Make a Trainer that predicts and leaves no files.
+
+    Args:
+        accelerator: As Lightning names it.
+        devices: As Lightning takes it.
+        precision: As Lightning names it; `"32-true"` is float32.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        UserError: If this machine has no such device.
+    """
+    try:
+        with _quiet():
+            return pl.Trainer(
+                accelerator=accelerator,
+                devices=devices,
+                precision=precision,  # type: ignore[arg-type]
+                logger=False,
+                enable_checkpointing=False,
+                enable_model_summary=False,
+                enable_progress_bar=progress,
+                # Where rich is installed, Lightning would choose its bar, which vanishes from cluster logs.
+                callbacks=[TQDMProgressBar()] if progress else [],
+            )
+    except (MisconfigurationException, ValueError, TypeError) as error:
+        reason = one_sentence(str(error))
+        raise UserError(f"--accelerator {accelerator} --devices {devices} cannot be had here: {reason}.") from error
+
+
+def run(
+    trainer: pl.Trainer, models: Sequence[Model], protocols: Sequence[ProtocolChoice], data: InvarianceData, seed: int
+) -> Outcomes:
+    """Score every image of the data for every model under every protocol.
+
+    Images are decoded once for all models and protocols. The outcomes are the same on one process and on several.
+
+    Args:
+        trainer: From `make_trainer`.
+        models: The models.
+        protocols: The protocols.
+        data: Whose prediction images are evaluated.
+        seed: Seed of the views.
+
+    Returns:
+        Per-image scores, in every process.
+
+    Raises:
+        UserError: If an image cannot be read or is too small for a protocol, or a model's logits are not finite.
+    """
+    measurement = Measurement(models, protocols, seed)
+    with _quiet(), exact_float32() if trainer.precision == EXACT else nullcontext():
+        trainer.predict(measurement, datamodule=data, return_predictions=False)
+    return measurement.outcomes
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's list of absent accelerators, its tips and its advice on workers off the screen."""
+    logger = logging.getLogger("pytorch_lightning")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*does not have many workers.*")
+            warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on recent torch
+            yield
+    finally:
+        logger.setLevel(level)

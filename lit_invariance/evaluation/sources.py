@@ -1,0 +1,130 @@
+"""What `--models` names: checkpoints of this project, or backbones with weights."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lit_invariance.checkpoint import read_checkpoint
+from lit_invariance.errors import Spec, UserError, unknown
+from lit_invariance.weights import is_file_name
+
+CHECKPOINTS = Path("checkpoints")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model comes from.
+
+    Attributes:
+        name: Its name in tables.
+        text: The source as the user wrote it.
+        checkpoint: A checkpoint file of this project, or None.
+        backbone: Name of a backbone; empty for a checkpoint.
+        weights: None for random ones, `"default"`, a published name or a file; see `create_backbone`.
+        data: Settings of the data a checkpoint was trained on, None for a backbone.
+        mitigations: Those a checkpoint was trained with.
+    """
+
+    name: str
+    text: str
+    checkpoint: Path | None = None
+    backbone: str = ""
+    weights: str | None = None
+    data: Mapping[str, Any] | None = None
+    mitigations: Sequence[Spec] = ()
+
+    @property
+    def translation(self) -> dict[str, Any] | None:
+        """The translation augmentation it was trained with."""
+        return None if self.data is None else self.data.get("translation")
+
+
+def find_sources(texts: Sequence[str] | None, folder: Path = CHECKPOINTS) -> list[Source]:
+    """Resolve what the user asked to compare.
+
+    Args:
+        texts: Entries `name=source` or `source`; None takes every `best.ckpt` below `folder`, named by its run.
+        folder: Where training leaves its runs.
+
+    Raises:
+        UserError: If there is nothing to compare, a file is missing, or two models bear one name.
+    """
+    texts = [str(path) for path in sorted(folder.glob("*/best.ckpt"))] if texts is None else texts
+    if not texts:
+        raise UserError(f"there is no {folder}/*/best.ckpt; train a model first, or name one with --models.")
+    sources: dict[str, Source] = {}
+    for text in texts:
+        source = parse_source(text)
+        if source.name in sources:
+            raise UserError(f"two models are called '{source.name}'; write --models name=source with different names.")
+        sources[source.name] = source
+    return list(sources.values())
+
+
+def parse_source(text: str) -> Source:
+    """Read one entry of `--models`.
+
+    Args:
+        text: `[name=]source`; the source is the path of a `.ckpt` file, `<backbone>` for its published weights, or
+            `<backbone>@<weights>` with `none`, a published name or a local file as weights.
+
+    Raises:
+        UserError: If the source is a URL, a missing file, no checkpoint, or a weights file without its backbone.
+    """
+    name, given, source = text.partition("=")
+    if not given or "/" in name or "@" in name:
+        name, source = "", text
+    if "://" in source:
+        raise UserError(f"'{source}' is a URL; download the file yourself and name the local copy.")
+    backbone, at, weights = source.partition("@")
+    if source.endswith(".ckpt") and (not at or Path(source).is_file()):
+        return _checkpoint(name, source)
+    if not backbone or (at and not weights):
+        raise UserError(f"'{text}' names no model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>.")
+    if not at and is_file_name(source):
+        raise UserError(f"'{source}' is a weights file; name the network it belongs to, as <backbone>@{source}.")
+    wanted = {"": "default", "none": None}.get(weights, weights)
+    return Source(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted)
+
+
+def choose_reference(sources: Sequence[Source], wanted: str | None, listed: bool) -> str:
+    """Choose the model that the others are compared with.
+
+    Args:
+        sources: The models.
+        wanted: The name the user gave, if any.
+        listed: Whether the user listed the models himself.
+
+    Returns:
+        `wanted`; else `baseline` where a model is called so; else the first of the user's list. Among all runs of the
+        checkpoint folder, the only one trained without mitigation and translation, else the first by name.
+
+    Raises:
+        UserError: If no model bears the wanted name.
+    """
+    names = [source.name for source in sources]
+    if wanted is not None and wanted not in names:
+        raise unknown("reference model", wanted, names)
+    if wanted is not None or "baseline" in names:
+        return wanted or "baseline"
+    plain = [] if listed else [source.name for source in sources if not source.mitigations and not source.translation]
+    return plain[0] if len(plain) == 1 else names[0]
+
+
+def _checkpoint(name: str, text: str) -> Source:
+    path = Path(text)
+    if not path.is_file():
+        known = [str(other) for other in sorted(CHECKPOINTS.glob("*/*.ckpt"))]
+        near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
+        raise UserError(f"there is no checkpoint '{text}'; {f'did you mean {near[0]}?' if near else 'check the path.'}")
+    content = read_checkpoint(path)
+    run = path.absolute().parent.name if path.stem in ("best", "last") else path.stem
+    return Source(
+        name or run,
+        text,
+        checkpoint=path,
+        data=content.get("datamodule_hyper_parameters", {}),
+        mitigations=content["hyper_parameters"].get("mitigations") or [],
+    )

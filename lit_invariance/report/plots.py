@@ -1,0 +1,142 @@
+"""Figures of a comparison: the scores of each protocol with their intervals, and accuracy against stability."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lit_invariance.files import replacing
+from lit_invariance.report.results import Results, Row, find_row, scores_under
+
+# Okabe & Ito's palette without yellow: told apart by colour-blind readers, and by marker where printed in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = "osD^vPX"
+STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "axes.titlesize": 10.5,
+    "figure.facecolor": "white",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "lit_invariance",
+}
+STABILITY = "top1_change"
+LETTER = 0.085  # inches that a letter of a model's name takes
+
+
+def save_plots(results: Results, folder: Path) -> list[Path]:
+    """Draw all figures and write each as PNG and SVG.
+
+    Args:
+        results: The results.
+        folder: An existing folder.
+
+    Returns:
+        The files, `scores_<protocol>` for each protocol and `accuracy_against_top1_change`.
+    """
+    written: list[Path] = []
+    with matplotlib.rc_context(STYLE):
+        for protocol in results["protocols"]:
+            name = re.sub(r"[^\w.-]+", "_", f"scores_{protocol['label']}").strip("_")
+            written += _save(scores_figure(results, protocol["label"]), folder / name)
+        if _stability_protocols(results):
+            written += _save(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
+    return written
+
+
+def scores_figure(results: Results, protocol: str) -> Figure:
+    """Draw the scores under one protocol: a panel a score, a line a model, the interval as a bar.
+
+    Args:
+        results: The results.
+        protocol: Label of the protocol.
+    """
+    scores, models = scores_under(results, protocol), results["models"]
+    names = [model["name"] for model in models]
+    width = 0.6 + LETTER * max(map(len, names)) + 2.5 * len(scores)
+    figure = Figure(figsize=(width, 1.35 + 0.36 * len(models)), layout="constrained")
+    panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
+    for score, axes in zip(scores, panels, strict=True):
+        for place, model in enumerate(models):
+            row = find_row(results, model["name"], protocol, score)
+            axes.errorbar(row["mean"], place, xerr=_arms(row), **_look(place))
+        reference = find_row(results, results["reference"], protocol, score)
+        axes.axvline(reference["mean"], color="#999999", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        entry = results["scores"][score]
+        axes.set_title(score.replace("_", " "))
+        axes.set_xlabel(f"{entry['unit']} ({'higher' if entry['higher_is_better'] else 'lower'} is better)", fontsize=9)
+        axes.margins(x=0.12)
+        axes.tick_params(axis="y", length=0)
+    panels[0].set_yticks(range(len(models)), names)
+    panels[0].set_ylim(len(models) - 0.5, -0.5)
+    figure.suptitle(f"{protocol}, {results['images']} images, {results['level']:.0%} intervals", fontsize=11.5)
+    return figure
+
+
+def tradeoff_figure(results: Results) -> Figure:
+    """Draw accuracy against top-1 change, a panel for each protocol that has neighbouring views.
+
+    Args:
+        results: The results.
+    """
+    protocols = _stability_protocols(results)
+    columns = min(3, len(protocols))
+    lines = -(-len(protocols) // columns)
+    figure = Figure(figsize=(3.9 * columns + 0.3, 3.3 * lines + 0.8), layout="constrained")
+    panels = figure.subplots(lines, columns, squeeze=False).ravel()
+    for protocol, axes in zip(protocols, panels, strict=False):
+        _tradeoff(axes, results, protocol)
+    for axes in panels[len(protocols) :]:
+        axes.set_visible(False)
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 2 * columns), frameon=False)
+    figure.suptitle(f"accuracy against stability, {results['level']:.0%} intervals", fontsize=11.5)
+    return figure
+
+
+def _tradeoff(axes: Axes, results: Results, protocol: str) -> None:
+    for place, model in enumerate(results["models"]):
+        change = find_row(results, model["name"], protocol, STABILITY)
+        accuracy = find_row(results, model["name"], protocol, "accuracy")
+        look = _look(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": model["name"]}
+        axes.errorbar(change["mean"], accuracy["mean"], **look)
+    axes.set(title=protocol, xlabel="top1 change (steadier to the left)", ylabel="accuracy")
+    axes.margins(0.12)
+
+
+def _stability_protocols(results: Results) -> list[str]:
+    wanted = {"accuracy", STABILITY}
+    labels = [protocol["label"] for protocol in results["protocols"]]
+    return [label for label in labels if wanted <= set(scores_under(results, label))]
+
+
+def _look(place: int) -> dict[str, Any]:
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "marker": MARKERS[(place + place // len(COLOURS)) % len(MARKERS)],
+        "markersize": 6,
+        "linestyle": "none",
+        "elinewidth": 1.8,
+        "zorder": 3,
+    }
+
+
+def _arms(row: Row) -> list[list[float]]:
+    """Lengths of an interval's two arms; the mean lies inside but for rounding."""
+    return [[max(row["mean"] - row["low"], 0.0)], [max(row["high"] - row["mean"], 0.0)]]
+
+
+def _save(figure: Figure, stem: Path) -> list[Path]:
+    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
+    for file in files:
+        # A date would make equal results differ.
+        metadata = {"Date": None} if file.suffix == ".svg" else None
+        with replacing(file) as temporary:
+            figure.savefig(temporary, dpi=150, metadata=metadata)
+    return files

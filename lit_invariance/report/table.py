@@ -1,0 +1,115 @@
+"""The comparison as text: for each protocol a table of models x scores with intervals and differences."""
+
+import textwrap
+
+from lit_invariance.report.results import ProtocolEntry, Results, Row, find_row, scores_under
+
+WIDTH = 120
+LONGEST_NAME = 28
+GAP = "  "
+ALWAYS_SHOWN = "accuracy"
+
+
+def format_tables(results: Results, width: int = WIDTH) -> str:
+    """Lay the results out for a terminal.
+
+    Accuracy stands in every table, for a classifier that always gives the same answer is perfectly steady.
+
+    Args:
+        results: The results.
+        width: Columns of the terminal; tables that are wider are broken into several.
+
+    Returns:
+        Text of many lines, without a final newline.
+    """
+    tables = [_protocol_tables(results, protocol, width) for protocol in results["protocols"]]
+    legend = [textwrap.fill(line, width) for line in _legend(results)]
+    return "\n\n".join([*tables, "\n".join(legend)])
+
+
+def _protocol_tables(results: Results, protocol: ProtocolEntry, width: int) -> str:
+    label, views = protocol["label"], len(protocol["steps"])
+    title = f"{label}: {views} view{'s' * (views > 1)} of each of {results['images']} images"
+    columns = {score: _column(results, label, score) for score in scores_under(results, label)}
+    lines = [title]
+    for scores in _blocks(columns, width - LONGEST_NAME):
+        names = _names(results)
+        rows = zip(names, *(columns[score] for score in scores), strict=True)
+        filled = [row for row in rows if any(row[1:])]
+        widths = [max(len(cell) for cell in cells) for cells in zip(*filled, strict=True)]
+        lines += [GAP.join(map(str.ljust, row, widths)).rstrip() for row in filled]
+    return "\n".join(lines)
+
+
+def _blocks(columns: dict[str, list[str]], room: int) -> list[list[str]]:
+    """Share the scores out over tables that fit, accuracy being the first column of each."""
+    first = [score for score in columns if score == ALWAYS_SHOWN]
+    blocks, block = [], list(first)
+    for score in columns:
+        if score in first:
+            continue
+        wider = sum(len(GAP) + max(map(len, columns[other])) for other in [*block, score])
+        if wider > room and len(block) > len(first):
+            blocks.append(block)
+            block = list(first)
+        block.append(score)
+    return [*blocks, block]
+
+
+def _names(results: Results) -> list[str]:
+    """First column: a heading, then two lines for each model."""
+    names = [""]
+    for model in results["models"]:
+        mark = " (reference)" if model["name"] == results["reference"] else ""
+        names += [_shortened(model["name"], LONGEST_NAME - len(mark)) + mark, "  difference"]
+    return names
+
+
+def _column(results: Results, protocol: str, score: str) -> list[str]:
+    cells = [score]
+    for model in results["models"]:
+        row = find_row(results, model["name"], protocol, score)
+        cells += [f"{number(row['mean'])} [{number(row['low'])}, {number(row['high'])}]", _difference(row)]
+    return cells
+
+
+def _difference(row: Row) -> str:
+    value, low, high = row["difference"], row["difference_low"], row["difference_high"]
+    if value is None or low is None or high is None:
+        return ""
+    return f"{number(value, '+')} [{number(low, '+')}, {number(high, '+')}]{'*' * (low > 0 or high < 0)}"
+
+
+def number(value: float, sign: str = "-") -> str:
+    """Write a number with three decimals and without the zero before the point.
+
+    Args:
+        value: The number.
+        sign: `"-"` marks negative numbers only, `"+"` positive ones too.
+
+    Example:
+        >>> number(0.0625), number(-0.5), number(0.25, "+"), number(-0.0001, "+")
+        ('.062', '-.500', '+.250', '.000')
+    """
+    text = f"{value:{sign}.3f}"
+    if float(text) == 0:
+        return ".000"
+    return text.replace("0.", ".", 1) if abs(value) < 1 and "0." in text else text
+
+
+def _shortened(name: str, length: int) -> str:
+    if len(name) <= length:
+        return name
+    head = (length - 2) // 2
+    return f"{name[:head]}..{name[head + 2 - length :]}"
+
+
+def _legend(results: Results) -> list[str]:
+    better = []
+    for words, direction in (("higher", True), ("lower", False)):
+        scores = [score for score, entry in results["scores"].items() if entry["higher_is_better"] is direction]
+        better += [f"{words} is better: {', '.join(scores)}"] * bool(scores)
+    lines = [f"mean over images [{results['level']:.0%} interval, bootstrap over images]", "; ".join(better)]
+    if len(results["models"]) > 1:
+        lines.append(f"difference from {results['reference']}, image by image; * its interval leaves out 0")
+    return lines
