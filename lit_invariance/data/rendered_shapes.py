@@ -28,10 +28,11 @@ class RenderedShapes:
     """
 
     def __init__(self, count: int, size: int, bias: float, seed: int, split: str) -> None:
-        self.images = torch.empty((count, 3, size, size), dtype=torch.uint8)
+        images = np.empty((count, 3, size, size), dtype=np.uint8)
         for index in tqdm(range(count), desc=f"drawing {split} shapes", delay=PROGRESS_AFTER, leave=False):
             scene = draw_scene(index, size, bias=bias, seed=seed, split=split)
-            self.images[index] = torch.from_numpy(to_uint8(render(scene, size)))
+            images[index] = to_uint8(render(scene, size))
+        self.images = torch.from_numpy(images)
         self.labels = np.arange(count) % len(SHAPES)
 
     def __len__(self) -> int:
