@@ -29,14 +29,14 @@ def test_mean_is_plain_mean(scores):
 def test_agrees_with_scipy(scores):
     ours = intervals(scores, seed=0)
     for column, low, high in zip(scores.T, ours.low, ours.high, strict=True):
-        theirs = stats.bootstrap((column,), np.mean, n_resamples=9999, method="BCa", rng=np.random.default_rng(1))
+        theirs = stats.bootstrap((column,), np.mean, method="BCa", rng=np.random.default_rng(1))
         width = theirs.confidence_interval.high - theirs.confidence_interval.low
         assert low == pytest.approx(theirs.confidence_interval.low, abs=0.04 * width)
         assert high == pytest.approx(theirs.confidence_interval.high, abs=0.04 * width)
 
 
 def test_agrees_with_plain_loop(scores):
-    """The percentile bootstrap, one resample and one image at a time; BCa departs from it by the skewness only."""
+    """Resampling one image at a time; of a symmetric column, where BCa and percentiles agree."""
     generator, column = np.random.default_rng(5), scores[:, 3]
     means = []
     for _ in range(2000):
@@ -46,8 +46,8 @@ def test_agrees_with_plain_loop(scores):
         means.append(total / len(column))
     ours = intervals(scores, seed=0)
     standard_error = float(np.std(means))
-    assert ours.low[3] == pytest.approx(np.quantile(means, 0.025), abs=0.25 * standard_error)
-    assert ours.high[3] == pytest.approx(np.quantile(means, 0.975), abs=0.25 * standard_error)
+    assert ours.low[3] == pytest.approx(np.quantile(means, 0.025), abs=0.2 * standard_error)
+    assert ours.high[3] == pytest.approx(np.quantile(means, 0.975), abs=0.2 * standard_error)
 
 
 def test_agrees_with_normal_approximation():
@@ -110,7 +110,32 @@ def test_coverage():
     assert 0.92 <= covered <= 0.98
 
 
+@pytest.mark.parametrize("share_that_differs", [0.05, 0.2])
+def test_equal_models_are_seldom_called_different(share_that_differs):
+    """Two models that are right equally often, 800 simulated comparisons on 300 images."""
+    draws = np.random.default_rng(2).random((300, 800))
+    differences = np.where(draws < share_that_differs / 2, 1.0, np.where(draws < share_that_differs, -1.0, 0.0))
+    ours = intervals(differences, seed=0, resamples=2000)
+    assert np.mean((ours.low > 0) | (ours.high < 0)) < 0.085
+
+
+def test_three_points_on_a_thousand_images_are_found():
+    """Models that disagree on a tenth of the images, .065 against .035: found in most of 400 comparisons."""
+    draws = np.random.default_rng(2).random((1000, 400))
+    differences = np.where(draws < 0.065, 1.0, np.where(draws < 0.1, -1.0, 0.0))
+    ours = intervals(differences, seed=0, resamples=2000)
+    assert np.mean(ours.low > 0) > 0.8
+
+
 @pytest.mark.parametrize("values", [np.zeros((0, 2)), np.zeros(3), np.array([[np.nan]])])
 def test_refuses(values):
     with pytest.raises(ValueError, match="images"):
         intervals(values, seed=0)
+
+
+def test_rounding_does_not_leave_zero_out():
+    """Tenths are no binary numbers: with .3 - .1 - .1 - .1 a lower end came out as -2e-18 where 0 is meant."""
+    differences = np.zeros((30, 1))
+    differences[:5, 0] = [0.3, 0.3, -0.1, -0.1, 0.3]
+    ours = intervals(differences, seed=0, resamples=999)
+    assert ours.low[0] == 0.0 < ours.mean[0]
