@@ -9,7 +9,7 @@ from lit_invariance.checkpoint import load_checkpoint
 from lit_invariance.classifier import LitClassifier
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.sources import Source
-from lit_invariance.report.results import ModelEntry
+from lit_invariance.report.schema import ModelEntry
 from lit_invariance.weights import is_file_name, read_state_dict
 
 PUBLISHED_CLASSES = 1000

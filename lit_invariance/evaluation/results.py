@@ -15,7 +15,7 @@ from lit_invariance.evaluation.statistics import LEVEL
 from lit_invariance.evaluation.summary import summarise
 from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
-from lit_invariance.report.results import SCHEMA, ProtocolEntry, Results
+from lit_invariance.report.schema import SCHEMA, ProtocolEntry, Results
 
 LIBRARIES = ("lit_invariance", "torch", "torchvision", "pytorch_lightning", "numpy", "scipy")
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.evaluation.statistics import Array, intervals
-from lit_invariance.report.results import Row
+from lit_invariance.report.schema import Row
 
 
 def summarise(outcomes: Outcomes, reference: str, seed: int) -> list[Row]:

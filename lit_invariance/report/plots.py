@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lit_invariance.files import replacing
-from lit_invariance.report.results import Results, Row, find_row, scores_under
+from lit_invariance.report.schema import Results, Row, find_row, scores_under
 
 # Okabe & Ito's palette without yellow: told apart by colour-blind readers, and by marker where printed in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from lit_invariance.report.results import ProtocolEntry, Results, Row, find_row, scores_under
+from lit_invariance.report.schema import ProtocolEntry, Results, Row, find_row, scores_under
 
 WIDTH = 120
 LONGEST_NAME = 28
