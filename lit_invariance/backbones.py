@@ -68,7 +68,7 @@ def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbon
     head = _head_of(network, num_classes, name)
     if weights is not None:
         state = read_state_dict(weights) if is_file_name(weights) else entry.published(weights)
-        load_strictly(network, state, f"'{weights}'", optional=f"{head}.")
+        load_strictly(network, name, state, f"'{weights}'", optional=f"{head}.")
     return Backbone(network, head, entry.mean, entry.std)
 
 

@@ -27,7 +27,7 @@ def load_checkpoint(path: str | Path) -> LitClassifier:
     options = {key: value for key, value in content["hyper_parameters"].items() if key in known}
     # The checkpoint holds every parameter, so the weights the training began from need not be at hand.
     classifier = LitClassifier(**{**options, "weights": None})
-    load_strictly(classifier, content["state_dict"], f"'{path}'")
+    load_strictly(classifier, options["backbone"], content["state_dict"], f"'{path}'")
     return classifier.eval()
 
 

@@ -1,5 +1,7 @@
 """The training command: LightningCLI with the project's output folders."""
 
+import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,7 @@ def train(args: list[str] | None = None) -> TrainingCLI:
         UserError: If the user must mend something.
         SystemExit: With code 2 after a bad argument, 0 after `--help` or `--print_config`.
     """
+    _silence_advertisements()
     cli = TrainingCLI(
         LitClassifier,
         InvarianceData,
@@ -153,3 +156,13 @@ def train(args: list[str] | None = None) -> TrainingCLI:
             "compare:     python evaluate.py"
         )
     return cli
+
+
+def _silence_advertisements() -> None:
+    """Drop what Lightning says that no user of this command can act upon."""
+    warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_advertisement)
+
+
+def _no_advertisement(record: logging.LogRecord) -> bool:
+    return "litlogger" not in record.getMessage()

@@ -74,11 +74,12 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     return dict(content)
 
 
-def load_strictly(network: nn.Module, state: Mapping[str, Tensor], source: str, optional: str = "") -> None:
+def load_strictly(network: nn.Module, name: str, state: Mapping[str, Tensor], source: str, optional: str = "") -> None:
     """Load a state dict into a network whose names and shapes it must match.
 
     Args:
         network: The network, changed in place.
+        name: What the user calls it, for the error message.
         state: Names to tensors.
         source: Where the state comes from, for the error message.
         optional: Prefix of the parameters that keep their own values where the shapes differ: the head, whose number of
@@ -97,7 +98,7 @@ def load_strictly(network: nn.Module, state: Mapping[str, Tensor], source: str, 
     }
     if any(differences.values()):
         raise UserError(
-            f"the weights in {source} do not fit {type(network).__name__}: {_describe(differences)}; "
+            f"the weights in {source} do not fit {name}: {_describe(differences)}; "
             "name the backbone they were made for, or other weights."
         )
     network.load_state_dict({key: value for key, value in state.items() if key not in kept}, strict=not kept)

@@ -1,0 +1,40 @@
+import pytest
+
+from lit_invariance.errors import UserError, build, split_spec, unknown
+
+
+def test_a_worker_s_traceback_is_cut_off():
+    text = "Caught UserError in DataLoader worker process 0.\nOriginal Traceback ...\nUserError: a.jpg is broken; delete it.\n"
+    assert str(UserError(text)) == "a.jpg is broken; delete it."
+
+
+def test_unknown_names_the_nearest_or_all():
+    assert str(unknown("protocol", "embed_blak", ["embed_black", "crop"])).endswith("did you mean embed_black?")
+    assert str(unknown("protocol", "xyz", ["embed_black", "crop"])).endswith("known are crop, embed_black.")
+
+
+def test_specs():
+    assert split_spec("x", "crop") == ("crop", {})
+    assert split_spec("x", {"crop": {"area": 1}}) == ("crop", {"area": 1})
+    assert split_spec("x", {"crop": None}) == ("crop", {})
+
+
+@pytest.mark.parametrize("spec", [3, {"a": 1}, {"a": {}, "b": {}}, ["a"], {1: {}}])
+def test_other_forms_are_refused(spec):
+    with pytest.raises(UserError, match="written as a name"):
+        split_spec("protocol", spec)
+
+
+def test_build_passes_options_and_tells_what_a_factory_refuses():
+    def make(size, side=1):
+        if side > size:
+            raise ValueError("side is too long.")
+        return size, side
+
+    assert build("thing", {"a": make}, {"a": {"side": 2}}, size=3) == (3, 2)
+    with pytest.raises(UserError, match="thing a: side is too long"):
+        build("thing", {"a": make}, {"a": {"side": 9}}, size=3)
+    with pytest.raises(UserError, match="unexpected keyword argument 'hue'"):
+        build("thing", {"a": make}, {"a": {"hue": 9}}, size=3)
+    with pytest.raises(UserError, match="unknown thing 'b'"):
+        build("thing", {"a": make}, "b")
