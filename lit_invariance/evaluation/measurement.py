@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lit_invariance.data.batch import Batch
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.models import Model
-from lit_invariance.evaluation.outcomes import Column, Outcomes, merge
+from lit_invariance.evaluation.outcomes import Column, Outcomes
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.metrics import SCORES
 from lit_invariance.protocols import Protocol, views_of
@@ -58,19 +58,18 @@ def plan(models: Sequence[Model], protocols: Sequence[ProtocolChoice]) -> list[T
 class Measurement(pl.LightningModule):
     """Scores every image for every model under every protocol; run by `Trainer.predict`.
 
-    After the run `outcomes` holds all images of all processes. A mistake found in one process is raised in all of them,
-    once they have met, since a process that waits for a dead one waits for ever.
-
     Args:
         models: The models.
         protocols: The protocols.
         seed: Seed of the views.
 
+    Attributes:
+        mistake: What one of several processes found wrong. It is raised once all have met, since a process that waits
+            for a dead one waits for ever; a single process raises it at once.
+
     Raises:
         UserError: If a protocol refuses an option.
     """
-
-    outcomes: Outcomes
 
     def __init__(self, models: Sequence[Model], protocols: Sequence[ProtocolChoice], seed: int) -> None:
         super().__init__()
@@ -78,9 +77,6 @@ class Measurement(pl.LightningModule):
         self.tasks = plan(models, protocols)
         self.order = [(model.name, choice.label) for choice in protocols for model in models]
         self.seed = seed
-
-    def on_predict_start(self) -> None:
-        """Begin with nothing measured."""
         self.positions: list[Tensor] = []
         self.labels: list[Tensor] = []
         self.scores: dict[Column, list[Tensor]] = {}
@@ -121,7 +117,7 @@ class Measurement(pl.LightningModule):
                 self._check_finite(logits, part, model, task)
                 for name, score in SCORES.items():
                     if score.views <= views.shape[1]:
-                        values = score.function(logits, part.labels).double().cpu()
+                        values = score.function(logits, part.labels).cpu().double()
                         self.scores.setdefault((model.name, task.label, name), []).append(values)
 
     def _views(self, task: Task, batch: Batch) -> Tensor:
@@ -154,19 +150,8 @@ class Measurement(pl.LightningModule):
         paths = getattr(loader.dataset.source, "paths", None)
         return f"image {index}" if paths is None else f"image {index} ({paths[index]})"
 
-    def on_predict_epoch_end(self) -> None:
-        """Gather the outcomes of all processes."""
-        parts: list[Any] = [self.mistake or self._own_outcomes()]
-        if self.trainer.world_size > 1:
-            parts = [None] * self.trainer.world_size
-            torch.distributed.all_gather_object(parts, self.mistake or self._own_outcomes())
-        for part in parts:
-            if isinstance(part, UserError):
-                raise part
-        self.outcomes = merge([part for part in parts if part is not None])
-
-    def _own_outcomes(self) -> Outcomes | None:
-        """What this process measured; None where there were more processes than images."""
+    def outcomes(self) -> Outcomes | None:
+        """Return what this process measured; None where it got no image."""
         if not self.positions:
             return None
         columns = {

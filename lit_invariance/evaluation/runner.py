@@ -4,8 +4,10 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
@@ -13,7 +15,7 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.measurement import Measurement
 from lit_invariance.evaluation.models import Model
-from lit_invariance.evaluation.outcomes import Outcomes
+from lit_invariance.evaluation.outcomes import Outcomes, merge
 from lit_invariance.evaluation.precision import exact_float32
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.parser import one_sentence
@@ -74,7 +76,20 @@ def run(
     measurement = Measurement(models, protocols, seed)
     with _quiet(), exact_float32() if trainer.precision == EXACT else nullcontext():
         trainer.predict(measurement, datamodule=data, return_predictions=False)
-    return measurement.outcomes
+    return _gathered(measurement, trainer.world_size)
+
+
+def _gathered(measurement: Measurement, processes: int) -> Outcomes:
+    """Join the outcomes of all processes in each of them, or raise the first mistake in each of them."""
+    own = measurement.mistake or measurement.outcomes()
+    parts: list[Any] = [own]
+    if processes > 1:
+        parts = [None] * processes
+        torch.distributed.all_gather_object(parts, own)
+    for part in parts:
+        if isinstance(part, UserError):
+            raise part
+    return merge([part for part in parts if part is not None])
 
 
 @contextmanager

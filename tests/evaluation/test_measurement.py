@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import Trainer
+from torch import nn
+
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation import measurement
+from lit_invariance.evaluation.measurement import plan
+from lit_invariance.evaluation.protocols import choose_protocols
+from lit_invariance.evaluation.runner import make_trainer, run
+from lit_invariance.protocols import PROTOCOLS, generator_for
+
+SPECS = ["centre_crop", "crop", {"embed_black": {"background": "mean"}}]
+
+
+def evaluate(models, data, specs=SPECS, seed=0):
+    return run(make_trainer("cpu", 1, "32-true", progress=False), models, choose_protocols(specs), data, seed)
+
+
+def plain_scores(network, protocol, image, label, generator):
+    """The scores of one image, view by view, in plain Python."""
+    answers, probabilities = [], []
+    for view in protocol(image, generator):
+        logits = network(view[None]).detach().double().numpy()[0]
+        exponentials = np.exp(logits - logits.max())
+        answers.append(int(logits.argmax()))
+        probabilities.append(exponentials / exponentials.sum())
+    scores = {"accuracy": sum(answer == label for answer in answers) / len(answers)}
+    if len(answers) > 1:
+        scores["top1_change"] = float(answers[0] != answers[1])
+        scores["agreement"] = float(answers[0] == answers[1])
+        scores["mean_absolute_change"] = abs(probabilities[0][answers[0]] - probabilities[1][answers[0]])
+    return scores
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 64])
+def test_equals_plain_loop(pixel_model, shapes, monkeypatch, at_once):
+    monkeypatch.setattr(measurement, "VIEWS_AT_ONCE", at_once)
+    models = [pixel_model("one", seed=1), pixel_model("two", seed=2, image_size=12, mean=(0.1, 0.2, 0.3))]
+    data = shapes()
+    outcomes = evaluate(models, data, seed=5)
+    source = data.predict_dataloader().dataset.source
+    assert outcomes.indices.tolist() == list(range(23))
+    assert outcomes.labels.tolist() == [source[index][1] for index in range(23)]
+    expected = {}
+    for model in models:
+        for name, options in [("centre_crop", {}), ("crop", {}), ("embed_black", {"background": "mean"})]:
+            network, label = model.classifier, "embed_black(background=mean)" if options else name
+            protocol = PROTOCOLS[name](size=network.image_size, mean=network.mean, **options)
+            for index in range(23):
+                image, target = source[index]
+                scores = plain_scores(network, protocol, image, target, generator_for(5, name, index))
+                for score, value in scores.items():
+                    expected.setdefault((model.name, label, score), []).append(value)
+    assert outcomes.columns.keys() == expected.keys()
+    for column, values in expected.items():
+        np.testing.assert_allclose(outcomes.columns[column], values, atol=1e-6, err_msg=str(column))
+    assert 0 < outcomes.columns["one", "crop", "top1_change"].mean() < 1  # else the comparison would say little
+
+
+def test_columns_stand_protocol_by_protocol_in_the_order_of_models(pixel_model, shapes):
+    outcomes = evaluate([pixel_model("z"), pixel_model("a", image_size=12)], shapes(), ["crop", "centre_crop"])
+    order = list(dict.fromkeys((protocol, model) for model, protocol, _ in outcomes.columns))
+    assert order == [("crop", "z"), ("crop", "a"), ("centre_crop", "z"), ("centre_crop", "a")]
+
+
+def test_models_of_the_same_input_share_their_views(pixel_model):
+    models = [pixel_model("a"), pixel_model("b", seed=2), pixel_model("small", image_size=12)]
+    tasks = plan(models, choose_protocols(["crop", "embed_black"]))
+    shared = [(task.label, task.protocol.size, [model.name for model in task.models]) for task in tasks]
+    assert shared == [
+        ("crop", 16, ["a", "b"]),
+        ("crop", 12, ["small"]),
+        ("embed_black", 16, ["a", "b"]),
+        ("embed_black", 12, ["small"]),
+    ]
+
+
+def test_networks_see_few_views_at_once(pixel_model, shapes, monkeypatch):
+    monkeypatch.setattr(measurement, "VIEWS_AT_ONCE", 6)
+    model = pixel_model("a")
+    evaluate([model], shapes(), ["crop"])
+    assert max(len(call) for call in model.classifier.calls) == 6
+
+
+def test_same_images_are_decoded_once_for_all(pixel_model, shapes, monkeypatch):
+    data, seen = shapes(), []
+    source = type(data.predict_dataloader().dataset.source)
+    decode = source.__getitem__
+    monkeypatch.setattr(source, "__getitem__", lambda self, index: seen.append(index) or decode(self, index))
+    evaluate([pixel_model("a"), pixel_model("b", image_size=12)], data)
+    assert seen == list(range(23))
+
+
+class Spoilt(nn.Module):
+    image_size, mean = 16, (0.5, 0.5, 0.5)
+
+    def forward(self, images):
+        logits = images.flatten(1)[:, :10].clone()
+        logits[2:, 4] = torch.nan
+        return logits
+
+
+def test_logits_that_are_not_finite_are_refused(pixel_model, shapes):
+    model = pixel_model("broken")
+    spoilt = type(model)(model.source, Spoilt())
+    with pytest.raises(UserError, match="model broken .* protocol crop on image 1;"):
+        evaluate([spoilt], shapes(), ["crop"])
+
+
+def test_image_too_small_is_named(pixel_model, tmp_path, shapes):
+    from PIL import Image
+
+    (tmp_path / "cat").mkdir()
+    Image.new("RGB", (9, 9)).save(tmp_path / "cat" / "a.png")
+    Image.new("RGB", (1, 1)).save(tmp_path / "cat" / "b.png")
+    data = shapes(dataset="image_folder", root=str(tmp_path), shapes=None, val_fraction=1.0, num_workers=0)
+    with pytest.raises(UserError, match=r"protocol crop cannot show image 1 \(.*b\.png\): an image of 1 x 1 pixels"):
+        evaluate([pixel_model("a", num_classes=1)], data, ["crop"])
+
+
+def test_trainer_leaves_nothing(in_folder):
+    assert isinstance(make_trainer("cpu", 1, "32-true", progress=True), Trainer)
+    assert list(in_folder.iterdir()) == []
