@@ -1,14 +1,18 @@
+from functools import partial
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
+from lit_invariance.classifier import LitClassifier
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.sources import Source
 
 
 class PixelNet(nn.Module):
-    """A random linear map of the pixels: its answers do change with one-pixel moves, as those of a new network do not."""
+    """A random linear map of the pixels: one-pixel moves do change its answers, as they do not a new network's."""
 
     def __init__(self, seed=0, image_size=16, mean=(0.5, 0.5, 0.5), num_classes=10):
         super().__init__()
@@ -34,3 +38,29 @@ def shapes():
         return InvarianceData(**settings | options)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def write_run():
+    """Write `checkpoints/<name>/best.ckpt` in a folder as a training leaves it."""
+
+    def write(folder, name, mitigations=(), translation=None, num_classes=10, file="best.ckpt", **data):
+        torch.manual_seed(len(name))
+        network = LitClassifier("tiny_resnet", num_classes=num_classes, image_size=16, mitigations=list(mitigations))
+        settings = {"dataset": "shapes", "image_size": 16, "shapes": {"val_images": 23}, "translation": translation}
+        path = Path("checkpoints", name, file)
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            "state_dict": network.state_dict(),
+            "hyper_parameters": dict(network.hparams),
+            "datamodule_hyper_parameters": dict(InvarianceData(**settings | data).hparams),
+        }
+        torch.save(content, folder / path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def save_run(in_folder, write_run):
+    return partial(write_run, in_folder)

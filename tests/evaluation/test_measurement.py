@@ -105,7 +105,7 @@ class Spoilt(nn.Module):
 def test_logits_that_are_not_finite_are_refused(pixel_model, shapes):
     model = pixel_model("broken")
     spoilt = type(model)(model.source, Spoilt())
-    with pytest.raises(UserError, match="model broken .* protocol crop on image 1;"):
+    with pytest.raises(UserError, match=r"model broken .* protocol crop on image 1;"):
         evaluate([spoilt], shapes(), ["crop"])
 
 

@@ -13,9 +13,21 @@ def state():
 def test_tf32_is_off_within_and_as_before_after():
     before = state()
     assert "tf32" in before
-    with pytest.raises(KeyError), exact_float32():
+    with exact_float32():
         assert state() == ("ieee",) * 3
+    assert state() == before
+
+
+@pytest.mark.skipif(not hasattr(torch.backends.cudnn, "conv"), reason="this torch has the older interface only")
+def test_switched_back_after_an_error():
+    before = state()
+
+    @exact_float32()
+    def fail():
         raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert state() == before
 
 

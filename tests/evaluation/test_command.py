@@ -1,0 +1,225 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.command import evaluate
+from lit_invariance.evaluation.outcomes import load_outcomes
+from lit_invariance.report.schema import read_results
+
+NEW = ["--models", "small=tiny_resnet@none", "deep=cifar_resnet20@none"]
+SHAPES = ["--data.dataset", "shapes", "--data.image_size", "16", "--data.shapes", "{val_images: 23}"]
+QUICK = ["--accelerator", "cpu", "--progress", "false"]
+
+
+@pytest.fixture(scope="module")
+def compared(write_run, tmp_path_factory):
+    """The result of `evaluate.py` without arguments but for the device, after three trainings."""
+    folder = tmp_path_factory.mktemp("trained")
+    write_run(folder, "plain")
+    write_run(folder, "aa", mitigations=["blurpool"])
+    write_run(folder, "aug", translation={"kind": "pad"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        evaluate(["--accelerator", "cpu"])
+    return folder / "results"
+
+
+def rows_of(folder):
+    return json.loads((Path(folder) / "results.json").read_text())["rows"]
+
+
+class TestAfterTraining:
+    def test_files(self, compared):
+        names = {path.name for path in compared.iterdir()}
+        labels = ("centre_crop", "crop", "embed_black", "scale_black")
+        stems = {"accuracy_against_top1_change", *(f"scores_{label}" for label in labels)}
+        plots = {f"{stem}{suffix}" for stem in stems for suffix in (".png", ".svg")}
+        assert names == plots | {"results.json", "results.csv", "outcomes.npz"}
+        for name in plots:
+            assert (compared / name).stat().st_size > 2000
+
+    def test_json(self, compared):
+        results = read_results(compared / "results.json")
+        assert results["reference"] == "plain"
+        assert [model["name"] for model in results["models"]] == ["aa", "aug", "plain"]
+        assert results["models"][0]["mitigations"] == ["blurpool"]
+        assert results["models"][1]["translation"] == {"kind": "pad"}
+        assert (results["images"], results["data"]["dataset"], results["data"]["classes"]) == (23, "shapes", 10)
+        assert (results["precision"], results["device"], results["seed"]) == ("32-true", "cpu", 0)
+        assert results["command"] == ["--accelerator", "cpu"]
+        assert results["versions"]["torch"] == torch.__version__.partition("+")[0]
+        crop = results["protocols"][1]
+        assert crop == {"label": "crop", "name": "crop", "options": {}, "unit": "px", "steps": [0.0, 1.0]}
+        # One score of the standard view, four of each of the others, for each of three models.
+        assert len(results["rows"]) == 3 * (1 + 3 * 4)
+
+    def test_rows_are_the_means_of_the_outcomes(self, compared):
+        outcomes = load_outcomes(compared / "outcomes.npz")
+        assert outcomes.indices.tolist() == list(range(23))
+        for row in rows_of(compared):
+            values = outcomes.columns[row["model"], row["protocol"], row["score"]]
+            assert row["mean"] == pytest.approx(values.mean())
+            assert row["low"] <= row["mean"] <= row["high"]
+            if row["model"] != "plain":
+                reference = outcomes.columns["plain", row["protocol"], row["score"]]
+                assert row["difference"] == pytest.approx((values - reference).mean(), abs=1e-12)
+
+    def test_csv_says_the_same(self, compared):
+        with (compared / "results.csv").open(newline="") as file:
+            table = list(csv.DictReader(file))
+        for written, row in zip(table, rows_of(compared), strict=True):
+            assert written.keys() == row.keys()
+            for key, value in row.items():
+                assert written[key] == ("" if value is None else str(value))
+
+    def test_screen(self, save_run, capsys):
+        save_run("plain")
+        save_run("aa", mitigations=["blurpool"])
+        evaluate(["--accelerator", "cpu", "--output", "out", "--protocols", "crop"])
+        printed, progress = capsys.readouterr()
+        assert "plain (reference)" in printed
+        assert "difference from plain" in printed
+        assert (
+            printed.rstrip().splitlines()[-2].startswith("results: out/results.json, out/results.csv, out/outcomes.npz")
+        )
+        assert "out/accuracy_against_top1_change.png" in printed.rstrip().splitlines()[-1]
+        assert "Predicting" in printed + progress
+        evaluate([*QUICK, "--output", "out", "--protocols", "crop"])
+        assert "Predicting" not in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("loading", [["--data.batch_size", "5"], ["--data.num_workers", "1", "--data.batch_size", "9"]])
+def test_loading_does_not_change_the_numbers(in_folder, loading):
+    chosen = [*NEW, *SHAPES, *QUICK, "--protocols", "crop", "scale_black"]
+    evaluate([*chosen, "--output", "once"])
+    evaluate([*chosen, "--output", "again", *loading])
+    for row, again in zip(rows_of("once"), rows_of("again"), strict=True):
+        assert row == pytest.approx(again, abs=1e-6)
+
+
+def test_seed_changes_the_views(in_folder):
+    trained = ["--models", "a=tiny_resnet@none", *SHAPES, *QUICK, "--protocols", "crop"]
+    for seed in ("1", "2"):
+        evaluate([*trained, "--output", seed, "--seed", seed])
+    one, two = (load_outcomes(Path(seed, "outcomes.npz")).matrix() for seed in ("1", "2"))
+    assert not np.array_equal(one, two)
+
+
+def test_two_processes_give_the_numbers_of_one(in_folder):
+    """Two processes on the CPU (gloo), 23 images shared out 12 to 11."""
+    script = in_folder / "evaluate.py"
+    script.write_text("from lit_invariance.cli import evaluate_command\nevaluate_command()\n")
+    arguments = [*NEW, *SHAPES, *QUICK, "--protocols", "crop"]
+    done = subprocess.run(
+        [sys.executable, str(script), *arguments, "--output", "two", "--devices", "2"],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("results: two/results.json") == 1
+    evaluate([*arguments, "--output", "one"])
+    assert load_outcomes(Path("two/outcomes.npz")).indices.tolist() == list(range(23))
+    for row, other in zip(rows_of("one"), rows_of("two"), strict=True):
+        assert row == pytest.approx(other, abs=1e-6)
+
+
+def test_reference_protocols_and_subset(in_folder):
+    chosen = ["--reference", "deep", "--max_images", "7", "--protocols", "centre_crop", "{embed_black: {min_side: 5}}"]
+    evaluate([*NEW, *SHAPES, *QUICK, *chosen])
+    results = read_results(Path("results/results.json"))
+    assert results["reference"] == "deep"
+    assert results["images"] == results["data"]["max_images"] == 7
+    assert [entry["label"] for entry in results["protocols"]] == ["centre_crop", "embed_black(min_side=5)"]
+    assert results["protocols"][1]["options"] == {"min_side": 5}
+    assert {row["model"] for row in results["rows"] if row["difference"] is None} == {"deep"}
+    assert Path("results/scores_embed_black_min_side_5.png").is_file()
+
+
+def test_precision_is_noted(in_folder):
+    evaluate([*NEW, *SHAPES, *QUICK, "--protocols", "crop", "--precision", "bf16-mixed"])
+    assert read_results(Path("results/results.json"))["precision"] == "bf16-mixed"
+
+
+def test_whole_folder_of_images(in_folder):
+    for place, name in enumerate(("cat", "dog")):
+        Path("pictures", name).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (20 + number, 18), (80 * number, 90 * place, 50)).save(f"pictures/{name}/{number}.png")
+    evaluate(
+        [
+            "--models",
+            "a=tiny_resnet@none",
+            "--data.root",
+            "pictures",
+            "--data.image_size",
+            "16",
+            *QUICK,
+            "--protocols",
+            "crop",
+        ]
+    )
+    assert read_results(Path("results/results.json"))["images"] == 6
+
+
+class TestBadInput:
+    """Each is told before anything is computed, and leaves no file behind."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--models", "a=tiny_resne@none"], "unknown backbone"),
+            (["--reference", "tiny"], "unknown reference model"),
+            (["--protocols", "crops"], "unknown protocol or group 'crops'; did you mean crop"),
+            (["--protocols", "{crop: {area: 3}}"], "protocol crop: "),
+            (["--protocols", "{embed_black: {min_side: 16}}"], "min_side is at least 1 and less than"),
+            (["--data.dataset", "shape"], "unknown data set 'shape'; did you mean shapes"),
+            (["--data.root", "nowhere", "--data.dataset", "image_folder"], "there is no data folder nowhere"),
+            (["--accelerator", "abacus"], "--accelerator abacus --devices auto cannot be had here"),
+            (["--devices", "0"], "--devices 0 cannot be had here"),
+        ],
+    )
+    def test_refused(self, in_folder, arguments, message):
+        with pytest.raises(UserError, match=message) as refused:
+            evaluate([*NEW, *SHAPES, *QUICK, *arguments])
+        assert "\n" not in str(refused.value)
+        assert [path for path in in_folder.rglob("*") if path.is_file()] == []
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--seed", "x"], "option --seed: Expected a int"),
+            (["--sed", "3"], "unrecognized arguments: --sed 3; did you mean --seed"),
+            (["--precision", "8"], "option --precision: Expected a Literal"),
+            (["--protocols"], "expected at least one argument"),
+        ],
+    )
+    def test_arguments(self, in_folder, capsys, arguments, message):
+        with pytest.raises(SystemExit) as left:
+            evaluate([*NEW, *arguments])
+        assert left.value.code == 2
+        error = capsys.readouterr().err
+        assert error.startswith("error: ")
+        assert message in error
+        assert error.count("\n") == 1
+
+    def test_output_that_cannot_be_written(self, in_folder):
+        Path("taken").write_text("a file")
+        with pytest.raises(UserError, match="the output folder taken/x cannot be written"):
+            evaluate([*NEW, *SHAPES, *QUICK, "--output", "taken/x"])
+
+    def test_broken_image(self, in_folder):
+        Path("pictures/cat").mkdir(parents=True)
+        Path("pictures/cat/a.jpg").write_text("no picture")
+        with pytest.raises(UserError, match=r"cannot read the image pictures/cat/a\.jpg"):
+            evaluate([*NEW, "--data.root", "pictures", "--data.image_size", "16", *QUICK])

@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.models import load_models
+from lit_invariance.evaluation.sources import find_sources
+
+
+def test_untrained_weights_depend_on_the_seed_alone():
+    sources = find_sources(["a=tiny_resnet@none", "b=tiny_resnet@none"])
+    first, second = (model.classifier.state_dict() for model in load_models(sources, 7, 16, seed=0))
+    torch.rand(3)
+    (again,) = load_models(sources[1:], 7, 16, seed=0)
+    (other,) = load_models(sources[1:], 7, 16, seed=1)
+    name = "backbone.fc.weight" if "backbone.fc.weight" in first else next(key for key in first if "weight" in key)
+    assert torch.equal(first[name], second[name])
+    assert torch.equal(first[name], again.classifier.state_dict()[name])
+    assert not torch.equal(first[name], other.classifier.state_dict()[name])
+    assert not again.classifier.training
+
+
+def test_description(save_run):
+    path = save_run("aa", mitigations=[{"blurpool": {"taps": 3}}], translation={"kind": "pad"})
+    (model,) = load_models(find_sources([f"x={path}"]), 10, 224, seed=0)
+    entry = model.describe()
+    assert entry.pop("parameters") == sum(value.numel() for value in model.classifier.backbone.parameters())
+    assert entry == {
+        "name": "x",
+        "source": str(path),
+        "backbone": "tiny_resnet",
+        "mitigations": [{"blurpool": {"taps": 3}}],
+        "translation": {"kind": "pad"},
+        "image_size": 16,
+    }
+
+
+def test_checkpoint_of_another_number_of_classes(save_run):
+    path = save_run("run", num_classes=7)
+    with pytest.raises(UserError, match="model run has 7 classes and the data 10; choose other data"):
+        load_models(find_sources([str(path)]), 10, 16, seed=0)
+
+
+def test_weights_file_of_another_number_of_classes(save_run):
+    """The network would get a random head; its scores would look like a poor model's."""
+    path = save_run("run", num_classes=7)
+    assert load_models(find_sources([f"tiny_resnet@{path}"]), 7, 16, seed=0)[0].classifier.num_classes == 7
+    with pytest.raises(UserError, match="model tiny_resnet has 7 classes and the data 10"):
+        load_models(find_sources([f"tiny_resnet@{path}"]), 10, 16, seed=0)
+
+
+def test_unknown_backbone():
+    with pytest.raises(UserError, match="unknown backbone 'torchvision/resnet5'; did you mean"):
+        load_models(find_sources(["torchvision/resnet5@none"]), 10, 16, seed=0)

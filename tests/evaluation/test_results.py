@@ -1,0 +1,43 @@
+import json
+
+import numpy as np
+import pytest
+
+from lit_invariance.evaluation.models import load_models
+from lit_invariance.evaluation.outcomes import Outcomes
+from lit_invariance.evaluation.protocols import choose_protocols
+from lit_invariance.evaluation.results import compile_results, write_results
+from lit_invariance.evaluation.sources import find_sources
+from lit_invariance.report.schema import ModelEntry, ProtocolEntry, Results, Row, ScoreEntry
+
+
+@pytest.fixture
+def outcomes():
+    column = np.arange(4) / 4
+    return Outcomes(np.arange(4), np.zeros(4, dtype=np.int64), {("a", "centre_crop", "accuracy"): column})
+
+
+@pytest.fixture
+def results(outcomes):
+    models = load_models(find_sources(["a=tiny_resnet@none"]), 10, 16, seed=0)
+    run = {"command": ["--seed", "4"], "device": "cpu", "precision": "32-true"}
+    return compile_results(outcomes, models, choose_protocols(["centre_crop"]), "a", 4, {"dataset": "shapes"}, run)
+
+
+def test_results_have_the_fields_of_the_schema(results):
+    assert results.keys() == Results.__annotations__.keys()
+    assert results["models"][0].keys() == ModelEntry.__annotations__.keys()
+    assert results["protocols"][0].keys() == ProtocolEntry.__annotations__.keys()
+    assert results["rows"][0].keys() == Row.__annotations__.keys()
+    assert results["scores"].keys() == {"accuracy"}
+    assert results["scores"]["accuracy"].keys() == ScoreEntry.__annotations__.keys()
+
+
+def test_a_failed_writing_leaves_the_old_file(results, outcomes, tmp_path):
+    write_results(results, outcomes, tmp_path)
+    before = json.loads((tmp_path / "results.json").read_text())
+    results["rows"][0]["mean"] = float("nan")
+    with pytest.raises(ValueError, match="JSON"):
+        write_results(results, outcomes, tmp_path)
+    assert json.loads((tmp_path / "results.json").read_text()) == before
+    assert len(list(tmp_path.iterdir())) == 3

@@ -1,0 +1,65 @@
+import pytest
+
+from lit_invariance.report.table import format_tables, number
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_fits_the_width(results, width):
+    assert max(map(len, format_tables(results, width).splitlines())) <= width
+
+
+def test_stability_never_without_accuracy(results):
+    lines = format_tables(results, width=80).splitlines()
+    headings = [line.split() for line in lines if "top1_change" in line or "agreement" in line]
+    tables = [heading for heading in headings if "better:" not in heading]
+    assert len(tables) == 3 * 2
+    assert {heading[0] for heading in tables} == {"accuracy"}
+
+
+def test_every_row_is_there(results):
+    text = format_tables(results)
+    lines = text.split("\n\n")[2].splitlines()
+    assert lines[0] == "embed_black: 2 views of each of 650 images"
+    assert lines[1].split() == ["accuracy", "top1_change", "mean_absolute_change", "agreement"]
+    assert lines[2].split("  ")[0] == "baseline (reference)"
+    assert lines[2].split()[2:5] == [".800", "[.770,", ".835]"]
+    assert lines[3].startswith("aa_resnet50 ")
+    assert lines[4].split()[:4] == ["difference", "-.005", "[-.020,", "+.010]"]
+    assert lines[6].split()[3] == "-.010]*"
+    assert len(lines) == 2 + 1 + 3 * 2
+
+
+def test_single_view_and_long_names(results):
+    first = format_tables(results).split("\n\n")[0]
+    assert first.startswith("centre_crop: 1 view of each")
+    assert "top1_change" not in first
+    assert "a_very_long_n..hat_was_tuned  .700" in first
+
+
+def test_legend(results):
+    text = format_tables(results)
+    assert "[95% interval, bootstrap over images]" in text
+    assert "higher is better: accuracy, agreement; lower is better: top1_change, mean_absolute_change" in text
+    assert "difference from baseline" in text
+
+
+def test_one_model_has_no_differences(results):
+    results["models"] = results["models"][:1]
+    results["rows"] = [row for row in results["rows"] if row["model"] == "baseline"]
+    assert "difference" not in format_tables(results)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.1234, ".123"),
+        (1.0, "1.000"),
+        (-0.5, "-.500"),
+        (-1.5, "-1.500"),
+        (-0.0004, ".000"),
+        (10.0, "10.000"),
+        (0.9996, "1.000"),
+    ],
+)
+def test_number(value, text):
+    assert number(value) == text
