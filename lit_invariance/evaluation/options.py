@@ -93,7 +93,7 @@ def parse(args: Sequence[str]) -> tuple[Namespace, list[Source], str]:
 def _parsed(args: Sequence[str], data: dict[str, Any]) -> Namespace:
     """Parse with defaults of the data options; a checkpoint of another version may hold more than there are today."""
     parser = make_parser()
-    known = parser.get_defaults().data.keys()
+    known = set(parser.get_defaults().data.as_dict())
     parser.set_defaults({f"data.{name}": value for name, value in data.items() if name in known})
     settings: Namespace = parser.parse_args(list(args))
     return settings

@@ -80,7 +80,7 @@ def run(
 
 
 def _gathered(measurement: Measurement, processes: int) -> Outcomes:
-    """Join the outcomes of all processes in each of them, or raise the first mistake in each of them."""
+    """Join the outcomes of all processes in each of them, or end all of them with the first mistake, told once."""
     own = measurement.mistake or measurement.outcomes()
     parts: list[Any] = [own]
     if processes > 1:
@@ -88,20 +88,22 @@ def _gathered(measurement: Measurement, processes: int) -> Outcomes:
         torch.distributed.all_gather_object(parts, own)
     for part in parts:
         if isinstance(part, UserError):
-            raise part
+            raise part if torch.distributed.get_rank() == 0 else SystemExit(2)
     return merge([part for part in parts if part is not None])
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Lightning's list of absent accelerators, its tips and its advice on workers off the screen."""
-    logger = logging.getLogger("pytorch_lightning")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
             warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")  # Lightning 2.6 on recent torch
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -97,6 +97,15 @@ class TestAfterTraining:
         assert "Predicting" not in "".join(capsys.readouterr())
 
 
+def run_script(folder, arguments):
+    """Run the command as a process of its own, since Lightning starts the further ones with the same command line."""
+    script = folder / "evaluate.py"
+    script.write_text("from lit_invariance.cli import evaluate_command\nevaluate_command()\n")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(script), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
 @pytest.mark.parametrize("loading", [["--data.batch_size", "5"], ["--data.num_workers", "1", "--data.batch_size", "9"]])
 def test_loading_does_not_change_the_numbers(in_folder, loading):
     chosen = [*NEW, *SHAPES, *QUICK, "--protocols", "crop", "scale_black"]
@@ -116,16 +125,8 @@ def test_seed_changes_the_views(in_folder):
 
 def test_two_processes_give_the_numbers_of_one(in_folder):
     """Two processes on the CPU (gloo), 23 images shared out 12 to 11."""
-    script = in_folder / "evaluate.py"
-    script.write_text("from lit_invariance.cli import evaluate_command\nevaluate_command()\n")
     arguments = [*NEW, *SHAPES, *QUICK, "--protocols", "crop"]
-    done = subprocess.run(
-        [sys.executable, str(script), *arguments, "--output", "two", "--devices", "2"],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = run_script(in_folder, [*arguments, "--output", "two", "--devices", "2"])
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("results: two/results.json") == 1
     evaluate([*arguments, "--output", "one"])
@@ -170,6 +171,19 @@ def test_whole_folder_of_images(in_folder):
         ]
     )
     assert read_results(Path("results/results.json"))["images"] == 6
+
+
+def test_a_mistake_is_told_once_by_two_processes(in_folder):
+    Path("pictures/cat").mkdir(parents=True)
+    for number, size in enumerate((20, 20, 20, 1)):
+        Image.new("RGB", (size, size)).save(f"pictures/cat/{number}.png")
+    done = run_script(
+        in_folder, ["--models", "a=tiny_resnet@none", "--data.root", "pictures", *QUICK, "--devices", "2"]
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("protocol crop cannot show image 3 (pictures/cat/3.png)") == 1
+    assert "Traceback" not in done.stderr
+    assert list(Path("results").iterdir()) == []
 
 
 class TestBadInput:

@@ -38,6 +38,7 @@ def test_root_after_training_on_shapes_is_a_folder_of_images(save_run):
 def test_folder_is_evaluated_as_a_whole_without_a_checkpoint():
     settings = data("--models", "torchvision/resnet50", "--data.root", "pictures")
     assert (settings.dataset, settings.val_fraction, settings.image_size) == ("image_folder", 1.0, 224)
+    assert settings.batch_size == 32
 
 
 def test_first_checkpoint_decides_where_the_reference_is_none(save_run):
