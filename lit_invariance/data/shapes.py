@@ -12,9 +12,9 @@ Colour = tuple[float, float, float]
 Field = NDArray[np.float64]
 
 SPLITS = {"train": 0, "val": 1}
-SMALLEST_RADIUS, LARGEST_RADIUS = 0.12, 0.36  # shares of the image's side
-CONTRAST = (0.15, 0.5)  # root mean square over the channels
-ROUGHNESS = (0.04, 0.16)
+SMALLEST_RADIUS, LARGEST_RADIUS = 0.18, 0.4  # shares of the image's side
+CONTRAST = (0.2, 0.55)  # root mean square over the channels
+ROUGHNESS = (0.02, 0.1)
 WAVES = 32
 # Multiplications at which OpenBLAS surely stays on one thread; waking others costs 20 times the product on busy cores.
 ONE_THREAD = 2**17
@@ -116,10 +116,10 @@ def to_uint8(image: Field) -> NDArray[np.uint8]:
     return np.rint(255 * image).astype(np.uint8)
 
 
-def draw_scene(index: int, size: int, bias: float = 0.5, seed: int = 0, split: str = "train") -> Scene:
+def draw_scene(index: int, size: int, bias: float = 0.8, seed: int = 0, split: str = "train") -> Scene:
     """Draw the scene of one image, whatever the others are.
 
-    The bias is the photographer's: with s = 1 - bias, the radius is uniform in (.24 +- .12 s) size, and each coordinate
+    The bias is the photographer's: with s = 1 - bias, the radius is uniform in (.29 +- .11 s) size, and each coordinate
     of the centre is uniform in size / 2 +- s (size / 2 - radius). So 0 spreads the shape over all places where it fits
     entirely, 1 puts it in the centre at one size. Everything else about an image is the same at every bias.
 
