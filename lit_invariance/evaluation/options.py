@@ -67,7 +67,8 @@ def parse(args: Sequence[str]) -> tuple[Namespace, list[Source], str]:
         args: The arguments.
 
     Returns:
-        The settings, the models' sources and the name of the reference.
+        The settings, the models' sources and the name of the reference. Models that the user listed keep their order;
+        of all checkpoints the reference comes first.
 
     Raises:
         UserError: If a model is refused, or the models were trained on different data and none was given.
@@ -76,8 +77,8 @@ def parse(args: Sequence[str]) -> tuple[Namespace, list[Source], str]:
     settings = _parsed(args, {})
     sources = find_sources(settings.models)
     reference = choose_reference(sources, settings.reference, listed=settings.models is not None)
-    candidates = sorted(sources, key=lambda source: source.name != reference)
-    trained_on = dict(next((source.data for source in candidates if source.data), WHOLE_FOLDER | {"root": None}))
+    reference_first = sorted(sources, key=lambda source: source.name != reference)
+    trained_on = dict(next((source.data for source in reference_first if source.data), WHOLE_FOLDER | {"root": None}))
     settings = _parsed(args, trained_on | LOADING)
     if (settings.data.dataset, settings.data.root) == (trained_on["dataset"], trained_on["root"]):
         _same_data(sources, trained_on["dataset"])
@@ -87,7 +88,7 @@ def parse(args: Sequence[str]) -> tuple[Namespace, list[Source], str]:
         settings = _parsed(args, trained_on | LOADING | WHOLE_FOLDER | kind)
     if settings.max_images is not None:
         settings.data.max_images = settings.max_images
-    return settings, sources, reference
+    return settings, reference_first if settings.models is None else sources, reference
 
 
 def _parsed(args: Sequence[str], data: dict[str, Any]) -> Namespace:

@@ -86,7 +86,7 @@ def tradeoff_figure(results: Results) -> Figure:
         results: The results.
     """
     protocols = _stability_protocols(results)
-    columns = min(3, len(protocols))
+    columns = 2 if len(protocols) == 4 else min(3, len(protocols))
     lines = -(-len(protocols) // columns)
     figure = Figure(figsize=(3.9 * columns + 0.3, 3.3 * lines + 0.8), layout="constrained")
     panels = figure.subplots(lines, columns, squeeze=False).ravel()

@@ -50,9 +50,9 @@ class TestAfterTraining:
     def test_json(self, compared):
         results = read_results(compared / "results.json")
         assert results["reference"] == "plain"
-        assert [model["name"] for model in results["models"]] == ["aa", "aug", "plain"]
-        assert results["models"][0]["mitigations"] == ["blurpool"]
-        assert results["models"][1]["translation"] == {"kind": "pad"}
+        assert [model["name"] for model in results["models"]] == ["plain", "aa", "aug"]
+        assert results["models"][1]["mitigations"] == ["blurpool"]
+        assert results["models"][2]["translation"] == {"kind": "pad"}
         assert (results["images"], results["data"]["dataset"], results["data"]["classes"]) == (23, "shapes", 10)
         assert (results["precision"], results["device"], results["seed"]) == ("32-true", "cpu", 0)
         assert results["command"] == ["--accelerator", "cpu"]
