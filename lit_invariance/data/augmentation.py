@@ -107,9 +107,9 @@ class TrainingView:
 
     `pad` and `affine` take `fill`: `black`, `mean` (ImageNet's mean colour) or `reflect`.
 
-    Albumentations 2.0.8 copies its generator into every worker, draws the same again in every epoch and gives all
-    transforms the same seed, so that a shift would decide the flip. Here every image draws from one fresh generator
-    seeded by PyTorch's, which differs between workers and epochs and obeys `seed_everything`.
+    Albumentations 2.0.8 copies its generator into every worker and draws the same again in every epoch, whatever
+    `seed_everything` says. Here every image draws from a fresh generator seeded by PyTorch's, which differs between
+    workers and epochs and obeys `seed_everything`.
 
     Args:
         image_size: Side S of the result in pixels.

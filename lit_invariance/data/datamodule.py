@@ -95,6 +95,8 @@ class InvarianceData(LightningDataModule):
         for name in ("image_size", "batch_size", "val_batch_size", "max_images"):
             if self.hparams[name] is not None and self.hparams[name] < 1:
                 raise UserError(f"data.{name} is {self.hparams[name]}; it must be at least 1.")
+        if num_workers is not None and num_workers < 0:
+            raise UserError(f"data.num_workers is {num_workers}; it must not be negative.")
         self.workers = self._default_workers() if num_workers is None else num_workers
         self._splits: Splits | None = None
         self._train: Source | None = None
@@ -114,9 +116,10 @@ class InvarianceData(LightningDataModule):
         Raises:
             UserError: If the data set cannot be read, or its number of classes is not the model's.
         """
+        splits = self._opened()
+        self._check_classes(len(splits.class_names))
         if stage == "fit" and self._train is None:
-            self._train = self._opened().load_train()
-        self._check_classes()
+            self._train = splits.load_train()
 
     @property
     def class_names(self) -> list[str]:
@@ -195,11 +198,11 @@ class InvarianceData(LightningDataModule):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(cores, MOST_WORKERS)
 
-    def _check_classes(self) -> None:
+    def _check_classes(self, classes: int) -> None:
         model = None if self.trainer is None else self.trainer.lightning_module
         outputs = getattr(model, "num_classes", None)
-        if outputs is not None and outputs != self.num_classes:
+        if outputs is not None and outputs != classes:
             raise UserError(
-                f"data {self.hparams['dataset']} has {self.num_classes} classes but model.num_classes is {outputs}; "
-                f"set --model.num_classes {self.num_classes}."
+                f"data {self.hparams['dataset']} has {classes} classes but model.num_classes is {outputs}; "
+                f"set --model.num_classes {classes}."
             )

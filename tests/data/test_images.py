@@ -1,0 +1,131 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lit_invariance.data.images import decode
+from lit_invariance.errors import UserError
+
+RED = (200, 30, 10)
+
+
+def picture(size: tuple[int, int] = (6, 4)) -> Image.Image:
+    return Image.new("RGB", size, RED)
+
+
+def save(image: Image.Image, path: Path, **options: object) -> Path:
+    image.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.bmp", "a.tif", "a.webp", "a.gif", "a.ppm"])
+def test_every_format_gives_the_same_pixels(tmp_path: Path, name: str) -> None:
+    options = {"lossless": True} if name.endswith("webp") else {}
+    decoded = decode(save(picture(), tmp_path / name, **options))
+    assert decoded.dtype == torch.uint8
+    assert decoded.shape == (3, 4, 6)
+    assert decoded[:, 2, 3].tolist() == list(RED)
+
+
+def test_pixels_stand_where_they_stood(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    decoded = decode(save(Image.fromarray(pixels), tmp_path / "a.png"))
+    assert (decoded.numpy() == pixels.transpose(2, 0, 1)).all()
+
+
+def test_greyscale_is_repeated(tmp_path: Path) -> None:
+    for mode, value in (("L", 90), ("1", 1)):
+        decoded = decode(save(Image.new(mode, (3, 2), value), tmp_path / f"{mode}.png"))
+        assert decoded.unique().tolist() == [90 if mode == "L" else 255]
+        assert decoded.shape == (3, 2, 3)
+
+
+def test_palette_is_looked_up(tmp_path: Path) -> None:
+    decoded = decode(save(picture().convert("P", palette=Image.Palette.ADAPTIVE), tmp_path / "a.png"))
+    assert decoded[:, 0, 0].tolist() == list(RED)
+
+
+def test_cmyk_is_converted(tmp_path: Path) -> None:
+    decoded = decode(save(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), tmp_path / "a.jpg", quality=95))
+    red, green, blue = decoded[:, 4, 4].tolist()
+    assert red > 240
+    assert max(green, blue) < 20
+
+
+def test_transparency_lies_over_black(tmp_path: Path) -> None:
+    image = Image.new("RGBA", (2, 1), (200, 100, 50, 128))
+    image.putpixel((1, 0), (255, 255, 255, 0))
+    decoded = decode(save(image, tmp_path / "a.png"))
+    assert decoded[:, 0, 1].tolist() == [0, 0, 0]
+    assert decoded[:, 0, 0].tolist() == pytest.approx([100, 50, 25], abs=1)
+    indexed = picture().convert("P", palette=Image.Palette.ADAPTIVE)
+    assert decode(save(indexed, tmp_path / "b.png", transparency=indexed.getpixel((0, 0)))).max() == 0
+    assert decode(save(Image.new("LA", (2, 2), (200, 0)), tmp_path / "c.png")).max() == 0
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path: Path, name: str) -> None:
+    values = np.array([[0, 128, 129, 257 * 77, 40000, 65535]], dtype=np.uint16)
+    decoded = decode(save(Image.fromarray(values), tmp_path / name))
+    assert decoded[0, 0].tolist() == [0, 0, 1, 77, round(40000 / 257), 255]
+
+
+@pytest.mark.parametrize("values", [[[0.0, 1.0]], [[0, 70000]]])
+def test_numbers_without_a_range_are_refused(tmp_path: Path, values: list[list[float]]) -> None:
+    dtype = np.float32 if isinstance(values[0][0], float) else np.int32
+    path = save(Image.fromarray(np.array(values, dtype=dtype)), tmp_path / "a.tif")
+    with pytest.raises(UserError, match=r"a\.tif.*8 or 16 bits"):
+        decode(path)
+
+
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+    image = Image.new("RGB", (6, 4))
+    image.putpixel((0, 0), RED)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: show it turned 90 degrees clockwise
+    decoded = decode(save(image, tmp_path / "a.png", exif=exif))
+    assert decoded.shape == (3, 6, 4)
+    assert decoded[:, 0, 3].tolist() == list(RED)
+
+
+def test_one_pixel_is_a_picture(tmp_path: Path) -> None:
+    assert decode(save(picture((1, 1)), tmp_path / "a.png")).shape == (3, 1, 1)
+
+
+def _text(path: Path) -> None:
+    path.write_text("not a picture")
+
+
+def _empty(path: Path) -> None:
+    path.touch()
+
+
+def _cut_off(path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _damaged(path: Path) -> None:
+    _cut_off(path)
+    data = bytearray(path.read_bytes())
+    data[16:24] = b"\xff" * 8
+    path.write_bytes(data)
+
+
+def _missing(path: Path) -> None:
+    return
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow's own remarks on what it finds in a damaged file
+@pytest.mark.parametrize("spoil", [_text, _empty, _cut_off, _damaged, _missing])
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.bmp", "a.gif"])
+def test_broken_files_are_named(tmp_path: Path, name: str, spoil: object) -> None:
+    path = tmp_path / name
+    spoil(path)  # type: ignore[operator]
+    with pytest.raises(UserError, match="replace or remove") as caught:
+        decode(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)

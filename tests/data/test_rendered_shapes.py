@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from lit_invariance.data.rendered_shapes import RenderedShapes, load_shapes
+from lit_invariance.data.shapes import draw_scene, render, to_uint8
+from lit_invariance.errors import UserError
+
+
+def test_holds_what_render_draws() -> None:
+    held = RenderedShapes(12, size=40, bias=0.2, seed=3, split="val")
+    image, label = held[11]
+    drawn = to_uint8(render(draw_scene(11, 40, bias=0.2, seed=3, split="val"), 40))
+    assert image.dtype == torch.uint8
+    assert (image.numpy() == drawn).all()
+    assert (len(held), label) == (12, 1)
+
+
+def test_splits_differ_and_leave_room_to_move() -> None:
+    splits = load_shapes(64, train_images=10, val_images=10, bias=1.0, val_bias=0.0)
+    train = splits.load_train()
+    assert train[0][0].shape == (3, 72, 72)
+    assert len(splits.class_names) == 10
+    assert not any((train[i][0] == splits.val[i][0]).all() for i in range(10))
+
+
+def test_train_images_do_not_depend_on_how_many_there_are() -> None:
+    few, many = (load_shapes(32, train_images=count, val_images=1).load_train() for count in (5, 12))
+    assert all((few[i][0] == many[i][0]).all() for i in range(5))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"bias": 1.5}, "bias is 1.5"),
+        ({"val_bias": -0.1}, "val_bias is -0.1"),
+        ({"train_images": 0}, "train_images is 0"),
+        ({"size": 40}, "size is 40; it must be at least 64"),
+        ({"seed": -1}, "seed is -1"),
+    ],
+)
+def test_wrong_numbers_are_named(options: dict[str, float], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        load_shapes(64, **options)
