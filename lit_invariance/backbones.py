@@ -53,7 +53,8 @@ def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbon
     """Build a network by name and load its weights.
 
     Args:
-        name: `torchvision/<model>`, `timm/<model>[.<tag>]`, `antialiased_cnns/<model>`, `tiny_resnet` or `cifar_resnet20`.
+        name: `torchvision/<model>`, `timm/<model>[.<tag>]`, `antialiased_cnns/<model>`, `tiny_resnet` or
+            `cifar_resnet20`.
         weights: None for random ones; `"default"` or a published name (`IMAGENET1K_V1`, a timm tag); or a local file.
         num_classes: Number of outputs K. Where the weights have another number, the head is a new one.
 
@@ -143,8 +144,11 @@ def _timm_weights(architecture: str, tag: str, tags: list[str], weights: str) ->
     wanted = tag if weights == "default" else weights
     if wanted and wanted not in tags:
         raise unknown(f"weights of timm/{architecture}", weights, ["default", *tags])
-    repository = timm.get_pretrained_cfg(f"{architecture}.{wanted}" if wanted else architecture).hf_hub_id
-    huggingface_hub.logging.set_verbosity_error()  # its retries would fill the screen before our one sentence
+    config = timm.get_pretrained_cfg(f"{architecture}.{wanted}" if wanted else architecture)
+    if config is None or config.hf_hub_id is None:
+        raise UserError(f"timm publishes no weights for {architecture}; give weights as the path of a file, or none.")
+    repository = config.hf_hub_id
+    huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its retries would fill the screen before our one sentence
     try:
         file = huggingface_hub.hf_hub_download(repository, "model.safetensors")
     except Exception as error:  # the client raises another family of errors with each of its releases
@@ -162,13 +166,14 @@ def _antialiased_cnns(model: str) -> _Entry:
         raise UserError(
             "antialiased-cnns is not installed; 'pip install lit-invariance[antialiased]' brings it."
         ) from error
-    known = {name: made for name, made in vars(antialiased_cnns).items() if name in ANTIALIASED_NETWORKS}
+    known = set(torchvision.models.list_models(module=torchvision.models)) & set(vars(antialiased_cnns))
     if model not in known:
         raise unknown("backbone", f"antialiased_cnns/{model}", [f"antialiased_cnns/{other}" for other in known])
+    network = getattr(antialiased_cnns, model)
     rank_zero_info("antialiased-cnns and its weights are licensed CC BY-NC-SA 4.0: not for commercial use.")
     return _Entry(
-        make=lambda num_classes: known[model](pretrained=False, num_classes=num_classes),
-        published=partial(_antialiased_weights, known[model], model),
+        make=lambda num_classes: network(pretrained=False, num_classes=num_classes),
+        published=partial(_antialiased_weights, network, model),
     )
 
 
@@ -191,11 +196,6 @@ def _small(make: Callable[[int], nn.Module]) -> _Entry:
     return _Entry(make, published)
 
 
-ANTIALIASED_NETWORKS = tuple(
-    "alexnet densenet121 densenet161 densenet169 densenet201 mobilenet_v2 resnet18 resnet34 resnet50 resnet101 resnet152 "
-    "resnext50_32x4d resnext101_32x8d vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn wide_resnet50_2 "
-    "wide_resnet101_2".split()
-)
 LIBRARIES: dict[str, Callable[[str], _Entry]] = {
     "torchvision": _torchvision,
     "timm": _timm,

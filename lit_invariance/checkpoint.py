@@ -45,7 +45,5 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     content = read_torch_file(path)
     if not isinstance(content, dict) or "backbone" not in content.get("hyper_parameters", {}):
-        raise UserError(
-            f"'{path}' is no checkpoint of this project; a bare state dict is named as <backbone>@{path}."
-        )
+        raise UserError(f"'{path}' is no checkpoint of this project; a bare state dict is named as <backbone>@{path}.")
     return content

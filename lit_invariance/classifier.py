@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, MetricCollection
 
 from lit_invariance.backbones import create_backbone
 from lit_invariance.data.batch import Batch
@@ -49,6 +49,9 @@ class LitClassifier(pl.LightningModule):
         UserError: If a name, an option or a weights file is refused.
     """
 
+    _mean: Tensor
+    _std: Tensor
+
     def __init__(
         self,
         backbone: str,
@@ -74,7 +77,7 @@ class LitClassifier(pl.LightningModule):
         self.num_classes, self.image_size, self.mean, self.head = num_classes, image_size, made.mean, made.head
         self.backbone = made.network
         self.changes = apply_mitigations(self.backbone, mitigations or [])
-        self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.backbone.to(memory_format=torch.channels_last)
         self.register_buffer("_mean", _per_channel(made.mean), persistent=False)
         self.register_buffer("_std", _per_channel(made.std), persistent=False)
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
@@ -87,11 +90,13 @@ class LitClassifier(pl.LightningModule):
         self.centre_crop = CentreCrop(size=self.image_size, mean=self.mean)
         self.protocol: Protocol = build("protocol", PROTOCOLS, invariance_protocol, **given)
         if len(self.protocol.steps) < 2:
-            raise UserError(f"invariance_protocol {self.protocol.name} shows one view only; choose one with neighbours.")
+            raise UserError(
+                f"invariance_protocol {self.protocol.name} shows one view only; choose one with neighbours."
+            )
 
     def configure_metrics(self) -> None:
         """Set the metrics up; groups are off, for equal first batches would merge different metrics."""
-        self.train_accuracy, self.val_accuracy = Accuracy(), Accuracy()
+        self.train_accuracy, self.val_accuracy, self.val_loss = Accuracy(), Accuracy(), MeanMetric()
         self.val_invariance = MetricCollection(
             {
                 "top1_change": Top1Change(),
@@ -125,7 +130,8 @@ class LitClassifier(pl.LightningModule):
         Returns:
             Logits `(N, T, K)`, float32.
         """
-        return self(views.flatten(0, 1)).float().unflatten(0, views.shape[:2])
+        logits: Tensor = self(views.flatten(0, 1)).float().unflatten(0, views.shape[:2])
+        return logits
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch `{"image": (N, 3, S, S) uint8, "label": (N,)}`."""
@@ -144,18 +150,28 @@ class LitClassifier(pl.LightningModule):
 
     def on_validation_start(self) -> None:
         """Choose the images whose invariance is measured, evenly spaced: folders are sorted by class."""
+        self._share_statistics()
         positions = self.trainer.val_dataloaders.dataset.positions  # type: ignore[union-attr]
         wanted = min(self.hparams["invariance_images"], len(positions))
         self._measured = {positions[number * len(positions) // wanted] for number in range(wanted)}
+
+    def _share_statistics(self) -> None:
+        """Give all processes the running statistics of the first, which are the ones a checkpoint keeps.
+
+        Distributed training shares them before each step only, so that after the last one each process holds its own.
+        """
+        if self.trainer.world_size > 1:
+            for buffer in self.backbone.buffers():
+                torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure accuracy on the standard view and invariance on the neighbouring views of the chosen images."""
         labels = batch.labels
         logits = self.classify_views(views_of(self.centre_crop, batch.images, batch.indices, VIEWS_SEED))
         self.val_accuracy.update(logits, labels)
-        loss = F.cross_entropy(logits[:, 0], labels)
+        self.val_loss.update(F.cross_entropy(logits[:, 0], labels, reduction="none"))
         log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
-        log("val/loss", loss, sync_dist=True)
+        log("val/loss", self.val_loss)
         log("val/acc", self.val_accuracy, prog_bar=True)
         self._measure_invariance(batch)
 

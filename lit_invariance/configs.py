@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # documented, but not in its __all__
 
 from lit_invariance.errors import unknown
 
@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parent
 
 
 def config_folder() -> Path:
-    """Return the folder of the project's configs: inside the package when installed, beside `train.py` in a checkout."""
+    """Return the folder of the project's configs: in the package when installed, beside `train.py` in a checkout."""
     installed = PACKAGE / "configs"
     return installed if installed.is_dir() else PACKAGE.parent / "configs"
 
@@ -40,6 +40,6 @@ def find_config(value: str) -> str:
 class ConfigFile(ActionConfigFile):
     """The `--config` option, which looks names up in `configs/`."""
 
-    def __call__(self, parser: ArgumentParser, cfg: Namespace, values: Any, option_string: str | None = None) -> None:
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         """Read one config file into the arguments parsed so far."""
-        super().__call__(parser, cfg, find_config(values), option_string)
+        super().__call__(parser, cfg, find_config(values), option_string)  # type: ignore[no-untyped-call]

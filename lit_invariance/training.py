@@ -1,17 +1,20 @@
 """The training command: LightningCLI with the project's output folders."""
 
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from jsonargparse import Namespace
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
 
+from lit_invariance.checkpoint import read_checkpoint
 from lit_invariance.classifier import LitClassifier
 from lit_invariance.configs import ConfigFile
 from lit_invariance.data.datamodule import InvarianceData
@@ -32,7 +35,8 @@ class SaveResolvedConfig(SaveConfigCallback):
 
     def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Write `checkpoints/<name>/config.yaml`."""
-        config = Namespace({key: value for key, value in self.config.items() if key not in OF_THIS_CALL})
+        kept = {key: value for key, value in self.config.items() if key not in OF_THIS_CALL}
+        config = Namespace(kept)  # type: ignore[no-untyped-call]
         with replacing(CHECKPOINTS / self.config["name"] / "config.yaml") as path:
             path.write_text(self.parser.dump(config, skip_none=False, skip_validation=True))
 
@@ -53,7 +57,9 @@ class TrainingCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add what Lightning's Trainer has no word for."""
-        parser.add_argument("--name", type=str | None, help="Name of the run; the first config's file name if not given.")
+        parser.add_argument(
+            "--name", type=str | None, help="Name of the run; the first config's file name if not given."
+        )
         parser.add_argument("--ckpt_path", type=str | None, help="Resume from a checkpoint: a path, or 'last'.")
         parser.add_argument("--overwrite", type=bool, default=False, help="Delete an earlier run of the same name.")
         parser.link_arguments("data.image_size", "model.image_size")
@@ -68,6 +74,8 @@ class TrainingCLI(LightningCLI):
         resume = self.config["ckpt_path"]
         if resume and not Path(resume).is_file():
             raise UserError(f"there is no checkpoint {resume} to resume from; train without --ckpt_path first.")
+        if resume:
+            read_checkpoint(resume)  # a broken one is told before anything is built or downloaded
         if not self.config["trainer"]["fast_dev_run"]:
             self._prepare_folders(resume)
 
@@ -87,7 +95,10 @@ class TrainingCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the Trainer with the logger and the callbacks every run has."""
         logger = TensorBoardLogger(RUNS, name=self.config["name"], version="", default_hp_metric=False)
-        return super().instantiate_trainer(logger=logger, callbacks=self._callbacks(), **kwargs)
+        try:
+            return super().instantiate_trainer(logger=logger, callbacks=self._callbacks(), **kwargs)
+        except (MisconfigurationException, ValueError) as error:
+            raise UserError(f"the trainer options do not fit this machine or each other: {error}") from error
 
     def _callbacks(self) -> list[Callback]:
         trainer = self.config_init["trainer"]
@@ -148,7 +159,7 @@ def train(args: list[str] | None = None) -> TrainingCLI:
         args=args,
     )
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.config["ckpt_path"], weights_only=True)
-    if cli.trainer.checkpoint_callback and not cli.trainer.fast_dev_run:
+    if cli.trainer.checkpoint_callback and not cli.config["trainer"]["fast_dev_run"]:
         best = cli.trainer.checkpoint_callback.best_model_score  # type: ignore[attr-defined]
         rank_zero_info(
             f"checkpoints: {cli.folder}/best.ckpt (val/acc {best:.4f}) and last.ckpt, with config.yaml\n"
@@ -160,7 +171,10 @@ def train(args: list[str] | None = None) -> TrainingCLI:
 
 def _silence_advertisements() -> None:
     """Drop what Lightning says that no user of this command can act upon."""
+    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's calls, not ours or the user's
     warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")
+    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty")  # config.yaml stands there
+    warnings.filterwarnings("ignore", ".*args parameter is intended to run from within Python")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_advertisement)
 
 

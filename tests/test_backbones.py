@@ -70,7 +70,11 @@ def test_real_weights_know_real_pictures(shared_data):
         ("resnet50", None, "unknown backbone 'resnet50'; did you mean .*/resnet50"),
         ("torchvision/fasterrcnn_resnet50_fpn", None, "unknown backbone"),
         ("tiny_resnet", "default", "no published weights"),
-        ("torchvision/resnet18", "IMAGENET1K_V9", "unknown weights of torchvision/resnet18 .*did you mean IMAGENET1K_V1"),
+        (
+            "torchvision/resnet18",
+            "IMAGENET1K_V9",
+            "unknown weights of torchvision/resnet18 .*did you mean IMAGENET1K_V1",
+        ),
         ("timm/resnet18", "a1_in2k", "did you mean .*a1_in1k"),
         ("antialiased_cnns/resnet18", "IMAGENET1K_V1", "known are default"),
         ("torchvision/resnet18", "missing.pth", "there is no file 'missing.pth'"),
@@ -92,6 +96,6 @@ def test_without_a_network_the_error_says_which_file_to_put_where(library, monke
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(UserError, match="cannot be downloaded") as error:
         create_backbone(f"{library}/resnet18", "default", 1000)
-    assert {"torchvision": str(tmp_path), "timm": "model.safetensors", "antialiased_cnns": "local file"}[library] in str(
-        error.value
-    )
+    assert {"torchvision": str(tmp_path), "timm": "model.safetensors", "antialiased_cnns": "local file"}[
+        library
+    ] in str(error.value)

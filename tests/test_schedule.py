@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ def test_warmup_rises_linearly_and_the_cosine_falls_to_zero():
     assert curve[4] == 1.0
     assert curve[9] == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
     assert curve[14] == pytest.approx(0)
-    assert all(earlier >= later for earlier, later in zip(curve[4:], curve[5:], strict=False))
+    assert all(earlier >= later for earlier, later in pairwise(curve[4:]))
     assert warmup_cosine(0, warmup=0, total=10) == 1.0
 
 

@@ -15,6 +15,7 @@ SPLITS = {"train": 0, "val": 1}
 SMALLEST_RADIUS, LARGEST_RADIUS = 0.18, 0.4  # shares of the image's side
 CONTRAST = (0.2, 0.55)  # root mean square over the channels
 ROUGHNESS = (0.02, 0.1)
+TURN = pi / 6
 WAVES = 32
 # Multiplications at which OpenBLAS surely stays on one thread; waking others costs 20 times the product on busy cores.
 ONE_THREAD = 2**17
@@ -143,7 +144,7 @@ def draw_scene(index: int, size: int, bias: float = 0.8, seed: int = 0, split: s
         shape=list(SHAPES)[index % len(SHAPES)],
         centre=(float(x), float(y)),
         radius=float(radius),
-        angle=float(2 * pi * draws[3]),
+        angle=float(TURN * (2 * draws[3] - 1)),
         colour=_contrasting(ground, contrast=_between(CONTRAST, draws[7]), draws=draws[8:10]),
         ground=_colour(ground),
         roughness=float(_between(ROUGHNESS, draws[10])),

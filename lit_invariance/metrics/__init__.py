@@ -1,4 +1,4 @@
-"""Scores of invariance, as plain functions and as torchmetrics classes; they know nothing of the rest of the project."""
+"""Scores of invariance, as functions and as torchmetrics classes; they know nothing of the rest of the project."""
 
 from lit_invariance.metrics.functional import (
     SCORES,

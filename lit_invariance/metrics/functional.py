@@ -1,14 +1,13 @@
 """Scores of one image's stack of views: logits `(N, T, K)` in, one number per image `(N,)` out.
 
-Neighbours are the views `(t, t + 1)`; `p = softmax(logits)`; `a_t` is the arg-max at view `t`. The definitions are those of
-Azulay & Weiss, "Why do deep convolutional networks generalize so poorly to small image transformations?", JMLR 20(184),
-2019, section 2, unless a docstring names another source.
+Neighbours are the views `(t, t + 1)`; `p = softmax(logits)`; `a_t` is the arg-max at view `t`. The definitions are
+those of Azulay & Weiss, "Why do deep convolutional networks generalize so poorly to small image transformations?",
+JMLR 20(184), 2019, section 2, unless a docstring names another source.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 

@@ -17,8 +17,8 @@ class Crop(Protocol):
     """A random square, moved diagonally by one pixel and resized to S. T = 2.
 
     Azulay & Weiss 2019, section 2, "crop". The area is drawn uniformly from `area` (a share of the picture) as far as a
-    square of that area and its move fit into the picture, which is what redrawing a square that does not fit amounts to;
-    the location is uniform.
+    square of that area and its move fit into the picture, which is what redrawing one that does not fit amounts to; the
+    location is uniform.
 
     Args:
         area: Least and greatest area of the square, as shares of the picture's. The paper does not print it; [0.08, 1]

@@ -90,9 +90,7 @@ class EmbedBlack(Embedding):
         down, right = DIRECTIONS[self.direction]
         to_height, to_width = self._shrunk(height, width, 0)
         top, left = self._corner(to_height + down, to_width + right, generator)
-        return [
-            View(0, 0, height, width, to_height, to_width, top + t * down, left + t * right) for t in range(2)
-        ]
+        return [View(0, 0, height, width, to_height, to_width, top + t * down, left + t * right) for t in range(2)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,16 +36,12 @@ def resize(block: Tensor, height: int, width: int, interpolation: str) -> Tensor
     """Resize `(C, h, w)` to `(C, height, width)` with an antialiasing kernel, clipped to [0, 1]."""
     if block.shape[-2:] == (height, width):
         return block
-    resized = F.interpolate(
-        block[None], (height, width), mode=interpolation, align_corners=False, antialias=True
-    )
+    resized = F.interpolate(block[None], (height, width), mode=interpolation, align_corners=False, antialias=True)
     # A bicubic or Lanczos kernel has negative lobes and overshoots at edges; a picture does not.
     return resized[0].clamp_(0, 1)
 
 
-def render(
-    image: Tensor, views: Sequence[View], size: int, background: Sequence[float], interpolation: str
-) -> Tensor:
+def render(image: Tensor, views: Sequence[View], size: int, background: Sequence[float], interpolation: str) -> Tensor:
     """Draw views of one image.
 
     A rectangle that several views resize alike is resized once: nine overlapping windows cost one resize.

@@ -39,7 +39,7 @@ def test_counted_by_eye():
 
 def test_mean_absolute_change_takes_the_class_of_the_first_view():
     # p of class 0: .9 then .2; of class 1: .1 then .8. The first view answers 0, so the change is .7 either way;
-    # with a third class the choice matters: .6/.4/.0 -> .3/.1/.6 changes by .3 for class 0 and by .6 for the new answer.
+    # with a third class the choice matters: .6/.4/.0 -> .3/.1/.6 changes by .3 for class 0, by .6 for the new answer.
     stack = torch.tensor([[[0.6, 0.4, 1e-9], [0.3, 0.1, 0.6]]]).log()
     assert mean_absolute_change(stack).item() == pytest.approx(0.3, abs=1e-6)
 

@@ -12,9 +12,9 @@ def test_the_square_moves_diagonally_by_one_pixel_of_the_picture():
     for first, second in draws(Crop(size=64), 375, 500):
         assert first.height == first.width == second.height == second.width
         assert (second.top, second.left) == (first.top + 1, first.left + 1)
-        assert 0 <= first.top
+        assert first.top >= 0
         assert second.top + second.height <= 375
-        assert 0 <= first.left
+        assert first.left >= 0
         assert second.left + second.width <= 500
         assert first[4:] == second[4:] == (64, 64, 0, 0)
 
@@ -33,8 +33,9 @@ def test_an_area_that_fits_exactly_copies_pixels():
     """72-px picture, 64-px network: a share of .79 is a 64-px square, so nothing is resampled."""
     picture = torch.rand(3, 72, 72)
     protocol = Crop(size=64, area=(0.79, 0.79))
-    (view, moved), place = protocol(picture, generator_for(0, "crop", 1)), protocol.views(
-        72, 72, generator_for(0, "crop", 1)
+    (view, moved), place = (
+        protocol(picture, generator_for(0, "crop", 1)),
+        protocol.views(72, 72, generator_for(0, "crop", 1)),
     )
     top, left = place[0].top, place[0].left
     assert torch.equal(view, picture[:, top : top + 64, left : left + 64])

@@ -12,9 +12,7 @@ def box(view):
     return rows[0].item(), rows[-1].item(), columns[0].item(), columns[-1].item()
 
 
-@pytest.mark.parametrize(
-    ("direction", "down", "right"), [("diagonal", 1, 1), ("vertical", 1, 0), ("horizontal", 0, 1)]
-)
+@pytest.mark.parametrize(("direction", "down", "right"), [("diagonal", 1, 1), ("vertical", 1, 0), ("horizontal", 0, 1)])
 def test_the_block_moves_by_one_pixel_and_leaves_black_behind(direction, down, right):
     protocol = EmbedBlack(size=224, direction=direction)
     for index in range(20):
