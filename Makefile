@@ -29,14 +29,18 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The wheel works outside the tree: installed into a bare environment that borrows only the libraries of .venv.
+# The wheel works outside the tree: in an environment of its own that borrows nothing but the libraries of .venv.
+PURELIB := import sysconfig; print(sysconfig.get_path("purelib"))
 wheel: install
+	rm -rf build dist
 	$(BIN)/python -m build --wheel --outdir dist .
-	rm -rf build/wheel_check
-	$(BIN)/python -m venv build/wheel_check
-	build/wheel_check/bin/pip install --quiet --no-deps dist/*.whl
-	echo "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
-	    > "$$(build/wheel_check/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/libraries.pth"
+	$(PYTHON) -m venv build/env
+	build/env/bin/pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	$(BIN)/python -c '$(PURELIB)' > "$$(build/env/bin/python -c '$(PURELIB)')/libraries.pth"
+	cd build && env/bin/python -c "import lit_invariance; assert 'build/env' in lit_invariance.__file__"
+	cd build && env/bin/lit-invariance-train --config aa_resnet50.yaml --print_config > train.yaml
+	cd build && env/bin/lit-invariance-evaluate --help > evaluate.txt
+	@echo "the wheel works outside the tree"
 
 clean:
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
