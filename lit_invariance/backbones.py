@@ -202,6 +202,6 @@ LIBRARIES: dict[str, Callable[[str], _Entry]] = {
     "antialiased_cnns": _antialiased_cnns,
 }
 BUILT_IN: dict[str, _Entry] = {
-    "tiny_resnet": _small(lambda num_classes: SmallResNet(num_classes, blocks=1, pool=True)),
+    "tiny_resnet": _small(lambda num_classes: SmallResNet(num_classes, blocks=2, pool=True)),
     "cifar_resnet20": _small(lambda num_classes: SmallResNet(num_classes, blocks=3, pool=False)),
 }

@@ -48,7 +48,7 @@ def load_shapes(
     train_images: int = 4000,
     val_images: int = 1000,
     size: int | None = None,
-    bias: float = 0.8,
+    bias: float = 0.5,
     val_bias: float | None = None,
 ) -> Splits:
     """Draw the data set `shapes`.
