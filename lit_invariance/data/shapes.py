@@ -15,7 +15,7 @@ SPLITS = {"train": 0, "val": 1}
 SMALLEST_RADIUS, LARGEST_RADIUS = 0.12, 0.36  # shares of the image's side
 CONTRAST = (0.05, 0.4)  # root mean square over the channels
 ROUGHNESS = (0.03, 0.16)
-TURN = pi / 6
+TURN = pi / 6  # either way; a small network takes many epochs to find shapes at every angle
 WAVES = 32
 # Multiplications at which OpenBLAS surely stays on one thread; waking others costs 20 times the product on busy cores.
 ONE_THREAD = 2**17
