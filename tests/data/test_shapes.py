@@ -134,8 +134,8 @@ def test_bias_spreads_position_and_size_as_documented(bias: float) -> None:
     place = (x - 50) / (50 - radius[:, None])
     assert np.abs(place).max() <= 1 - bias + 1e-9
     assert place.std() == pytest.approx((1 - bias) / 3**0.5, abs=0.02)
-    assert radius.std() == pytest.approx((1 - bias) * 10 / 3**0.5, abs=0.15)
-    assert radius.mean() == pytest.approx(20, abs=0.3)
+    assert radius.std() == pytest.approx((1 - bias) * 12 / 3**0.5, abs=0.15)
+    assert radius.mean() == pytest.approx(24, abs=0.3)
 
 
 def test_bias_changes_place_and_size_only() -> None:
