@@ -19,7 +19,8 @@ quickstart: install
 	$(BIN)/python train.py --config aug_shapes.yaml --overwrite true
 	$(BIN)/python train.py --config aa_shapes.yaml --overwrite true
 	$(BIN)/python evaluate.py --models baseline=checkpoints/shapes/best.ckpt augmented=checkpoints/aug_shapes/best.ckpt \
-	    blurpool=checkpoints/aa_shapes/best.ckpt --output results/quickstart
+	    blurpool=checkpoints/aa_shapes/best.ckpt --output results/quickstart \
+	    --protocols centre_crop '{crop: {area: [0.79, 0.79]}}' embed_black scale_black
 
 test: install
 	$(BIN)/pytest

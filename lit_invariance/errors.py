@@ -32,7 +32,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
         An error that names the nearest known names, or all of them where none is near.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    by_case = {known_name.lower(): known_name for known_name in names}
+    near = [by_case[found] for found in difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}."
     return UserError(f"unknown {kind} '{name}'; {hint}")
 

@@ -106,30 +106,26 @@ class TrainingCLI(LightningCLI):
         if trainer["enable_progress_bar"] is not False:
             # Where rich is installed, Lightning would choose its bar, which vanishes from cluster logs.
             callbacks.append(TQDMProgressBar())
-        if trainer["enable_checkpointing"] is not False:
-            callbacks.append(best_and_last(self.folder))
+        if trainer["enable_checkpointing"] is not False and not trainer["fast_dev_run"]:
+            callbacks += best_and_last(self.folder)
         return callbacks
 
 
-def best_and_last(folder: Path) -> ModelCheckpoint:
+def best_and_last(folder: Path) -> list[Callback]:
     """Keep the most accurate epoch and the last one.
 
-    Accuracy decides, for a classifier that always gives one answer is perfectly invariant.
+    Accuracy decides, for a classifier that always gives one answer is perfectly invariant. Two callbacks, for one that
+    watches accuracy writes its `last.ckpt` only when accuracy has risen.
 
     Args:
         folder: Where `best.ckpt` and `last.ckpt` are written at every epoch's end.
 
     Returns:
-        The callback.
+        The callbacks.
     """
-    return ModelCheckpoint(
-        dirpath=folder,
-        filename="best",
-        monitor="val/acc",
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
+    best = ModelCheckpoint(folder, filename="best", monitor="val/acc", mode="max", enable_version_counter=False)
+    last = ModelCheckpoint(folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
+    return [best, last]
 
 
 def train(args: list[str] | None = None) -> TrainingCLI:

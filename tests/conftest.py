@@ -1,7 +1,11 @@
+import hashlib
 import os
+import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
+from torchvision.datasets import CIFAR10
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,3 +24,28 @@ def in_folder(tmp_path, monkeypatch) -> Path:
     """An empty working directory, for outputs are written relative to it."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+CIFAR10_FILES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+
+
+@pytest.fixture
+def write_cifar10(monkeypatch):
+    """A function that writes a small CIFAR-10 in the official format, its checksums in place of the official ones."""
+
+    def write(root: Path) -> np.ndarray:
+        folder = root / "cifar-10-batches-py"
+        folder.mkdir(parents=True)
+        pixels = np.random.default_rng(0).integers(0, 256, (6, 4, 3072), dtype=np.uint8)
+        files = {name: {"data": pixels[i], "labels": [i, 1, 2, 9]} for i, name in enumerate(CIFAR10_FILES)}
+        files["batches.meta"] = {"label_names": list("abcdefghij")}
+        sums = {}
+        for name, content in files.items():
+            (folder / name).write_bytes(pickle.dumps(content, protocol=2))
+            sums[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
+        monkeypatch.setattr(CIFAR10, "train_list", [[name, sums[name]] for name in CIFAR10_FILES[:5]])
+        monkeypatch.setattr(CIFAR10, "test_list", [[name, sums[name]] for name in CIFAR10_FILES[5:]])
+        monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
+        return pixels.reshape(6, 4, 3, 32, 32)
+
+    return write

@@ -10,6 +10,7 @@ def test_a_worker_s_traceback_is_cut_off():
 
 def test_unknown_names_the_nearest_or_all():
     assert str(unknown("protocol", "embed_blak", ["embed_black", "crop"])).endswith("did you mean embed_black?")
+    assert str(unknown("data set", "cifar10", ["CIFAR10", "shapes"])).endswith("did you mean CIFAR10?")
     assert str(unknown("protocol", "xyz", ["embed_black", "crop"])).endswith("known are crop, embed_black.")
 
 

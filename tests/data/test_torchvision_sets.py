@@ -1,6 +1,4 @@
-import hashlib
 import json
-import pickle
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -10,33 +8,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision import datasets
 
 from lit_invariance.data.torchvision_sets import TORCHVISION_SETS
 from lit_invariance.errors import UserError
 
-BATCHES = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
 
-
-def write_cifar10(root: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
-    """Write a small set in the official format, and its checksums in place of the official ones."""
-    folder = root / "cifar-10-batches-py"
-    folder.mkdir(parents=True)
-    pixels = np.random.default_rng(0).integers(0, 256, (6, 4, 3072), dtype=np.uint8)
-    files = {name: {"data": pixels[i], "labels": [i, 1, 2, 9]} for i, name in enumerate(BATCHES)}
-    files["batches.meta"] = {"label_names": list("abcdefghij")}
-    sums = {}
-    for name, content in files.items():
-        (folder / name).write_bytes(pickle.dumps(content, protocol=2))
-        sums[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
-    monkeypatch.setattr(datasets.CIFAR10, "train_list", [[name, sums[name]] for name in BATCHES[:5]])
-    monkeypatch.setattr(datasets.CIFAR10, "test_list", [[name, sums[name]] for name in BATCHES[5:]])
-    monkeypatch.setattr(datasets.CIFAR10, "meta", {**datasets.CIFAR10.meta, "md5": sums["batches.meta"]})
-    return pixels.reshape(6, 4, 3, 32, 32)
-
-
-def test_cifar10_in_its_official_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pixels = write_cifar10(tmp_path, monkeypatch)
+def test_cifar10_in_its_official_format(tmp_path: Path, write_cifar10: Any) -> None:
+    pixels = write_cifar10(tmp_path)
     splits = TORCHVISION_SETS["CIFAR10"](str(tmp_path), False)
     train = splits.load_train()
     assert splits.class_names == list("abcdefghij")
@@ -47,8 +25,8 @@ def test_cifar10_in_its_official_format(tmp_path: Path, monkeypatch: pytest.Monk
     assert train[6][0].dtype == torch.uint8
 
 
-def test_damaged_cifar10_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_cifar10(tmp_path, monkeypatch)
+def test_damaged_cifar10_is_not_taken(tmp_path: Path, write_cifar10: Any) -> None:
+    write_cifar10(tmp_path)
     with (tmp_path / "cifar-10-batches-py" / "test_batch").open("ab") as file:
         file.write(b"more")
     with pytest.raises(UserError, match="CIFAR10 is not in"):
