@@ -39,6 +39,7 @@ class Crop(Protocol):
         one_of("shift_in", self.shift_in, ("source", "network"))
         if len(self.area) != 2 or not 0 < self.area[0] <= self.area[1] <= 1:
             raise ValueError(f"area is a pair of shares, 0 < least <= greatest <= 1, not {self.area}.")
+        object.__setattr__(self, "area", tuple(self.area))  # a config gives a list, which has no hash
 
     @property
     def steps(self) -> tuple[float, ...]:

@@ -63,3 +63,9 @@ def test_an_elongated_picture_takes_the_largest_square_there_is():
     for first, second in draws(Crop(), 20, 800, 20):
         assert first.height == 19
         assert second.top == 1
+
+
+def test_a_list_from_a_config_is_as_good_as_a_pair():
+    """Evaluation shares views between models by equal protocols, so a protocol must have a hash."""
+    assert Crop(area=[0.5, 0.8]) == Crop(area=(0.5, 0.8))
+    assert hash(Crop(area=[0.5, 0.8])) == hash(Crop(area=(0.5, 0.8)))
