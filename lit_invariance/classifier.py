@@ -167,7 +167,7 @@ class LitClassifier(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure accuracy on the standard view and invariance on the neighbouring views of the chosen images."""
         labels = batch.labels
-        logits = self.classify_views(views_of(self.centre_crop, batch.images, batch.indices, VIEWS_SEED))
+        logits = self.classify_views(_views(self.centre_crop, batch.images, batch.indices))
         self.val_accuracy.update(logits, labels)
         self.val_loss.update(F.cross_entropy(logits[:, 0], labels, reduction="none"))
         log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
@@ -179,7 +179,7 @@ class LitClassifier(pl.LightningModule):
         rows = [row for row, index in enumerate(batch.indices.tolist()) if index in self._measured]
         if rows:
             images = [batch.images[row] for row in rows]
-            logits = self.classify_views(views_of(self.protocol, images, batch.indices[rows], VIEWS_SEED))
+            logits = self.classify_views(_views(self.protocol, images, batch.indices[rows]))
             self.val_invariance.update(logits, batch.labels[rows])
 
     def on_validation_epoch_end(self) -> None:
@@ -198,6 +198,13 @@ class LitClassifier(pl.LightningModule):
         warmup = round(total * min(1.0, options["warmup_epochs"] / epochs))
         curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
+
+
+def _views(protocol: Protocol, images: list[Tensor], indices: Tensor) -> Tensor:
+    try:
+        return views_of(protocol, images, indices, VIEWS_SEED)
+    except ValueError as error:
+        raise UserError(f"validation {error} Remove it, or choose another invariance_protocol.") from error
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:

@@ -7,6 +7,7 @@ from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
 
 from lit_invariance.classifier import LitClassifier
+from lit_invariance.data.batch import Batch
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import SCORES
@@ -137,3 +138,11 @@ def test_classes_that_disagree_with_the_data():
 def test_wrong_options_are_one_sentence(options, message):
     with pytest.raises(UserError, match=message):
         classifier(**options)
+
+
+def test_an_image_too_small_for_the_protocol_is_one_sentence():
+    module = classifier()
+    module._measured = {4}
+    batch = Batch([torch.zeros(3, 1, 1, dtype=torch.uint8)], torch.tensor([0]), torch.tensor([4]))
+    with pytest.raises(UserError, match="validation image 4: .*1 x 1"):
+        module._measure_invariance(batch)
