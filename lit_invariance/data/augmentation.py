@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lit_invariance.errors import UserError, build
+from lit_invariance.protocols.centre_crop import short_side
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # or importing it asks the network for its newest release
 
@@ -22,7 +23,6 @@ import cv2
 cv2.setNumThreads(0)
 
 Pixels = NDArray[np.uint8]
-STANDARD_CROP = 0.875  # of the short side: 224 of 256, the field's usual evaluation geometry
 IMAGENET_MEAN = (124, 116, 104)
 FILLS: dict[str, dict[str, Any]] = {
     "black": {"border_mode": cv2.BORDER_CONSTANT, "fill": (0, 0, 0)},
@@ -35,7 +35,7 @@ def _resize(image: Pixels, image_size: int, **_: Any) -> Pixels:
     """Bring the short side into [S, S / .875], averaging over areas when shrinking, bilinear when enlarging."""
     height, width = image.shape[:2]
     short = min(height, width)
-    target = min(max(short, image_size), round(image_size / STANDARD_CROP))
+    target = short_side(short, image_size)
     if target == short:
         return image
     size = (max(target, round(width * target / short)), max(target, round(height * target / short)))
