@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Generator
 
-from lit_invariance.protocols.protocol import Protocol
+from lit_invariance.protocols.placed import Placed
 from lit_invariance.protocols.view import View
 
 CROP_FRACTION = 0.875
@@ -28,7 +28,7 @@ def short_side(shortest: int, size: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CentreCrop(Protocol):
+class CentreCrop(Placed):
     """Resize the short side, crop the central square. T = 1, so that only accuracy is defined.
 
     The resizing never enlarges beyond S (see `short_side`); a 500 x 375 image at S = 224 is resized to 341 x 256, as

@@ -6,14 +6,15 @@ from typing import ClassVar
 
 from torch import Generator
 
-from lit_invariance.protocols.protocol import Protocol, draw, draw_uniform, one_of
+from lit_invariance.protocols.placed import Placed
+from lit_invariance.protocols.protocol import draw, draw_uniform, one_of
 from lit_invariance.protocols.view import View
 
 NETWORK_MARGIN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Crop(Protocol):
+class Crop(Placed):
     """A random square, moved diagonally by one pixel and resized to S. T = 2.
 
     Azulay & Weiss 2019, section 2, "crop". The area is drawn uniformly from `area` (a share of the picture) as far as a

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from torch import Generator
 
-from lit_invariance.protocols.protocol import BACKGROUNDS, Protocol, draw, one_of
+from lit_invariance.protocols.placed import Placed
+from lit_invariance.protocols.protocol import BACKGROUNDS, draw, one_of
 from lit_invariance.protocols.view import View
 
 DIRECTIONS = {"diagonal": (1, 1), "vertical": (1, 0), "horizontal": (0, 1)}
@@ -13,7 +14,7 @@ PAPER_SIDE, PAPER_SIZE = 100, 224
 
 
 @dataclass(frozen=True, kw_only=True)
-class Embedding(Protocol):
+class Embedding(Placed):
     """What the embeddings share: the picture at a small size somewhere on an S x S canvas.
 
     Args:

@@ -2,13 +2,15 @@
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
-from lit_invariance.protocols.view import View, render
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom edge of an object, in pixels of the decoded image."""
 
 INTERPOLATIONS = ("bilinear", "bicubic", "lanczos")
 BACKGROUNDS = ("black", "mean")
@@ -77,29 +79,42 @@ class Protocol(ABC):
         """Coordinate of each of the T views, in `unit`."""
 
     @abstractmethod
-    def views(self, height: int, width: int, generator: Generator) -> list[View]:
-        """Place the T views of an image.
+    def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
+        """Make the views a few at a time, for a thousand of them would not fit into memory.
 
         Args:
-            height: Rows of the image.
-            width: Columns of the image.
-            generator: The image's own generator.
+            image: `(C, H, W)`, uint8 or float in [0, 1].
+            generator: The image's own generator, from `generator_for`.
+            most: The greatest number of views to hold at once.
+            box: Where the object is, for protocols that keep it in view.
+
+        Yields:
+            `(t, C, S, S)` with t up to `most`, float32 in [0, 1], on the image's device; the views of `shown` in order.
 
         Raises:
             ValueError: If the image is too small.
         """
 
-    @property
-    def canvas(self) -> tuple[float, ...]:
-        """Colour of what no picture covers."""
-        return (0.0,) * len(self.mean)
+    def shown(self, height: int, width: int, box: Box | None = None) -> range:
+        """Tell which of the `steps` an image has room for: all of them, unless a protocol says otherwise.
 
-    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
-        """Make the views.
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+            box: Where the object is.
+
+        Returns:
+            Positions in `steps`.
+        """
+        return range(len(self.steps))
+
+    def __call__(self, image: Tensor, generator: Generator, box: Box | None = None) -> Tensor:
+        """Make all the views at once.
 
         Args:
             image: `(C, H, W)`, uint8 or float in [0, 1].
             generator: The image's own generator, from `generator_for`.
+            box: Where the object is.
 
         Returns:
             `(T, C, S, S)`, float32 in [0, 1], on the image's device.
@@ -107,5 +122,4 @@ class Protocol(ABC):
         Raises:
             ValueError: If the image is too small.
         """
-        views = self.views(image.shape[-2], image.shape[-1], generator)
-        return render(image, views, self.size, self.canvas, self.interpolation)
+        return torch.cat(list(self.parts(image, generator, len(self.steps), box)))

@@ -1,0 +1,39 @@
+"""Protocols whose views are rectangles of the image, resized and placed on a canvas."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import Generator, Tensor
+
+from lit_invariance.protocols.protocol import Box, Protocol
+from lit_invariance.protocols.view import View, render
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed(Protocol):
+    """A protocol that says where its views lie and leaves the drawing to the renderer."""
+
+    @abstractmethod
+    def views(self, height: int, width: int, generator: Generator) -> list[View]:
+        """Place the T views of an image.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+            generator: The image's own generator.
+
+        Raises:
+            ValueError: If the image is too small.
+        """
+
+    @property
+    def canvas(self) -> tuple[float, ...]:
+        """Colour of what no picture covers."""
+        return (0.0,) * len(self.mean)
+
+    def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
+        """Place all views, then draw them a few at a time."""
+        views = self.views(image.shape[-2], image.shape[-1], generator)
+        for start in range(0, len(views), most):
+            yield render(image, views[start : start + most], self.size, self.canvas, self.interpolation)
