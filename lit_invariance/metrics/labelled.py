@@ -1,7 +1,7 @@
 """Scores that need the label: logits `(N, T, K)` and labels `(N,)` in, one number per image `(N,)` out.
 
-Notation as in `functional`; `y` is the label. Definitions are those of Azulay & Weiss (JMLR 20(184), 2019; first version
-arXiv 1805.12177v1, 2018) unless a docstring names another source.
+Notation as in `functional`; `y` is the label. Definitions are those of Azulay & Weiss (JMLR 20(184), 2019; its first
+version, v1, is arXiv 1805.12177v1, 2018) unless a docstring names another source.
 """
 
 import torch
@@ -37,8 +37,8 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
 def worst_case_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     """Tell whether the label is the arg-max at every view.
 
-    The worst case over a set of transformations, as in Engstrom et al., "Exploring the Landscape of Spatial Robustness",
-    ICML 2019.
+    The worst case over a set of transformations, as in Engstrom et al., "Exploring the Landscape of Spatial
+    Robustness", ICML 2019.
 
     Args:
         logits: `(N, T, K)`.

@@ -55,6 +55,11 @@ def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
 class Protocol(ABC):
     """One image -> T views whose neighbours differ by one step.
 
+    Attributes:
+        name: What configs and tables call it.
+        unit: Unit of the `steps`.
+        headline: The scores that tables show; all of them are measured.
+
     Args:
         size: Side S of a view in pixels: the network's input.
         mean: The network's channel means in [0, 1]; what `background: mean` shows, zero after normalisation.
@@ -63,6 +68,12 @@ class Protocol(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str]
+    headline: ClassVar[tuple[str, ...]] = (
+        "accuracy",
+        "top1_change",
+        "mean_absolute_change",
+        "top1_change_given_correct",
+    )
 
     size: int = 224
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
