@@ -94,10 +94,12 @@ def _ideal(picture: Tensor, distance: float, axis: int) -> Tensor:
     angles = torch.arange(length // 2 + 1, dtype=torch.float64) * (-2 * math.pi * rest / length)
     turn = torch.polar(torch.ones_like(angles), angles)
     if length % 2 == 0:
+        # Back ends differ in what they make of an imaginary part here, which no real picture has.
         turn[-1] = turn[-1].real.clone()
     spectrum = torch.fft.rfft(rolled, dim=axis)
     turn = turn.to(spectrum.device, spectrum.dtype)
-    return torch.fft.irfft(spectrum * (turn[:, None] if axis == -2 else turn), n=length, dim=axis)
+    turned: Tensor = torch.fft.irfft(spectrum * (turn[:, None] if axis == -2 else turn), n=length, dim=axis)
+    return turned
 
 
 def _bilinear(picture: Tensor, distance: float, axis: int) -> Tensor:

@@ -51,6 +51,16 @@ def test_bytes_are_as_good_as_floats(name):
     torch.testing.assert_close(views, protocol(bytes_ / 255, generator_for(0, name, 5)), atol=1e-6, rtol=0)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_views_are_the_same_on_a_gpu(name):
+    protocol = PROTOCOLS[name](size=32)
+    views = protocol(PICTURE.cuda(), generator_for(0, name, 5))
+    assert views.is_cuda
+    torch.testing.assert_close(views.cpu(), protocol(PICTURE, generator_for(0, name, 5)), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_other_seeds_and_images_draw_otherwise(name):
     protocol = PROTOCOLS[name](size=32)
