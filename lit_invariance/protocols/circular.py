@@ -47,8 +47,8 @@ class Rolled(Moved):
 class Circular(Rolled):
     """The S x S picture, rolled twice by random whole-pixel offsets. T = 2; read it with `agreement`.
 
-    Chaman & Dokmanic, "Truly shift-invariant convolutional neural networks", CVPR 2021, section 4: both views are
-    rolled, by offsets of their own, m = 32 on ImageNet and 3 on CIFAR-10 [sure: released code]. The picture is that of
+    Chaman & Dokmanic, "Truly shift-invariant convolutional neural networks", CVPR 2021: both views are rolled, by
+    offsets of their own, m = 32 on ImageNet and 3 on CIFAR-10 [sure: released code]. The picture is that of
     `centre_crop` and goes around its borders (`torch.roll`), so that no content is lost or found: a network with
     circular padding and no aliasing cannot change its answer. A positive offset moves the picture down or right.
 

@@ -16,8 +16,8 @@ from lit_invariance.protocols.protocol import draw, one_of
 class CircularFractional(Rolled):
     """The S x S picture rolled by whole pixels, and rolled to a place half a pixel off on both axes. T = 2.
 
-    Michaeli et al., "Alias-Free Convnets: Fractional Shift Invariance via Polynomial Activations", CVPR 2023, section
-    5: whole-pixel shifts are not enough, since a network can be exact on the grid and wrong between. As `circular`, but
+    Michaeli et al., "Alias-Free Convnets: Fractional Shift Invariance via Polynomial Activations", CVPR 2023:
+    whole-pixel shifts are not enough, since a network can be exact on the grid and wrong between. As `circular`, but
     the second offset is uniform over the half-pixel places -m + 1/2, ..., m - 1/2, so that the two views always differ
     by an odd number of half pixels on both axes, as they do in the released code, whose first view is not moved [sure];
     the first one's whole-pixel offset is uniform over -m..m [choice]. Positive moves the picture down or right.

@@ -22,7 +22,7 @@ class ImageNetPTranslate(Placed):
     """The picture moving from left to right behind the window, a pixel a frame. T = 41; nothing is drawn.
 
     Hendrycks & Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations", ICLR 2019,
-    section 4.3, "translate": `top1_change` over the frames is their flip probability. Short side 256, the picture moved
+    sequence "translate": `top1_change` over the frames is their flip probability. Short side 256, the picture moved
     by -20..+20 columns (positive: to the right), then centre crop 224; what it uncovers is black, at most four columns,
     and only of pictures narrower than 264 [sure: released code]. A smaller picture is enlarged to 256.
 
@@ -63,7 +63,7 @@ class ImageNetPTranslate(Placed):
 class ImageNetPScale(Protocol):
     """The picture zoomed about its centre, from .40 to 1.15 in steps of .025. T = 31; nothing is drawn.
 
-    Hendrycks & Dietterich, ICLR 2019, section 4.3, "scale": `top1_change` over the frames is their flip probability.
+    Hendrycks & Dietterich, ICLR 2019, sequence "scale": `top1_change` over the frames is their flip probability.
     Short side 256, the picture scaled about its centre on a black canvas of its own size, then centre crop 224. The
     zoom is bilinear between the four nearest pixels, **without** an antialiasing kernel, and a sample beyond the
     picture's edge is black [sure: released code, with torchvision's present definition of the centre]. `interpolation`

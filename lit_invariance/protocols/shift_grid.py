@@ -16,8 +16,8 @@ class ShiftGrid(Placed):
     """The S x S window at all whole-pixel shifts up to `m` pixels on each axis. T = (2m + 1)^2; nothing is drawn.
 
     What adversarial shift evaluations search, read with `worst_case_accuracy` and `all_agree`: Engstrom et al.,
-    "Exploring the Landscape of Spatial Robustness", ICML 2019; Michaeli et al., "Alias-Free Convnets", CVPR 2023,
-    section 5 [likely]. The short side is resized to `S / 0.875`, 256 at S = 224, which has room for m = 16, 1089 views;
+    "Exploring the Landscape of Spatial Robustness", ICML 2019; Michaeli et al., "Alias-Free Convnets", CVPR 2023
+    [likely]. The short side is resized to `S / 0.875`, 256 at S = 224, which has room for m = 16, 1089 views;
     for a greater `m` to S + 2m [choice]. A smaller picture is enlarged.
 
     Shift (dy, dx) moves the window dy rows down and dx columns to the right, so the picture in it moves up and to the
