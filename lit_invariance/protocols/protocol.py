@@ -51,6 +51,16 @@ def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
         raise ValueError(f"{option} is one of {', '.join(known)}, not {value!r}.")
 
 
+def at_least(option: str, value: int, least: int) -> None:
+    """Refuse what is not a whole number, or too small a one.
+
+    Raises:
+        ValueError: If it is so; the message names the option.
+    """
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{option} is a whole number of at least {least}, not {value!r}.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Protocol(ABC):
     """One image -> T views whose neighbours differ by one step.
