@@ -23,6 +23,7 @@ class Rolled(Moved):
     """
 
     unit: ClassVar[str] = "draw"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "agreement", "mean_absolute_change")
 
     m: int | None = None
 

@@ -32,6 +32,7 @@ class CircularFractional(Rolled):
     """
 
     name: ClassVar[str] = "circular_fractional"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "agreement", "mean_absolute_change")
 
     shift: str = "ideal"
 

@@ -25,6 +25,7 @@ class CropAgreement(Placed):
 
     name: ClassVar[str] = "crop_agreement"
     unit: ClassVar[str] = "draw"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "agreement", "top1_change_given_correct")
 
     @property
     def steps(self) -> tuple[float, ...]:

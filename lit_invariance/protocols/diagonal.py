@@ -22,6 +22,7 @@ class Diagonal(Placed):
 
     name: ClassVar[str] = "diagonal"
     unit: ClassVar[str] = "px"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "top1_change", "total_variation")
 
     @property
     def steps(self) -> tuple[float, ...]:

@@ -32,6 +32,7 @@ class ShiftGrid(Placed):
 
     name: ClassVar[str] = "shift_grid"
     unit: ClassVar[str] = "shift"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "worst_case_accuracy", "all_agree")
 
     m: int = 3
 

@@ -10,11 +10,15 @@ SCHEMA = 1
 
 
 class ModelEntry(TypedDict):
-    """A model: its name and source as given, what it is made of, and its number of parameters."""
+    """A model: its name and source as given, what it is made of, and its number of parameters.
+
+    `weights` is torchvision's name of its published weights, None where it has others.
+    """
 
     name: str
     source: str
     backbone: str
+    weights: str | None
     mitigations: list[Any]
     translation: dict[str, Any] | None
     parameters: int
