@@ -8,7 +8,12 @@ from lit_invariance.allocator import keep_freed_memory
 from lit_invariance.errors import UserError
 
 
-def _run(command: Callable[[], Any]) -> None:
+def run_command(command: Callable[[], Any]) -> None:
+    """Run a command; a user's mistake is told in one sentence, with exit code 2.
+
+    Args:
+        command: What raises `UserError` if the user must mend something.
+    """
     try:
         command()
     except UserError as error:
@@ -21,7 +26,7 @@ def train_command() -> None:
     keep_freed_memory()
     from lit_invariance.training import train
 
-    _run(train)
+    run_command(train)
 
 
 def evaluate_command() -> None:
@@ -29,4 +34,4 @@ def evaluate_command() -> None:
     keep_freed_memory()
     from lit_invariance.evaluation.command import evaluate
 
-    _run(evaluate)
+    run_command(evaluate)
