@@ -20,6 +20,12 @@ from lit_invariance.weights import is_file_name, load_strictly, read_state_dict
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+# Torchvision's Inception networks: without the classifiers that only guide training from scratch, and with the change
+# of normalisation that their published weights were made with.
+INCEPTION: dict[str, dict[str, bool]] = {
+    name: {"aux_logits": False, "transform_input": True, "init_weights": True} for name in ("googlenet", "inception_v3")
+}
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,11 @@ class Backbone:
 
 @dataclass(frozen=True)
 class _Entry:
-    """One network of one library, not yet built."""
+    """One network of one library, not yet built; `auxiliary` are the prefixes of weights that it has no use for."""
 
     make: Callable[[int], nn.Module]
     published: Callable[[str], Mapping[str, Tensor]]
+    auxiliary: tuple[str, ...] = ()
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
 
@@ -69,7 +76,9 @@ def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbon
     head = _head_of(network, num_classes, name)
     if weights is not None:
         state = read_state_dict(weights) if is_file_name(weights) else entry.published(weights)
-        load_strictly(network, name, state, f"'{weights}'", optional=f"{head}.")
+        state = {key: value for key, value in state.items() if not key.startswith(entry.auxiliary)}
+        if load_strictly(network, name, state, f"'{weights}'", optional=f"{head}."):
+            rank_zero_info(f"{name}: the weights have another number of classes; {head} is new, with {num_classes}.")
     return Backbone(network, head, entry.mean, entry.std)
 
 
@@ -101,7 +110,10 @@ def _torchvision(model: str) -> _Entry:
     published = torchvision.models.get_model_weights(model)
     preset: Any = published["DEFAULT"].transforms()
     return _Entry(
-        make=lambda num_classes: torchvision.models.get_model(model, weights=None, num_classes=num_classes),
+        make=lambda num_classes: torchvision.models.get_model(
+            model, weights=None, num_classes=num_classes, **INCEPTION.get(model, {})
+        ),
+        auxiliary=AUXILIARY if model in INCEPTION else (),
         published=partial(_torchvision_weights, model),
         mean=tuple(preset.mean),
         std=tuple(preset.std),

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytorch_lightning as pl
 from jsonargparse import Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
@@ -21,6 +22,7 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.files import replacing, writable_folder
 from lit_invariance.parser import OneSentenceErrors
+from lit_invariance.progress import progress
 
 CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
@@ -102,10 +104,9 @@ class TrainingCLI(LightningCLI):
 
     def _callbacks(self) -> list[Callback]:
         trainer = self.config_init["trainer"]
-        callbacks = [*(trainer["callbacks"] or []), LearningRateMonitor()]
-        if trainer["enable_progress_bar"] is not False:
-            # Where rich is installed, Lightning would choose its bar, which vanishes from cluster logs.
-            callbacks.append(TQDMProgressBar())
+        bar = trainer["enable_progress_bar"] is not False
+        trainer["enable_progress_bar"] = bar and sys.stdout.isatty()
+        callbacks = [*(trainer["callbacks"] or []), LearningRateMonitor(), *progress(bar)]
         if trainer["enable_checkpointing"] is not False and not trainer["fast_dev_run"]:
             callbacks += best_and_last(self.folder)
         return callbacks
