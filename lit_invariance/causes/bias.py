@@ -62,7 +62,7 @@ class Bias(TypedDict):
 
 
 def measure_bias(boxes: Iterable[AnnotatedBox], *, level: float = LEVEL, seed: int = 0) -> Bias:
-    """Test for each class whether its objects' positions and heights are uniform (Azulay & Weiss 2019, section 4).
+    """Test for each class whether its objects' positions and heights are uniform (Azulay & Weiss 2019).
 
     An object of width w can begin at 0 to W - w, so its position is that share of the room it has: exactly uniform if
     the photographer does not care, whatever the sizes. An object that fills the image tells nothing of position. Heights
@@ -117,7 +117,7 @@ def measure_bias(boxes: Iterable[AnnotatedBox], *, level: float = LEVEL, seed: i
 def copies_for_full_augmentation(subsampling: int) -> int:
     """Return how many translated copies of each image would show a network every phase of its sampling.
 
-    Azulay & Weiss 2019, section 3: a network that keeps every s-th sample of each direction is sure to be invariant to
+    Azulay & Weiss 2019: a network that keeps every s-th sample of each direction is sure to be invariant to
     1 of s^2 translations only; s = 45, as in InceptionResNetV2, needs 2025 copies.
 
     Args:

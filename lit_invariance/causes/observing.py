@@ -22,7 +22,7 @@ def observing(network: nn.Module, see: See, layers: Sequence[str] | None = None)
 
     Args:
         network: The network; calling it inside the block runs `see`.
-        see: What looks. It must not keep the tensors, which the next layer may overwrite.
+        see: What looks. The next layer may overwrite the tensors.
         layers: Names as `named_modules` gives them; all where not given.
 
     Raises:

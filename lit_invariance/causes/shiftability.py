@@ -81,7 +81,9 @@ class _Layer:
 
 
 def non_shiftability(responses: Tensor, threshold: float = THRESHOLD) -> Tensor:
-    """Share of moves at which a map's total response departs from its mean over the moves (v1, section 3).
+    """Share of moves at which a map's total response departs from its mean over the moves.
+
+    Azulay & Weiss 2018 (arXiv 1805.12177v1), Figures 4 and 5.
 
     Args:
         responses: `(T, M)`, S(d) of M maps at T positions of the picture.
