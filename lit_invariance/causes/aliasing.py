@@ -92,7 +92,7 @@ def measure_aliasing(
         if name not in sums:
             factor = protocol.size / source.shape[2]
             sums[name] = _Sums(type(module).__name__, stride, factor, dense.shape[1])
-        for part in dense.split(max(1, MOST_AT_ONCE // dense[0].numel())):
+        for part in torch.split(dense, max(1, MOST_AT_ONCE // dense[0].numel())):
             aliased, total = aliased_energy(part, stride)
             sums[name].aliased += float(aliased.sum())
             sums[name].total += float(total.sum())

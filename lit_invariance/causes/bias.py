@@ -65,9 +65,9 @@ def measure_bias(boxes: Iterable[AnnotatedBox], *, level: float = LEVEL, seed: i
     """Test for each class whether its objects' positions and heights are uniform (Azulay & Weiss 2019).
 
     An object of width w can begin at 0 to W - w, so its position is that share of the room it has: exactly uniform if
-    the photographer does not care, whatever the sizes. An object that fills the image tells nothing of position. Heights
-    are shares of the image's height. Boxes of whole pixels are spread at random over their pixel, or their lattice
-    would pass for a departure. Of each class the largest object of an image counts: others are not independent of it.
+    the photographer does not care, whatever the sizes. An object that fills the image tells nothing of position.
+    Heights are shares of the image's height. Boxes of whole pixels are spread at random over their pixel, or their
+    lattice would pass for a departure. Of each class the largest object of an image counts: others depend on it.
 
     Args:
         boxes: The boxes of the data set.

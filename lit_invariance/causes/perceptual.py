@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +98,13 @@ def lpips(network: str = "squeeze") -> Embedding:
 
 def lpips_weights(network: str) -> Path:
     """Return where torchvision keeps, or would keep, the weights of one of the networks of LPIPS."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / LPIPS_NETWORKS[network].url.rpartition("/")[2]
+    url: str = LPIPS_NETWORKS[network].url
+    return Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
 
 
 def _scaled(maps: Tensor, weights: Tensor | None = None) -> Tensor:
     """Scale the vector at each position to length one, and all of them so that their squares are averaged; `(N, D)`."""
     maps = maps.float()
     length = maps.square().sum(1, keepdim=True).sqrt()
-    unit = maps / (length + SMALLEST) / (maps.shape[2] * maps.shape[3]) ** 0.5
+    unit = maps / (length + SMALLEST) / sqrt(maps.shape[2] * maps.shape[3])
     return (unit if weights is None else unit * weights.clamp(min=0).sqrt()).flatten(1)

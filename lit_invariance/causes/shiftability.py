@@ -16,6 +16,7 @@ from lit_invariance.protocols import Protocol, generator_for
 THRESHOLD = 0.2
 MAPS = 10
 VIEWS_AT_ONCE = 64
+LINEAR = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase)  # what an activation follows
 SIGNED = 0.1  # share of negative response from which a layer's maps have no level that they could depart from
 PROGRESS_AFTER = 3.0  # seconds
 
@@ -118,8 +119,8 @@ def measure_shiftability(
     picture moves (shiftability: Simoncelli et al. 1992). The sum is taken over `maps` maps of each layer, drawn at
     random; each map's share is averaged over images.
 
-    The departure is relative, so without `layers` only such layers are reported whose maps are not signed (their
-    negative response is less than a tenth of the whole): activations, and what pools them.
+    The departure is relative, so without `layers` those are left out whose maps are signed (their negative response is
+    more than a tenth of the whole), and convolutions and normalisations: activations remain, and what pools them.
 
     Args:
         classify: Normalises views `(N, 3, S, S)` in [0, 1] and runs `network` on them, on the batches' device.
@@ -142,7 +143,7 @@ def measure_shiftability(
     images, input_height = 0, protocol.size
 
     def see(name: str, module: nn.Module, source: Tensor, output: Tensor) -> None:
-        if output.shape[2] * output.shape[3] == 1:
+        if output.shape[2] * output.shape[3] == 1 or (layers is None and isinstance(module, LINEAR)):
             return
         if name not in seen:
             channels = output.shape[1]

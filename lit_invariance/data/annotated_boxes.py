@@ -54,7 +54,7 @@ def read_annotated_boxes(path: str | Path) -> list[AnnotatedBox]:
 
 
 def _read_coco(path: Path) -> list[AnnotatedBox]:
-    """Read COCO's object annotations: `bbox` is [x, y, width, height]; crowds, which are no single object, are left out."""
+    """Read COCO's object annotations: `bbox` is [x, y, width, height]; crowds are no single object and left out."""
     content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     images = {image["id"]: image for image in content["images"]}
     names = {category["id"]: str(category["name"]) for category in content["categories"]}

@@ -18,7 +18,11 @@ def test_strided_identity_departs_on_white_noise_as_computed(noise_batches, subs
     """S is the sum of n samples of a byte's uniform law, mean 1/2 and variance 1/12; its s phases share one mean."""
     size, stride, images = 16, 4, 150
     result = measure_shiftability(
-        network := subsampling(stride), network, noise_batches(images, size), CircularSweep(size=size, positions=16)
+        network := subsampling(stride),
+        network,
+        noise_batches(images, size),
+        CircularSweep(size=size, positions=16),
+        layers=["0"],
     )
     kept = (size // stride) ** 2
     deviation = np.sqrt(kept / 12 * (1 - 1 / stride))
@@ -34,7 +38,7 @@ def test_strided_identity_departs_on_white_noise_as_computed(noise_batches, subs
 def test_strided_identity_agrees_with_the_lattices_summed_by_hand(noise_batches, subsampling):
     batches, stride = noise_batches(3, 16), 4
     network = subsampling(stride)
-    result = measure_shiftability(network, network, batches, CircularSweep(size=16, positions=8))
+    result = measure_shiftability(network, network, batches, CircularSweep(size=16, positions=8), layers=["0"])
     shares = []
     for image in batches[0].images:
         values = image.numpy() / 255
@@ -51,12 +55,12 @@ def test_band_limited_layer_is_shiftable(subsampling):
     wave = 0.5 + 0.2 * np.cos(3 * places + 1)[:, None] * np.ones(16) + 0.2 * np.sin(2 * places)
     image = torch.tensor(wave, dtype=torch.float32).expand(3, 16, 16)
     batch = Batch([image], torch.tensor([0]), torch.tensor([0]))
-    network = subsampling(2)
-    result = measure_shiftability(network, network, [batch], CircularSweep(size=16, positions=16), threshold=1e-5)
+    network, moves = subsampling(2), CircularSweep(size=16, positions=16)
+    result = measure_shiftability(network, network, [batch], moves, layers=["0"], threshold=1e-5)
     assert result["layers"][0]["non_shiftability"] == [0, 0, 0]
     finer = torch.tensor(0.5 + 0.4 * np.cos(8 * places + 1)[:, None] * np.ones(16), dtype=torch.float32)
     batch = Batch([finer.expand(3, 16, 16)], torch.tensor([0]), torch.tensor([0]))
-    aliased = measure_shiftability(network, network, [batch], CircularSweep(size=16, positions=16), threshold=0.2)
+    aliased = measure_shiftability(network, network, [batch], moves, layers=["0"])
     assert aliased["layers"][0]["non_shiftability"] == [100, 100, 100]
 
 
