@@ -100,8 +100,9 @@ def inpaint_original(views: Tensor, pictures: Sequence[Rectangle]) -> Tensor:
             if not len(left):
                 break
             now, mask = filled[left], known[left]
-            weighted, weight = (blur @ torch.cat([now * mask, mask], 1) @ blur.T).split([views.shape[1], 1], 1)
-            now = torch.where(mask > 0, now, weighted / torch.where(weight == 0, 1, weight))
+            blurred = blur @ torch.cat([now * mask, mask], 1) @ blur.T
+            weight = blurred[:, -1:]
+            now = torch.where(mask > 0, now, blurred[:, :-1] / torch.where(weight == 0, 1, weight))
             filled[left], known[left] = now, (now.sum(1, keepdim=True) != 0).float()
     return filled
 
