@@ -8,7 +8,8 @@ from lit_invariance.errors import Spec, UserError, build, split_spec, unknown
 from lit_invariance.protocols import PROTOCOLS, Protocol
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "paper": ("centre_crop", "crop", "embed_black", "scale_black"),
+    "paper": ("centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black"),
+    "paper_v1": ("centre_crop", "sweep_inpaint", "sweep_crop", "size_sweep", "scale_sweep"),
     "all": tuple(PROTOCOLS),
 }
 

@@ -40,7 +40,7 @@ def rows_of(folder):
 class TestAfterTraining:
     def test_files(self, compared):
         names = {path.name for path in compared.iterdir()}
-        labels = ("centre_crop", "crop", "embed_black", "scale_black")
+        labels = ("centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black")
         stems = {"accuracy_against_top1_change", *(f"scores_{label}" for label in labels)}
         plots = {f"{stem}{suffix}" for stem in stems for suffix in (".png", ".svg")}
         assert names == plots | {"results.json", "results.csv", "outcomes.npz"}
@@ -60,7 +60,7 @@ class TestAfterTraining:
         crop = results["protocols"][1]
         assert crop == {"label": "crop", "name": "crop", "options": {}, "unit": "px", "steps": [0.0, 1.0]}
         # One score of the standard view, four of each of the others, for each of three models.
-        assert len(results["rows"]) == 3 * (1 + 3 * 4)
+        assert len(results["rows"]) == 3 * (1 + 4 * 4)
 
     def test_rows_are_the_means_of_the_outcomes(self, compared):
         outcomes = load_outcomes(compared / "outcomes.npz")

@@ -6,6 +6,7 @@ import torch
 
 from lit_invariance.protocols import PROTOCOLS, generator_for, views_of
 
+UNDRAWN = ("centre_crop", "sweep_inpaint", "sweep_crop", "size_sweep", "scale_sweep")
 PICTURE = torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(0))
 
 
@@ -20,7 +21,7 @@ def test_shape_range_steps_and_determinism(name):
     assert torch.equal(views, protocol(PICTURE, generator_for(0, name, 5)))
 
 
-@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name != "centre_crop"])
+@pytest.mark.parametrize("name", [name for name in PROTOCOLS if name not in UNDRAWN])
 def test_other_seeds_images_and_protocols_draw_otherwise(name):
     protocol = PROTOCOLS[name](size=32)
     draws = {
@@ -29,6 +30,14 @@ def test_other_seeds_images_and_protocols_draw_otherwise(name):
     }
     assert len(draws) == 3
     assert generator_for(0, "crop", 0).initial_seed() != generator_for(0, "embed_black", 0).initial_seed()
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_few_views_at_a_time_are_the_same_views(name):
+    protocol = PROTOCOLS[name](size=32)
+    few = list(protocol.parts(PICTURE, generator_for(0, name, 5), 3))
+    assert max(map(len, few)) <= 3
+    torch.testing.assert_close(torch.cat(few), protocol(PICTURE, generator_for(0, name, 5)), atol=1e-6, rtol=0)
 
 
 def test_draws_do_not_depend_on_the_batch():
@@ -55,6 +64,15 @@ def test_an_image_that_is_too_small_is_named_by_its_index():
         ("embed_black", {"location": "left"}, "location is one of random, centre"),
         ("embed_black", {"direction": "up"}, "direction is one of diagonal, vertical, horizontal"),
         ("scale_black", {"background": "white"}, "background is one of black, mean"),
+        ("sweep_inpaint", {"height": 223}, "height is at least 1 and leaves two places"),
+        ("sweep_inpaint", {"background": "inpainted"}, "background is one of black, mean, inpaint, inpaint_original"),
+        ("sweep_crop", {"reach": 0}, "reach is at least 1"),
+        ("size_sweep", {"sides": (60, 50)}, "sides are two or more increasing"),
+        ("size_sweep", {"sides": (60, 225)}, "at most the canvas of 224"),
+        ("size_sweep", {"held": "height"}, "held is one of longer, shorter"),
+        ("scale_sweep", {"scales": (0.5, 0.5)}, "no two sizes"),
+        ("scale_sweep", {"scales": (0.5, 1.5)}, "scales is a pair"),
+        ("scale_sweep", {"location": "random"}, "location is one of corner, centre"),
         ("crop", {"interpolation": "nearest"}, "interpolation is one of"),
         ("crop", {"size": 1}, "size is at least 2"),
     ],
