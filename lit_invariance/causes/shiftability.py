@@ -38,11 +38,12 @@ class LayerShiftability(TypedDict):
 
 
 class ResponseCurve(TypedDict):
-    """S(d) of one map for the first image, in the order of the protocol's steps."""
+    """S(d) of one map for the first image, and the moves d."""
 
     layer: str
     factor: float
     map: int
+    steps: list[float]
     responses: list[float]
 
 
@@ -126,7 +127,8 @@ def measure_shiftability(
         classify: Normalises views `(N, 3, S, S)` in [0, 1] and runs `network` on them, on the batches' device.
         network: The network in evaluation mode; its layers are looked at.
         batches: Decoded images.
-        protocol: The moves: `CircularSweep`, `EmbedSweep` or any protocol of several views.
+        protocol: The moves. The paper's are those of `SweepInpaint`, a shrunk picture at 104 places, whose border moves
+            with it; `CircularSweep` has no border. Any protocol of several views will do.
         layers: Names of layers, signed or not; all where not given.
         maps: Maps of each layer.
         threshold: Least departure that counts, as a share of the mean response.
@@ -141,6 +143,7 @@ def measure_shiftability(
     """
     seen: dict[str, _Layer] = {}
     images, input_height = 0, protocol.size
+    first_steps: list[float] = []
 
     def see(name: str, module: nn.Module, source: Tensor, output: Tensor) -> None:
         if output.shape[2] * output.shape[3] == 1 or (layers is None and isinstance(module, LINEAR)):
@@ -157,6 +160,8 @@ def measure_shiftability(
                 for views in protocol.parts(image, generator_for(seed, protocol.name, index), VIEWS_AT_ONCE):
                     classify(views)
                 _finish_image(seen, threshold)
+                shown = protocol.shown(image.shape[1], image.shape[2])
+                first_steps = first_steps or [protocol.steps[position] for position in shown]
                 images += 1
     if not images:
         raise ValueError("shiftability needs at least one image.")
@@ -168,7 +173,7 @@ def measure_shiftability(
         "images": images,
         "threshold": threshold,
         "layers": [_entry(layer) for layer in kept],
-        "curves": [curve for layer in _last_of_each_factor(kept) for curve in _curves(layer)],
+        "curves": [curve for layer in _last_of_each_factor(kept) for curve in _curves(layer, first_steps)],
     }
 
 
@@ -205,10 +210,10 @@ def _last_of_each_factor(layers: Sequence[_Layer]) -> list[_Layer]:
     return list({layer.factor: layer for layer in layers}.values())
 
 
-def _curves(layer: _Layer) -> list[ResponseCurve]:
+def _curves(layer: _Layer, steps: list[float]) -> list[ResponseCurve]:
     if layer.curves is None:
         return []
     return [
-        {"layer": layer.name, "factor": layer.factor, "map": number, "responses": responses}
+        {"layer": layer.name, "factor": layer.factor, "map": number, "steps": steps, "responses": responses}
         for number, responses in zip(layer.maps, layer.curves.T.tolist(), strict=True)
     ]

@@ -1,14 +1,18 @@
-"""Bounding boxes of a whole data set, each with its class and the size of its image: COCO JSON and CSV."""
+"""Bounding boxes of a whole data set, each with its class and the size of its image: VOC XML, COCO JSON and CSV."""
 
 import csv
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from tqdm import tqdm  # type: ignore[import-untyped]
 
 from lit_invariance.errors import UserError
 from lit_invariance.protocols.protocol import Box
 
+PROGRESS_AFTER = 3.0  # seconds
 COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 
 
@@ -31,26 +35,56 @@ class AnnotatedBox(NamedTuple):
 
 
 def read_annotated_boxes(path: str | Path) -> list[AnnotatedBox]:
-    """Read the boxes of a data set, in the format that the file's name tells.
+    """Read the boxes of a data set, in the format that the path tells.
 
     Args:
-        path: A COCO file (`.json`), or a table (`.csv`).
+        path: A folder of Pascal VOC files (`.xml`, in folders of their own or not), a COCO file (`.json`), or a table
+            (`.csv`) with the columns filename, width, height, class, xmin, ymin, xmax and ymax.
 
     Returns:
-        The boxes in the order of the file.
+        The boxes in the order of the file, or of the files' names.
 
     Raises:
-        UserError: If the file cannot be read, its format is unknown, or an entry is incomplete.
+        UserError: If a file cannot be read, its format is unknown, or an entry is incomplete.
     """
-    reader = FORMATS.get(Path(path).suffix.lower())
+    reader = _read_voc if Path(path).is_dir() else FORMATS.get(Path(path).suffix.lower())
     if reader is None:
         known = " or ".join(FORMATS)
-        raise UserError(f"the boxes {path} are in no known format; give a file that ends in {known}.")
+        raise UserError(f"the boxes {path} are in no known format; give a folder, or a file that ends in {known}.")
     try:
         return reader(Path(path))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else error
         raise UserError(f"the boxes {path} cannot be read ({reason}); mend or replace the file.") from error
+
+
+def _read_voc(folder: Path) -> list[AnnotatedBox]:
+    """Read a folder of Pascal VOC files, as ImageNet's are: pixels count from 1, and both ends are in."""
+    files = sorted(folder.rglob("*.xml"))
+    if not files:
+        raise ValueError("the folder holds no .xml file")
+    boxes = []
+    for file in tqdm(files, desc="reading boxes", delay=PROGRESS_AFTER, leave=False):
+        try:
+            boxes += _voc_objects(ElementTree.parse(file).getroot(), str(file.relative_to(folder).with_suffix("")))
+        except (ElementTree.ParseError, ValueError, TypeError) as error:
+            reason = "it lacks a number" if isinstance(error, TypeError) else error
+            raise ValueError(f"{file}: {reason}") from error
+    return boxes
+
+
+def _voc_objects(root: ElementTree.Element, image: str) -> list[AnnotatedBox]:
+    size = _numbers(root, "size", "width", "height")
+    boxes = []
+    for element in root.iterfind("object"):
+        left, top, right, bottom = _numbers(element, "bndbox", "xmin", "ymin", "xmax", "ymax")
+        box = (left - 1, top - 1, right, bottom)
+        boxes.append(AnnotatedBox(image, element.findtext("name", ""), size[0], size[1], box))
+    return boxes
+
+
+def _numbers(element: ElementTree.Element, part: str, *names: str) -> list[float]:
+    return [float(element.findtext(f"{part}/{name}")) for name in names]  # type: ignore[arg-type]  # None is a TypeError
 
 
 def _read_coco(path: Path) -> list[AnnotatedBox]:

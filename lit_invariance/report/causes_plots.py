@@ -66,7 +66,7 @@ def response_figure(measured: Shiftability, map_number: int = 0) -> Figure:
         mean = sum(responses) / len(responses)
         relative = [response / mean if mean else 1.0 for response in responses]
         axes.axhspan(1 - measured["threshold"], 1 + measured["threshold"], color="#e8eef5", zorder=0)
-        axes.plot(measured["steps"][: len(relative)], relative, color=COLOURS[0])
+        axes.plot(curve["steps"], relative, color=COLOURS[0])
         axes.set(
             title=f"{layer}, map {curve['map']}\nsubsampled by {curve['factor']:.3g}", xlabel=_move(measured["unit"])
         )

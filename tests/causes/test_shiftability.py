@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from lit_invariance.causes.circular_sweep import CircularSweep
 from lit_invariance.causes.feature_maps import show_feature_map, telling_positions
 from lit_invariance.causes.shiftability import measure_shiftability, non_shiftability
-from lit_invariance.causes.translations import CircularSweep, EmbedSweep
 from lit_invariance.data.batch import Batch
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.blurpool import BlurPool2d
+from lit_invariance.protocols import SweepInpaint
 
 
 def test_strided_identity_departs_on_white_noise_as_computed(noise_batches, subsampling):
@@ -78,13 +79,14 @@ def test_layers_are_found_and_named():
     block = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.BatchNorm2d(12), shared)
     network = nn.Sequential(block, nn.MaxPool2d(2), shared, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     images = [Batch([torch.rand(3, 20, 20)], torch.tensor([0]), torch.tensor([0]))]
-    moves = EmbedSweep(size=20)
+    moves = SweepInpaint(size=20)
     result = measure_shiftability(network, network, images, moves)
     # Signed maps, the block that only hands on, and maps of one position do not appear.
     assert [(layer["layer"], layer["factor"]) for layer in result["layers"]] == [("0.2", 1), ("1", 2), ("0.2#2", 2)]
     assert all(len(set(layer["maps"])) == 10 for layer in result["layers"])
     assert len(result["curves"]) == 2 * 10
-    assert {len(curve["responses"]) for curve in result["curves"]} == {len(result["steps"])}
+    assert all(curve["steps"] == result["steps"] for curve in result["curves"])
+    assert all(len(curve["responses"]) == len(result["steps"]) for curve in result["curves"])
     assert json.loads(json.dumps(result)) == result
     chosen = measure_shiftability(network, network, images, moves, layers=["0.1"])
     assert [layer["layer"] for layer in chosen["layers"]] == ["0.1"]
@@ -108,18 +110,6 @@ def test_feature_map_is_that_of_the_layer(noise_batches, subsampling):
     np.testing.assert_allclose(shown["values"][1], expected, rtol=1e-6)
     assert shown["responses"][1] == pytest.approx(expected.sum(), rel=1e-6)
     assert telling_positions([3.0, 1.0, 2.0, 9.0]) == [0, 1, 3]
-
-
-def test_embedded_picture_moves_over_the_whole_height():
-    moves = EmbedSweep()
-    assert moves.steps[0] == -52
-    assert moves.steps[-1] == 51
-    views = moves(torch.ones(3, 240, 160), torch.Generator())
-    assert views.shape == (104, 3, 224, 224)
-    for position in (0, 52, 103):
-        rows = views[position, 0].amax(1).nonzero().flatten()
-        assert (int(rows[0]), int(rows[-1])) == (position, position + 119)
-    assert int((views[0, 0, 0] > 0).sum()) == 80
 
 
 def test_circular_positions_are_checked():

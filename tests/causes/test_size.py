@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 
+from lit_invariance.causes.circular_sweep import CircularSweep
 from lit_invariance.causes.size import accuracy_against_size, in_top, measure_size
-from lit_invariance.causes.translations import CircularSweep
 from lit_invariance.data.batch import Batch
 
 

@@ -27,10 +27,34 @@ def test_csv(tmp_path):
     assert read_annotated_boxes(path) == [AnnotatedBox("a.jpg", "cat", 100, 80, (1, 2, 3.5, 4))]
 
 
+VOC = """<annotation><size><width>100</width><height>80</height></size>{}</annotation>"""
+DOG = """<object><name>n02084071</name><bndbox><xmin>1</xmin><ymin>3</ymin><xmax>1</xmax><ymax>80</ymax></bndbox>
+</object>"""
+
+
+def test_voc(tmp_path):
+    (tmp_path / "n02084071").mkdir()
+    (tmp_path / "n02084071" / "b.xml").write_text(VOC.format(DOG + DOG))
+    (tmp_path / "a.xml").write_text(VOC.format(""))
+    expected = AnnotatedBox("n02084071/b", "n02084071", 100, 80, (0, 2, 1, 80))
+    assert read_annotated_boxes(tmp_path) == [expected, expected]
+    (tmp_path / "c.xml").write_text(VOC.format(DOG.replace("<xmin>1</xmin>", "")))
+    with pytest.raises(UserError, match=r"c.xml: it lacks a number\); mend or replace"):
+        read_annotated_boxes(tmp_path)
+    (tmp_path / "c.xml").write_text("<annotation>")
+    with pytest.raises(UserError, match=r"c.xml: no element found"):
+        read_annotated_boxes(tmp_path)
+
+
+def test_folder_without_boxes(tmp_path):
+    with pytest.raises(UserError, match=r"the folder holds no .xml file"):
+        read_annotated_boxes(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("boxes.txt", "", "are in no known format; give a file that ends in .json or .csv"),
+        ("boxes.txt", "", "are in no known format; give a folder, or a file that ends in .json or .csv"),
         ("boxes.json", None, "No such file"),
         ("boxes.json", "{", "cannot be read .* mend or replace the file"),
         ("boxes.json", "[]", "cannot be read"),

@@ -30,8 +30,8 @@ SHIFTABILITY = {
     "threshold": 0.2,
     "layers": [layer("a", 2.0, 1.0, 0.5), layer("b", 2.0, 2.0, 0.7), layer("c", 4.0, 9.0, 3.0)],
     "curves": [
-        {"layer": "b", "factor": 2.0, "map": 5, "responses": [1.0, 2.0, 3.0]},
-        {"layer": "c", "factor": 4.0, "map": 1, "responses": [0.0, 0.0, 0.0]},
+        {"layer": "b", "factor": 2.0, "map": 5, "steps": [0.0, 1.0, 2.0], "responses": [1.0, 2.0, 3.0]},
+        {"layer": "c", "factor": 4.0, "map": 1, "steps": [0.0, 1.0, 2.0], "responses": [0.0, 0.0, 0.0]},
     ],
 }
 
