@@ -1,10 +1,17 @@
 """Are networks steady for pictures that look like their training set, and only for those?"""
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from torch import Tensor
+
+from lit_invariance.causes.neighbours import NEIGHBOURS, nearest_distances
+from lit_invariance.causes.perceptual import Embedding
+from lit_invariance.data.batch import Batch
+from lit_invariance.protocols import CentreCrop, views_of
 
 Array = NDArray[np.float64]
 
@@ -43,9 +50,50 @@ class Typicality(TypedDict):
 
 
 def measure_typicality(
+    embedding: Embedding,
+    test: Iterable[Batch],
+    train: Callable[[], Iterable[Batch]],
+    changes: Array,
+    *,
+    size: int,
+    neighbours: int = NEIGHBOURS,
+    seed: int = 0,
+) -> Typicality:
+    """Measure how far test images are from the training set, and relate it to their stability.
+
+    Azulay & Weiss 2019: networks are steady for images that look like their training set. The distance is that of the
+    standard views (`CentreCrop`), the mean over the nearest training images.
+
+    Args:
+        embedding: What makes the distance: `deep_features` or `lpips`.
+        test: Decoded test images, on the device of the embedding's network.
+        train: Returns the decoded training images anew at each call. None of them should be a test image.
+        changes: `(N,)`, the test images' `top1_change`, in their order.
+        size: Side S of the views in pixels.
+        neighbours: Number of nearest training images.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The measurement, ready for JSON.
+
+    Raises:
+        ValueError: If there are fewer training images than neighbours, or changes are not those of the test images.
+    """
+    distances = nearest_distances(
+        embedding.embed, _standard(test, size), lambda: _standard(train(), size), neighbours=neighbours
+    )
+    return relate_typicality(distances, changes, distance=embedding.name, neighbours=neighbours, seed=seed)
+
+
+def _standard(batches: Iterable[Batch], size: int) -> Iterator[Tensor]:
+    crop = CentreCrop(size=size)
+    return (views_of(crop, batch.images, batch.indices, seed=0).flatten(0, 1) for batch in batches)
+
+
+def relate_typicality(
     distances: Array, changes: Array, *, distance: str, neighbours: int, bins: int = BINS, seed: int = 0
 ) -> Typicality:
-    """Relate an image's distance from the training set to how often its answer changes (Azulay & Weiss 2019).
+    """Relate distances from the training set to how often answers change.
 
     Intervals resample images (percentile bootstrap), those of the bins within each bin. A positive rank correlation
     (Spearman) says that images unlike the training set are less steady.

@@ -5,7 +5,7 @@ import torch
 
 from lit_invariance.causes.bias import measure_bias
 from lit_invariance.causes.size import accuracy_against_size
-from lit_invariance.causes.typicality import measure_typicality
+from lit_invariance.causes.typicality import relate_typicality
 from lit_invariance.data.annotated_boxes import AnnotatedBox
 from lit_invariance.report.causes_plots import (
     aliasing_figure,
@@ -78,7 +78,7 @@ def test_bias():
 
 
 def test_typicality():
-    measured = measure_typicality(np.arange(20.0), np.arange(20) / 20, distance="LPIPS", neighbours=10)
+    measured = relate_typicality(np.arange(20.0), np.arange(20) / 20, distance="LPIPS", neighbours=10)
     axes = typicality_figure({"net": measured}).axes[0]
     expected = [[part["distance"], part["change"]] for part in measured["bins"]]
     np.testing.assert_allclose(axes.containers[0].lines[0].get_xydata(), expected)
