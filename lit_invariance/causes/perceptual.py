@@ -15,8 +15,8 @@ from lit_invariance.causes.observing import observing
 from lit_invariance.errors import UserError, unknown
 
 LPIPS_NETWORKS = {
-    "squeeze": torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1,
     "alex": torchvision.models.AlexNet_Weights.IMAGENET1K_V1,
+    "squeeze": torchvision.models.SqueezeNet1_1_Weights.IMAGENET1K_V1,
     "vgg": torchvision.models.VGG16_Weights.IMAGENET1K_V1,
 }
 FINEST = 4  # subsampling from which maps are compared; finer ones would take most of the memory
@@ -35,6 +35,18 @@ class Embedding:
 
     name: str
     embed: Callable[[Tensor], Tensor]
+
+
+def choose_embedding(classify: Callable[[Tensor], Tensor], network: nn.Module, name: str) -> Embedding:
+    """Return LPIPS where the weights of one of its networks are on disk, else the deep features of a given network.
+
+    Args:
+        classify: Normalises pictures `(N, 3, S, S)` in [0, 1] and runs `network` on them.
+        network: The network in evaluation mode.
+        name: Its name.
+    """
+    on_disk = [known for known in LPIPS_NETWORKS if lpips_weights(known).is_file()]
+    return lpips(on_disk[0]) if on_disk else deep_features(classify, network, name)
 
 
 def deep_features(classify: Callable[[Tensor], Tensor], network: nn.Module, name: str) -> Embedding:
@@ -71,10 +83,11 @@ def lpips(network: str = "squeeze") -> Embedding:
     """Compare pictures by LPIPS 0.1 (Zhang et al., CVPR 2018), through torchmetrics.
 
     torchmetrics compares pictures pair by pair; here its network runs once a picture, and the learned weights become
-    part of the embedding: sum w (a - b)^2 = |sqrt(w) a - sqrt(w) b|^2.
+    part of the embedding: sum w (a - b)^2 = |sqrt(w) a - sqrt(w) b|^2. LPIPS was made for pictures of 64 px; at 224 a
+    vector of `squeeze` takes 6 MB.
 
     Args:
-        network: `squeeze`, `alex` or `vgg`; torchmetrics holds the learned weights, torchvision's cache the network's.
+        network: `alex`, `squeeze` or `vgg`; torchmetrics holds the learned weights, torchvision's cache the network's.
 
     Raises:
         UserError: If there is no such network, or its weights are not on disk: nothing is downloaded.

@@ -6,7 +6,7 @@ from torchmetrics.functional.image import learned_perceptual_image_patch_similar
 from torchvision.models import squeezenet1_1
 
 from lit_invariance.causes.neighbours import squared_distances
-from lit_invariance.causes.perceptual import deep_features, lpips, lpips_weights
+from lit_invariance.causes.perceptual import choose_embedding, deep_features, lpips, lpips_weights
 from lit_invariance.errors import UserError
 
 
@@ -17,10 +17,12 @@ def test_lpips_is_torchmetrics(monkeypatch, tmp_path):
     file = lpips_weights("squeeze")
     with pytest.raises(UserError, match=r"LPIPS needs https://.*squeezenet1_1.* put it there, or use deep features"):
         lpips("squeeze")
+    network = squeezenet1_1().eval()
+    assert choose_embedding(network, network, "net").name == "deep features of net"
     file.parent.mkdir(parents=True)
     torch.save(squeezenet1_1().state_dict(), file)
     left, right = torch.rand(3, 3, 64, 64), torch.rand(2, 3, 64, 64)
-    embedding = lpips("squeeze")
+    embedding = choose_embedding(network, network, "net")
     assert embedding.name == "LPIPS (squeeze)"
     found = squared_distances(embedding.embed(left), embedding.embed(right))
     for row in range(3):

@@ -9,7 +9,9 @@ from torch import nn
 from lit_invariance.causes.circular_sweep import CircularSweep
 from lit_invariance.causes.feature_maps import show_feature_map, telling_positions
 from lit_invariance.causes.shiftability import measure_shiftability, non_shiftability
+from lit_invariance.classifier import LitClassifier
 from lit_invariance.data.batch import Batch
+from lit_invariance.data.images import decode
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.blurpool import BlurPool2d
 from lit_invariance.protocols import SweepInpaint
@@ -95,6 +97,21 @@ def test_layers_are_found_and_named():
     with pytest.raises(ValueError, match="at least one image"):
         measure_shiftability(network, network, [], moves)
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_real_network_loses_shiftability_with_depth(shared_data):
+    weights = str(shared_data / "weights" / "squeezenet1_1-5b6a261a.pth")
+    classifier = LitClassifier("torchvision/squeezenet1_1", weights).eval()
+    files = sorted((shared_data / "imagenet_val").glob("*/*"))[::200]
+    images = [decode(file) for file in files]
+    batch = Batch(images, torch.zeros(len(images)), torch.arange(len(images)))
+    layers = ["features.1", "features.4", "features.12"]
+    result = measure_shiftability(classifier, classifier.backbone, [batch], CircularSweep(positions=8), layers=layers)
+    first, middle, last = (layer["mean"] for layer in result["layers"])
+    assert [round(layer["factor"], 1) for layer in result["layers"]] == [2.0, 4.1, 17.2]
+    assert first < 5
+    assert middle < 10
+    assert last > 25
 
 
 def test_dead_map_is_shiftable():
