@@ -46,7 +46,7 @@ def run_causal(args: Sequence[str] | None = None) -> CausalResults:
     """Run the experiment, or what is missing of it.
 
     Each finished cell is a file in `cells/` of the output folder; the results are `causal.json` and a figure. The grid
-    of the defaults has 12 cells of about a minute each on 2 cores.
+    of the defaults has 12 cells, each about 1.5 minutes of one core (AMD EPYC).
 
     Args:
         args: Command-line arguments; None takes the process's own.
