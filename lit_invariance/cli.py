@@ -1,4 +1,4 @@
-"""The two commands, and what they have in common: memory set up first, a user's mistake told in one sentence."""
+"""The commands, and what they have in common: memory set up first, a user's mistake told in one sentence."""
 
 import sys
 from collections.abc import Callable
@@ -35,3 +35,11 @@ def evaluate_command() -> None:
     from lit_invariance.evaluation.command import evaluate
 
     run_command(evaluate)
+
+
+def causal_command() -> None:
+    """Run the causal experiment; exits with code 2 and one sentence after a user's mistake."""
+    keep_freed_memory()
+    from lit_invariance.causes.causal import run_causal
+
+    run_command(run_causal)

@@ -17,7 +17,7 @@ from lit_invariance.report.published import format_published
 from lit_invariance.report.table import format_tables
 
 # What a data set is, as opposed to how it is loaded or augmented.
-DESCRIBING = ("dataset", "root", "val_root", "val_fraction", "image_size", "seed", "shapes", "max_images")
+DESCRIBING = ("dataset", "root", "val_root", "val_fraction", "image_size", "seed", "shapes", "max_images", "boxes")
 
 
 def evaluate(args: Sequence[str] | None = None) -> None:

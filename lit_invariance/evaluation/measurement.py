@@ -73,14 +73,20 @@ class Measurement(pl.LightningModule):
     def _measure(self, task: Task, batch: Batch) -> None:
         for rows in _slices(len(batch.images), VIEWS_AT_ONCE // len(task.protocol.steps)):
             part = Batch(batch.images[rows], batch.labels[rows], batch.indices[rows])
-            shown = [
-                task.protocol.shown(image.shape[1], image.shape[2], self._box(index))
-                for image, index in _numbered(part)
-            ]
+            shown = [self._shown(task, image, index) for image, index in _numbered(part)]
             group = Group(part.labels, shown, len(task.protocol.steps))
             for model, logits in zip(task.models, self._logits(task, part), strict=True):
                 self._check_finite(logits, part, shown, model, task)
                 self.recorder.add_logits((model.name, task.label), logits, group)
+
+    def _shown(self, task: Task, image: Tensor, index: int) -> range:
+        try:
+            return task.protocol.shown(image.shape[1], image.shape[2], self._box(index))
+        except ValueError as error:
+            raise self._too_small(task, index, error) from error
+
+    def _too_small(self, task: Task, index: int, error: ValueError) -> UserError:
+        return UserError(f"protocol {task.label} cannot show {self._image_name(index)}: {error}")
 
     def _logits(self, task: Task, group: Batch) -> list[Tensor]:
         """For each model the logits of all views of a group of images, one after another, `(V, K)`."""
@@ -101,7 +107,7 @@ class Measurement(pl.LightningModule):
                     if len(task.protocol.steps) > VIEWS_AT_ONCE:
                         yield stacks.pop()
             except ValueError as error:
-                raise UserError(f"protocol {task.label} cannot show {self._image_name(index)}: {error}") from error
+                raise self._too_small(task, index, error) from error
         if stacks:
             yield torch.cat(stacks)
 

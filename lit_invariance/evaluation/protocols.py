@@ -11,7 +11,8 @@ from lit_invariance.protocols.released_script import SHARES
 RELEASED_SCRIPT: tuple[Spec, ...] = tuple({ReleasedScript.name: {"share": share}} for share in SHARES)
 
 GROUPS: dict[str, tuple[Spec, ...]] = {
-    "paper": ("centre_crop", "crop", "embed_black", "scale_black"),
+    "paper": ("centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black"),
+    "paper_v1": ("centre_crop", "sweep_inpaint", "sweep_crop", "size_sweep", "scale_sweep"),
     "released_script": RELEASED_SCRIPT,
     "literature": (
         "crop_agreement",

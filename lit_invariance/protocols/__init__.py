@@ -7,11 +7,14 @@ from lit_invariance.protocols.circular_fractional import CircularFractional
 from lit_invariance.protocols.crop import Crop
 from lit_invariance.protocols.crop_agreement import CropAgreement
 from lit_invariance.protocols.diagonal import Diagonal
-from lit_invariance.protocols.embed import EmbedBlack, ScaleBlack
+from lit_invariance.protocols.embed import EmbedBlack, EmbedInpaint, ScaleBlack
 from lit_invariance.protocols.imagenet_p import ImageNetPScale, ImageNetPTranslate
 from lit_invariance.protocols.protocol import Protocol, generator_for
 from lit_invariance.protocols.released_script import ReleasedScript
 from lit_invariance.protocols.shift_grid import ShiftGrid
+from lit_invariance.protocols.size_sweep import ScaleSweep, SizeSweep
+from lit_invariance.protocols.sweep_crop import SweepCrop
+from lit_invariance.protocols.sweep_inpaint import SweepInpaint
 from lit_invariance.protocols.zero_fill import ZeroFill
 
 PROTOCOLS: dict[str, type[Protocol]] = {
@@ -20,7 +23,12 @@ PROTOCOLS: dict[str, type[Protocol]] = {
         CentreCrop,
         Crop,
         EmbedBlack,
+        EmbedInpaint,
         ScaleBlack,
+        SweepInpaint,
+        SweepCrop,
+        SizeSweep,
+        ScaleSweep,
         ReleasedScript,
         CropAgreement,
         Diagonal,
@@ -42,12 +50,17 @@ __all__ = [
     "CropAgreement",
     "Diagonal",
     "EmbedBlack",
+    "EmbedInpaint",
     "ImageNetPScale",
     "ImageNetPTranslate",
     "Protocol",
     "ReleasedScript",
     "ScaleBlack",
+    "ScaleSweep",
     "ShiftGrid",
+    "SizeSweep",
+    "SweepCrop",
+    "SweepInpaint",
     "ZeroFill",
     "generator_for",
     "views_of",

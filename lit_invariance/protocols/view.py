@@ -70,7 +70,7 @@ def render(image: Tensor, views: Sequence[View], size: int, background: Sequence
         if key not in resized:
             source = image[:, view.top : view.top + view.height, view.left : view.left + view.width]
             resized[key] = resize(source, view.to_height, view.to_width, interpolation)
-        rows, columns = _overlap(view.at_top, view.to_height, size), _overlap(view.at_left, view.to_width, size)
+        rows, columns = overlap(view.at_top, view.to_height, size), overlap(view.at_left, view.to_width, size)
         block = resized[key][:, rows[0] - view.at_top : rows[1] - view.at_top]
         stack[number, :, rows[0] : rows[1], columns[0] : columns[1]] = block[
             :, :, columns[0] - view.at_left : columns[1] - view.at_left
@@ -78,7 +78,7 @@ def render(image: Tensor, views: Sequence[View], size: int, background: Sequence
     return stack
 
 
-def _overlap(at: int, length: int, size: int) -> tuple[int, int]:
-    """Canvas interval that a block of `length` pixels beginning at `at` covers."""
+def overlap(at: int, length: int, size: int) -> tuple[int, int]:
+    """Canvas interval `[start, stop)` that a block of `length` pixels beginning at `at` covers."""
     start = min(max(at, 0), size)
     return start, max(min(at + length, size), start)

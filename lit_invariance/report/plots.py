@@ -44,9 +44,9 @@ def save_plots(results: Results, folder: Path) -> list[Path]:
     with matplotlib.rc_context(STYLE):
         for protocol in results["protocols"]:
             name = re.sub(r"[^\w.-]+", "_", f"scores_{protocol['label']}").strip("_")
-            written += _save(scores_figure(results, protocol["label"]), folder / name)
+            written += save_figure(scores_figure(results, protocol["label"]), folder / name)
         if _stability_protocols(results):
-            written += _save(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
+            written += save_figure(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
     return written
 
 
@@ -135,11 +135,20 @@ def _arms(known: tuple[float, float, float]) -> list[list[float]]:
     return [[max(mean - low, 0.0)], [max(high - mean, 0.0)]]
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as PNG and SVG; equal figures make equal files.
+
+    Args:
+        figure: The figure.
+        stem: The files' path without a suffix.
+
+    Returns:
+        The two files.
+    """
     files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
     for file in files:
         # A date would make equal results differ.
         metadata = {"Date": None} if file.suffix == ".svg" else None
-        with replacing(file) as temporary:
+        with matplotlib.rc_context(STYLE), replacing(file) as temporary:
             figure.savefig(temporary, dpi=150, metadata=metadata)
     return files

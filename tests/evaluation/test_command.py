@@ -41,7 +41,7 @@ def rows_of(folder):
 class TestAfterTraining:
     def test_files(self, compared):
         names = {path.name for path in compared.iterdir()}
-        labels = ("centre_crop", "crop", "embed_black", "scale_black")
+        labels = ("centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black")
         stems = {"accuracy_against_top1_change", *(f"scores_{label}" for label in labels)}
         plots = {f"{stem}{suffix}" for stem in stems for suffix in (".png", ".svg")}
         assert names == plots | {"results.json", "results.csv", "outcomes.npz"}
@@ -70,7 +70,7 @@ class TestAfterTraining:
         }
         # Of one view only the scores without neighbours, for each of three models.
         alone = [name for name, score in SCORES.items() if score.views == 1]
-        assert len(results["rows"]) == 3 * (len(alone) + 3 * len(SCORES))
+        assert len(results["rows"]) == 3 * (len(alone) + 4 * len(SCORES))
 
     def test_rows_are_the_means_of_the_outcomes(self, compared):
         outcomes = load_outcomes(compared / "outcomes.npz")

@@ -10,7 +10,11 @@ def labels(*specs):
 
 
 def test_paper_group():
-    assert labels("paper") == ["centre_crop", "crop", "embed_black", "scale_black"]
+    assert labels("paper") == ["centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black"]
+
+
+def test_first_version_group():
+    assert labels("paper_v1") == ["centre_crop", "sweep_inpaint", "sweep_crop", "size_sweep", "scale_sweep"]
 
 
 SEVEN = [f"released_script(share={share})" for share in (0.1, 0.4, 0.7, 1.0, 1.3, 1.6, 1.9)]
@@ -42,6 +46,7 @@ def test_names_groups_and_options_mix_without_repetition():
         "embed_black(min_side=8, location=centre)",
         "centre_crop",
         "embed_black",
+        "embed_inpaint",
         "scale_black",
     ]
 
