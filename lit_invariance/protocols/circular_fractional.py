@@ -32,7 +32,6 @@ class CircularFractional(Rolled):
     """
 
     name: ClassVar[str] = "circular_fractional"
-    headline: ClassVar[tuple[str, ...]] = ("accuracy", "agreement", "mean_absolute_change")
 
     shift: str = "ideal"
 

@@ -25,6 +25,7 @@ class SweepInpaint(OnBackground):
 
     name: ClassVar[str] = "sweep_inpaint"
     unit: ClassVar[str] = "px"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "top1_change", "jaggedness", "jaggedness_share")
 
     background: str = "inpaint"
     height: int | None = None
