@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lit_invariance.files import replacing
-from lit_invariance.report.schema import Results, Row, find_row, scores_under
+from lit_invariance.report.schema import Results, Row, find_row, samples, scores_under
 
 # Okabe & Ito's palette without yellow: told apart by colour-blind readers, and by marker where printed in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -44,9 +44,9 @@ def save_plots(results: Results, folder: Path) -> list[Path]:
     with matplotlib.rc_context(STYLE):
         for protocol in results["protocols"]:
             name = re.sub(r"[^\w.-]+", "_", f"scores_{protocol['label']}").strip("_")
-            written += _save(scores_figure(results, protocol["label"]), folder / name)
+            written += save_figure(scores_figure(results, protocol["label"]), folder / name)
         if _stability_protocols(results):
-            written += _save(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
+            written += save_figure(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
     return written
 
 
@@ -75,7 +75,9 @@ def scores_figure(results: Results, protocol: str) -> Figure:
         axes.tick_params(axis="y", length=0)
     panels[0].set_yticks(range(len(models)), names)
     panels[0].set_ylim(len(models) - 0.5, -0.5)
-    figure.suptitle(f"{protocol}, {results['images']} images, {results['level']:.0%} intervals", fontsize=11.5)
+    figure.suptitle(
+        f"{protocol}, {results['images']} {samples(results)}, {results['level']:.0%} intervals", fontsize=11.5
+    )
     return figure
 
 
@@ -132,7 +134,16 @@ def _arms(row: Row) -> list[list[float]]:
     return [[max(row["mean"] - row["low"], 0.0)], [max(row["high"] - row["mean"], 0.0)]]
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as PNG and SVG.
+
+    Args:
+        figure: The figure.
+        stem: The files' path without suffix.
+
+    Returns:
+        The two files.
+    """
     files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
     for file in files:
         # A date would make equal results differ.
