@@ -108,6 +108,26 @@ def _torchvision(model: str) -> _Entry:
     )
 
 
+def published_name(name: str, weights: str | None) -> str | None:
+    """Tell which of torchvision's published weights a network has, by their name or that of their file.
+
+    Args:
+        name: Name of the backbone.
+        weights: As in `create_backbone`.
+
+    Returns:
+        A name such as `IMAGENET1K_V1`; None for other weights and other libraries.
+    """
+    library, _, model = name.partition("/")
+    if library != "torchvision" or weights is None:
+        return None
+    known: Any = torchvision.models.get_model_weights(model)
+    if weights == "default":
+        return str(known["DEFAULT"].name)
+    files = {Path(entry.url).name: entry.name for entry in known}
+    return weights if weights in known.__members__ else files.get(Path(weights).name)
+
+
 def _torchvision_weights(model: str, weights: str) -> Mapping[str, Tensor]:
     known: Any = torchvision.models.get_model_weights(model)
     wanted = "DEFAULT" if weights == "default" else weights

@@ -5,7 +5,7 @@ import huggingface_hub
 import pytest
 import torch
 
-from lit_invariance.backbones import BUILT_IN, create_backbone
+from lit_invariance.backbones import BUILT_IN, create_backbone, published_name
 from lit_invariance.errors import UserError
 
 # The networks of the paper and of this project's configs; 75 px is the least that InceptionResNetV2 takes.
@@ -99,3 +99,20 @@ def test_without_a_network_the_error_says_which_file_to_put_where(library, monke
     assert {"torchvision": str(tmp_path), "timm": "model.safetensors", "antialiased_cnns": "local file"}[
         library
     ] in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "expected"),
+    [
+        ("torchvision/vgg16", "default", "IMAGENET1K_V1"),
+        ("torchvision/resnet50", "default", "IMAGENET1K_V2"),
+        ("torchvision/resnet50", "IMAGENET1K_V1", "IMAGENET1K_V1"),
+        ("torchvision/mobilenet_v2", "somewhere/mobilenet_v2-b0353104.pth", "IMAGENET1K_V1"),
+        ("torchvision/mobilenet_v2", "own.pth", None),
+        ("torchvision/mobilenet_v2", None, None),
+        ("timm/resnet50", "default", None),
+        ("tiny_resnet", "own.pth", None),
+    ],
+)
+def test_published_weights_are_known_by_name_or_file(name, weights, expected):
+    assert published_name(name, weights) == expected

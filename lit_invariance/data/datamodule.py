@@ -132,6 +132,11 @@ class InvarianceData(LightningDataModule):
         return self._opened().class_names
 
     @property
+    def validation(self) -> Source:
+        """All images that may validate, whatever `max_images` chooses of them."""
+        return self._opened().val
+
+    @property
     def num_classes(self) -> int:
         """The number of outputs K that labels refer to."""
         return len(self.class_names)

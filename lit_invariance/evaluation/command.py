@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.data.synsets import is_imagenet_validation
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.film import evaluate_film
 from lit_invariance.evaluation.models import load_models
@@ -14,6 +15,7 @@ from lit_invariance.evaluation.results import compile_results, write_results
 from lit_invariance.evaluation.runner import make_trainer, run
 from lit_invariance.files import writable_folder
 from lit_invariance.report.plots import save_plots
+from lit_invariance.report.published import format_published
 from lit_invariance.report.table import format_tables
 
 # What a data set is, as opposed to how it is loaded or augmented.
@@ -45,16 +47,20 @@ def evaluate(args: Sequence[str] | None = None) -> None:
     outcomes = run(trainer, models, protocols, data, settings.seed)
     if not trainer.is_global_zero:
         return
+    whole = is_imagenet_validation(getattr(data.validation, "paths", ()))
     results = compile_results(
         outcomes,
         models,
         protocols,
         reference,
         settings.seed,
-        data={name: settings.data[name] for name in DESCRIBING} | {"classes": data.num_classes},
+        data={name: settings.data[name] for name in DESCRIBING}
+        | {"classes": data.num_classes, "imagenet_validation": whole},
         run={"command": args, "device": str(trainer.strategy.root_device), "precision": settings.precision},
     )
     files = write_results(results, outcomes, folder)
     plots = save_plots(results, folder)
     print(format_tables(results))
+    if published := format_published(results):
+        print(f"\n{published}")
     print(f"\nresults: {', '.join(map(str, files))}\nplots:   {', '.join(str(plot) for plot in plots[::2])} (and .svg)")

@@ -13,7 +13,7 @@ from lit_invariance.checkpoint import read_checkpoint
 from lit_invariance.data.film import Film
 from lit_invariance.data.synsets import imagenet_classes, imagenet_outputs
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.evaluation.film_measurement import LABEL, FilmMeasurement
+from lit_invariance.evaluation.film_measurement import LABEL, PAIR_SCORES, FilmMeasurement
 from lit_invariance.evaluation.models import PUBLISHED_CLASSES, load_models
 from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.evaluation.results import compile_results, write_results
@@ -66,7 +66,14 @@ def evaluate_film(settings: Namespace, sources: Sequence[Source], reference: str
         data={"video": settings.video, "video_label": label, "classes": classes},
         run={"command": args, "device": str(trainer.strategy.root_device), "precision": settings.precision},
     )
-    entry: ProtocolEntry = {"label": LABEL, "name": LABEL, "options": {}, "unit": "frame", "steps": [0.0, 1.0]}
+    entry: ProtocolEntry = {
+        "label": LABEL,
+        "name": LABEL,
+        "options": {},
+        "unit": "frame",
+        "steps": [0.0, 1.0],
+        "headline": list(PAIR_SCORES),
+    }
     results["protocols"] = [entry]
     results["rows"] = summarise(in_blocks(outcomes, length), reference, settings.seed)
     results["samples"] = "frame pairs"
@@ -122,13 +129,13 @@ def in_blocks(outcomes: Outcomes, length: int) -> Outcomes:
         length: Rows of a block; the blocks are equal to within one row, and two at least where there are two rows.
 
     Returns:
-        A row for each block, weighted by its length: the means over all rows are kept.
+        A row for each block, weighted by its length: the means over all rows are kept. Without answers.
     """
     rows = len(outcomes.indices)
     blocks = max(rows // length, min(2, rows))
     starts = np.array([part[0] for part in np.array_split(np.arange(rows), blocks)])
     columns = {of: np.add.reduceat(values, starts) * blocks / rows for of, values in outcomes.columns.items()}
-    return Outcomes(outcomes.indices[starts], outcomes.labels[starts], columns)
+    return Outcomes(outcomes.indices[starts], outcomes.labels[starts], columns, {})
 
 
 def _curves(measurement: FilmMeasurement, film: str, classes: int) -> list[Curve]:

@@ -1,5 +1,6 @@
 """The LightningModule that shows every frame of a film to every model and scores neighbouring frames."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.models import Model
-from lit_invariance.evaluation.outcomes import Outcomes
+from lit_invariance.evaluation.outcomes import Answers, Outcomes
 from lit_invariance.metrics import SCORES
 from lit_invariance.protocols import CentreCrop, views_of
 
@@ -37,6 +38,8 @@ class Track:
             score: [] for score in PAIR_SCORES if score != "accuracy" or label is not None
         }
         self.answers: list[int] = []
+        self._top: list[float] = []
+        self._true: list[float] = []
         self._classes = 0
         self._last: Tensor | None = None
 
@@ -48,14 +51,25 @@ class Track:
         """
         self.answers += logits.argmax(-1).tolist()
         self._classes = logits.shape[1]
+        probabilities = logits.softmax(-1)
+        self._top += probabilities.amax(-1).tolist()
+        self._true += [math.nan] * len(logits) if self.label is None else probabilities[:, self.label].tolist()
         with self._file.open("ab") as file:
-            logits.softmax(-1).cpu().numpy().tofile(file)
+            probabilities.cpu().numpy().tofile(file)
         joined = logits if self._last is None else torch.cat([self._last, logits])
         self._last = logits[-1:]
         pairs = torch.stack([joined[:-1], joined[1:]], 1)
         labels = torch.full((len(pairs),), self.label or 0, device=logits.device)
         for name, values in self.scores.items():
             values.append(SCORES[name].function(pairs, labels).cpu().double())
+
+    def pair_answers(self) -> Answers:
+        """Return what was said of the two frames of each pair, N pairs of T = 2 views."""
+        return Answers(
+            predictions=_pairs(np.array(self.answers, np.int32)),
+            top_probability=_pairs(np.array(self._top, np.float32)),
+            true_probability=_pairs(np.array(self._true, np.float32)),
+        )
 
     def shown_classes(self, most: int) -> list[int]:
         """Return the true class, if known, and those that are the answer most often, up to `most` in all."""
@@ -133,5 +147,10 @@ class FilmMeasurement(pl.LightningModule):
             for name, track in self.tracks.items()
             for score, values in track.scores.items()
         }
+        answers = {(name, LABEL): track.pair_answers() for name, track in self.tracks.items()}
         label = -1 if self.label is None else self.label
-        return Outcomes(np.arange(pairs), np.full(pairs, label, np.int64), columns)
+        return Outcomes(np.arange(pairs), np.full(pairs, label, np.int64), columns, answers)
+
+
+def _pairs(values: NDArray[Any]) -> NDArray[Any]:
+    return np.stack([values[:-1], values[1:]], 1)

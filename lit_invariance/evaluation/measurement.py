@@ -1,10 +1,8 @@
 """The LightningModule that shows every image to every model under every protocol."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
@@ -12,47 +10,14 @@ from torch import Tensor, nn
 from lit_invariance.data.batch import Batch
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.models import Model
-from lit_invariance.evaluation.outcomes import Column, Outcomes
+from lit_invariance.evaluation.outcomes import Cell, Outcomes
+from lit_invariance.evaluation.plan import Task, plan
 from lit_invariance.evaluation.protocols import ProtocolChoice
-from lit_invariance.metrics import SCORES
-from lit_invariance.protocols import Protocol, views_of
+from lit_invariance.evaluation.recorder import Group, Recorder
+from lit_invariance.protocols import generator_for
+from lit_invariance.protocols.protocol import Box
 
 VIEWS_AT_ONCE = 64
-
-
-@dataclass(frozen=True)
-class Task:
-    """Views that several models share.
-
-    Attributes:
-        label: The protocol's label in the results.
-        protocol: What makes the views.
-        models: The models that take them.
-    """
-
-    label: str
-    protocol: Protocol
-    models: list[Model]
-
-
-def plan(models: Sequence[Model], protocols: Sequence[ProtocolChoice]) -> list[Task]:
-    """Group the models by the views they need, so that each distinct stack is made once.
-
-    Args:
-        models: The models.
-        protocols: The protocols.
-
-    Raises:
-        UserError: If a protocol refuses an option.
-    """
-    tasks: list[Task] = []
-    for choice in protocols:
-        sharing: dict[Protocol, list[Model]] = {}
-        for model in models:
-            protocol = choice.build(model.classifier.image_size, model.classifier.mean)
-            sharing.setdefault(protocol, []).append(model)
-        tasks += [Task(choice.label, protocol, together) for protocol, together in sharing.items()]
-    return tasks
 
 
 class Measurement(pl.LightningModule):
@@ -75,11 +40,9 @@ class Measurement(pl.LightningModule):
         super().__init__()
         self.networks = nn.ModuleList(model.classifier for model in models)
         self.tasks = plan(models, protocols)
-        self.order = [(model.name, choice.label) for choice in protocols for model in models]
+        self.order: list[Cell] = [(model.name, choice.label) for choice in protocols for model in models]
         self.seed = seed
-        self.positions: list[Tensor] = []
-        self.labels: list[Tensor] = []
-        self.scores: dict[Column, list[Tensor]] = {}
+        self.recorder = Recorder()
         self.mistake: UserError | None = None
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -104,45 +67,59 @@ class Measurement(pl.LightningModule):
             if self.trainer.world_size == 1:
                 raise
             self.mistake = error
-        self.positions.append(batch.indices.cpu())
-        self.labels.append(batch.labels.cpu())
+        self.recorder.add_images(batch.indices, batch.labels)
         return batch.indices
 
     def _measure(self, task: Task, batch: Batch) -> None:
         for rows in _slices(len(batch.images), VIEWS_AT_ONCE // len(task.protocol.steps)):
             part = Batch(batch.images[rows], batch.labels[rows], batch.indices[rows])
-            views = self._views(task, part)
-            for model in task.models:
-                logits = self._logits(model, views)
-                self._check_finite(logits, part, model, task)
-                for name, score in SCORES.items():
-                    if score.views <= views.shape[1]:
-                        values = score.function(logits, part.labels).cpu().double()
-                        self.scores.setdefault((model.name, task.label, name), []).append(values)
+            shown = [
+                task.protocol.shown(image.shape[1], image.shape[2], self._box(index))
+                for image, index in _numbered(part)
+            ]
+            group = Group(part.labels, shown, len(task.protocol.steps))
+            for model, logits in zip(task.models, self._logits(task, part), strict=True):
+                self._check_finite(logits, part, shown, model, task)
+                self.recorder.add_logits((model.name, task.label), logits, group)
 
-    def _views(self, task: Task, batch: Batch) -> Tensor:
-        stacks = []
-        for row in _slices(len(batch.images), 1):
+    def _logits(self, task: Task, group: Batch) -> list[Tensor]:
+        """For each model the logits of all views of a group of images, one after another, `(V, K)`."""
+        parts: list[list[Tensor]] = [[] for _ in task.models]
+        for views in self._views(task, group):
+            for model, logits in zip(task.models, parts, strict=True):
+                logits.append(model.classifier(views).float())
+        return [torch.cat(logits) for logits in parts]
+
+    def _views(self, task: Task, group: Batch) -> Iterator[Tensor]:
+        """Make the views of a group `(V, C, S, S)`, at most `VIEWS_AT_ONCE` together."""
+        stacks: list[Tensor] = []
+        for image, index in _numbered(group):
+            generator = generator_for(self.seed, task.protocol.name, index)
             try:
-                stacks.append(views_of(task.protocol, batch.images[row], batch.indices[row], self.seed))
+                for part in task.protocol.parts(image, generator, VIEWS_AT_ONCE, self._box(index)):
+                    stacks.append(part)
+                    if len(task.protocol.steps) > VIEWS_AT_ONCE:
+                        yield stacks.pop()
             except ValueError as error:
-                image = self._image_name(int(batch.indices[row]))
-                raise UserError(f"protocol {task.label} cannot show {image}: {error.__cause__ or error}") from error
-        return torch.cat(stacks)
+                raise UserError(f"protocol {task.label} cannot show {self._image_name(index)}: {error}") from error
+        if stacks:
+            yield torch.cat(stacks)
 
-    def _logits(self, model: Model, views: Tensor) -> Tensor:
-        flat = views.flatten(0, 1)
-        parts = [model.classifier(flat[rows]).float() for rows in _slices(len(flat), VIEWS_AT_ONCE)]
-        return torch.cat(parts).view(*views.shape[:2], -1)
-
-    def _check_finite(self, logits: Tensor, batch: Batch, model: Model, task: Task) -> None:
-        finite = logits.isfinite().flatten(1).all(1)
-        if not finite.all():
-            image = self._image_name(int(batch.indices[finite.logical_not()][0]))
+    def _check_finite(self, logits: Tensor, batch: Batch, shown: list[range], model: Model, task: Task) -> None:
+        finite = torch.split(logits.isfinite().all(1), [len(steps) for steps in shown])
+        if not all(stack.all() for stack in finite):
+            spoilt = next(row for row, stack in enumerate(finite) if not stack.all())
             raise UserError(
-                f"model {model.name} gives logits that are not finite under protocol {task.label} on {image}; "
-                "its training diverged, or the precision is too low for it."
+                f"model {model.name} gives logits that are not finite under protocol {task.label} on "
+                f"{self._image_name(int(batch.indices[spoilt]))}; its training diverged, or the precision is too low "
+                "for it."
             )
+
+    def _box(self, index: int) -> Box | None:
+        """Where the object of an image is, if the data set knows."""
+        loader: Any = self.trainer.predict_dataloaders
+        boxes = getattr(loader.dataset.source, "boxes", None)
+        return None if boxes is None else boxes[index]
 
     def _image_name(self, index: int) -> str:
         """The file of an image where it has one, else its position."""
@@ -152,19 +129,12 @@ class Measurement(pl.LightningModule):
 
     def outcomes(self) -> Outcomes | None:
         """Return what this process measured; None where it got no image."""
-        if not self.positions:
-            return None
-        columns = {
-            (model, protocol, score): _joined(self.scores[model, protocol, score])
-            for model, protocol in self.order
-            for score in SCORES
-            if (model, protocol, score) in self.scores
-        }
-        return Outcomes(_joined(self.positions), _joined(self.labels), columns)
+        return self.recorder.outcomes(self.order)
 
 
-def _joined(parts: list[Tensor]) -> np.ndarray[Any, Any]:
-    return torch.cat(parts).numpy()
+def _numbered(batch: Batch) -> Iterator[tuple[Tensor, int]]:
+    """Each image with its position in the data set."""
+    return zip(batch.images, batch.indices.tolist(), strict=True)
 
 
 def _slices(length: int, most: int) -> Iterator[slice]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from lit_invariance.backbones import published_name
 from lit_invariance.checkpoint import load_checkpoint
 from lit_invariance.classifier import LitClassifier
 from lit_invariance.errors import UserError
@@ -39,6 +40,7 @@ class Model:
             "name": self.name,
             "source": self.source.text,
             "backbone": options["backbone"],
+            "weights": None if self.source.checkpoint else published_name(options["backbone"], options["weights"]),
             "mitigations": list(options["mitigations"] or []),
             "translation": self.source.translation,
             "parameters": sum(parameter.numel() for parameter in self.classifier.backbone.parameters()),

@@ -71,6 +71,7 @@ def _protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:
         "options": choice.options,
         "unit": protocol.unit,
         "steps": list(protocol.steps),
+        "headline": list(protocol.headline),
     }
 
 

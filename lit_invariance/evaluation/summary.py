@@ -1,9 +1,9 @@
 """From per-image outcomes to the rows of a table: means, intervals, differences from the reference."""
 
-import numpy as np
+import math
 
 from lit_invariance.evaluation.outcomes import Outcomes
-from lit_invariance.evaluation.statistics import Array, intervals
+from lit_invariance.evaluation.statistics import bootstrap
 from lit_invariance.report.schema import Row
 
 
@@ -18,27 +18,28 @@ def summarise(outcomes: Outcomes, reference: str, seed: int) -> list[Row]:
     Returns:
         One row for each column of the outcomes, in their order.
     """
-    own, apart = intervals(outcomes.matrix(), seed), intervals(_differences(outcomes, reference), seed)
+    columns = list(outcomes.columns)
+    resampled = bootstrap(outcomes.matrix(), seed)
+    own = resampled.intervals()
+    apart = resampled.minus([columns.index((reference, *of[1:])) for of in columns]).intervals()
     rows: list[Row] = []
-    for number, (model, protocol, score) in enumerate(outcomes.columns):
+    for number, (model, protocol, score) in enumerate(columns):
         compared = model != reference
         rows.append(
             {
                 "model": model,
                 "protocol": protocol,
                 "score": score,
-                "mean": float(own.mean[number]),
-                "low": float(own.low[number]),
-                "high": float(own.high[number]),
-                "difference": float(apart.mean[number]) if compared else None,
-                "difference_low": float(apart.low[number]) if compared else None,
-                "difference_high": float(apart.high[number]) if compared else None,
+                "mean": _number(own.mean[number]),
+                "low": _number(own.low[number]),
+                "high": _number(own.high[number]),
+                "difference": _number(apart.mean[number]) if compared else None,
+                "difference_low": _number(apart.low[number]) if compared else None,
+                "difference_high": _number(apart.high[number]) if compared else None,
             }
         )
     return rows
 
 
-def _differences(outcomes: Outcomes, reference: str) -> Array:
-    """Per-image differences `(N, V)`, all zero in the reference's own columns."""
-    columns = outcomes.columns
-    return np.stack([values - columns[reference, of[1], of[2]] for of, values in columns.items()], axis=1)
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

@@ -1,14 +1,18 @@
 """Scores of invariance, as functions and as torchmetrics classes; they know nothing of the rest of the project."""
 
-from lit_invariance.metrics.functional import (
-    SCORES,
-    Score,
-    accuracy,
-    agreement,
-    mean_absolute_change,
-    top1_change,
-)
+from lit_invariance.metrics.functional import agreement, all_agree, mean_absolute_change, top1_change
 from lit_invariance.metrics.image_mean import Accuracy, Agreement, ImageMean, MeanAbsoluteChange, Top1Change
+from lit_invariance.metrics.labelled import (
+    accuracy,
+    both_correct,
+    jaggedness,
+    jaggedness_share,
+    top1_change_given_correct,
+    top5_accuracy,
+    total_variation,
+    worst_case_accuracy,
+)
+from lit_invariance.metrics.scores import SCORES, Score
 
 __all__ = [
     "SCORES",
@@ -20,6 +24,14 @@ __all__ = [
     "Top1Change",
     "accuracy",
     "agreement",
+    "all_agree",
+    "both_correct",
+    "jaggedness",
+    "jaggedness_share",
     "mean_absolute_change",
     "top1_change",
+    "top1_change_given_correct",
+    "top5_accuracy",
+    "total_variation",
+    "worst_case_accuracy",
 ]

@@ -1,42 +1,27 @@
-"""Scores of one image's stack of views: logits `(N, T, K)` in, one number per image `(N,)` out.
+"""Scores that need no label: logits of one image's stack of views `(N, T, K)` in, one number per image `(N,)` out.
 
 Neighbours are the views `(t, t + 1)`; `p = softmax(logits)`; `a_t` is the arg-max at view `t`. The definitions are
 those of Azulay & Weiss, "Why do deep convolutional networks generalize so poorly to small image transformations?",
 JMLR 20(184), 2019, section 2, unless a docstring names another source.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from torch import Tensor
 
 
-def _check(logits: Tensor, views: int) -> None:
+def check(logits: Tensor, views: int) -> None:
+    """Refuse logits that a score cannot be taken of.
+
+    Args:
+        logits: What should be `(N, T, K)`.
+        views: The least T.
+
+    Raises:
+        ValueError: If they have another number of dimensions, or fewer views.
+    """
     if logits.ndim != 3:
         raise ValueError(f"logits have the shape (images, views, classes), not {tuple(logits.shape)}.")
     if logits.shape[1] < views:
         raise ValueError(f"this score needs at least {views} views of every image, not {logits.shape[1]}.")
-
-
-def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Share of views whose arg-max is the label.
-
-    Args:
-        logits: `(N, T, K)`.
-        labels: `(N,)`, class indices.
-
-    Returns:
-        `(N,)`, float32, in [0, 1].
-
-    Raises:
-        ValueError: If the logits are not three-dimensional.
-
-    Example:
-        >>> accuracy(torch.tensor([[[2.0, 1.0], [0.0, 1.0]]]), torch.tensor([0]))
-        tensor([0.5000])
-    """
-    _check(logits, views=1)
-    return (logits.argmax(-1) == labels[:, None]).float().mean(1)
 
 
 def top1_change(logits: Tensor) -> Tensor:
@@ -52,10 +37,11 @@ def top1_change(logits: Tensor) -> Tensor:
         ValueError: If the logits are not three-dimensional or hold fewer than two views.
 
     Example:
+        >>> import torch
         >>> top1_change(torch.tensor([[[2.0, 1.0], [0.0, 1.0], [0.0, 3.0]]]))
         tensor([0.5000])
     """
-    _check(logits, views=2)
+    check(logits, views=2)
     answers = logits.argmax(-1)
     return (answers[:, 1:] != answers[:, :-1]).float().mean(1)
 
@@ -73,10 +59,11 @@ def mean_absolute_change(logits: Tensor) -> Tensor:
         ValueError: If the logits are not three-dimensional or hold fewer than two views.
 
     Example:
+        >>> import torch
         >>> mean_absolute_change(torch.tensor([[[0.0, 0.0], [0.0, 1000.0]]]))
         tensor([0.5000])
     """
-    _check(logits, views=2)
+    check(logits, views=2)
     probabilities = logits.float().softmax(-1)
     first, second = probabilities[:, :-1], probabilities[:, 1:]
     answers = logits[:, :-1].argmax(-1, keepdim=True)
@@ -99,34 +86,30 @@ def agreement(logits: Tensor) -> Tensor:
         ValueError: If the logits are not three-dimensional or hold fewer than two views.
 
     Example:
+        >>> import torch
         >>> agreement(torch.tensor([[[2.0, 1.0], [0.0, 1.0], [4.0, 3.0]]]))
         tensor([0.5000])
     """
-    _check(logits, views=2)
+    check(logits, views=2)
     answers = logits.argmax(-1)
     return (answers[:, 1:] == answers[:, :1]).float().mean(1)
 
 
-@dataclass(frozen=True)
-class Score:
-    """A score as tables and plots need to know it.
+def all_agree(logits: Tensor) -> Tensor:
+    """Tell whether every view's arg-max equals the first view's.
 
-    Attributes:
-        function: `(logits, labels) -> (N,)`; scores that need no label ignore it.
-        views: The least number of views it needs.
-        unit: What the number is.
-        higher_is_better: Its good direction.
+    Args:
+        logits: `(N, T, K)`, T at least 2.
+
+    Returns:
+        `(N,)`, float32, 0 or 1.
+
+    Raises:
+        ValueError: If the logits are not three-dimensional or hold fewer than two views.
+
+    Example:
+        >>> import torch
+        >>> all_agree(torch.tensor([[[2.0, 1.0], [0.0, 1.0]], [[2.0, 1.0], [4.0, 3.0]]]))
+        tensor([0., 1.])
     """
-
-    function: Callable[[Tensor, Tensor], Tensor]
-    views: int
-    unit: str
-    higher_is_better: bool
-
-
-SCORES: dict[str, Score] = {
-    "accuracy": Score(accuracy, 1, "share", True),
-    "top1_change": Score(lambda logits, _: top1_change(logits), 2, "share", False),
-    "mean_absolute_change": Score(lambda logits, _: mean_absolute_change(logits), 2, "probability", False),
-    "agreement": Score(lambda logits, _: agreement(logits), 2, "share", True),
-}
+    return (agreement(logits) == 1).float()

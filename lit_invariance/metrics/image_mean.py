@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from lit_invariance.metrics.functional import SCORES
+from lit_invariance.metrics.scores import SCORES
 
 
 class ImageMean(Metric):
     """Mean over images of one of the `SCORES`.
 
     The states are a float64 sum and an int64 count, both reduced by summation, so that processes may hold unequal
-    numbers of images.
+    numbers of images. An image for which the score is undefined (nan) does not count.
 
     Args:
         score: A key of `lit_invariance.metrics.SCORES`.
@@ -49,8 +49,8 @@ class ImageMean(Metric):
             labels: `(N,)`.
         """
         scores = SCORES[self.score].function(logits, labels)
-        self.sum += scores.double().sum()
-        self.count += scores.numel()
+        self.sum += scores.double().nansum()
+        self.count += scores.isnan().logical_not().sum()
 
     def compute(self) -> Tensor:
         """Return the mean over images; nan where no image was seen."""

@@ -37,6 +37,7 @@ class CentreCrop(Placed):
 
     name: ClassVar[str] = "centre_crop"
     unit: ClassVar[str] = "view"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "top5_accuracy")
 
     @property
     def steps(self) -> tuple[float, ...]:

@@ -51,9 +51,24 @@ def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
         raise ValueError(f"{option} is one of {', '.join(known)}, not {value!r}.")
 
 
+def at_least(option: str, value: int, least: int) -> None:
+    """Refuse what is not a whole number, or too small a one.
+
+    Raises:
+        ValueError: If it is so; the message names the option.
+    """
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{option} is a whole number of at least {least}, not {value!r}.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Protocol(ABC):
     """One image -> T views whose neighbours differ by one step.
+
+    Attributes:
+        name: What configs and tables call it.
+        unit: Unit of the `steps`.
+        headline: The scores that tables show; all of them are measured.
 
     Args:
         size: Side S of a view in pixels: the network's input.
@@ -63,6 +78,12 @@ class Protocol(ABC):
 
     name: ClassVar[str]
     unit: ClassVar[str]
+    headline: ClassVar[tuple[str, ...]] = (
+        "accuracy",
+        "top1_change",
+        "mean_absolute_change",
+        "top1_change_given_correct",
+    )
 
     size: int = 224
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)

@@ -48,6 +48,7 @@ class SizeSweep(Sizes):
     """
 
     name: ClassVar[str] = "size_sweep"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "top5_accuracy")
 
     sides: tuple[int, ...] | None = None
 

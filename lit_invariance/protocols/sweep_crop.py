@@ -28,6 +28,7 @@ class SweepCrop(Protocol):
 
     name: ClassVar[str] = "sweep_crop"
     unit: ClassVar[str] = "px"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "top1_change", "mean_absolute_change", "jaggedness")
 
     reach: int | None = None
 

@@ -25,6 +25,7 @@ class SweepInpaint(OnBackground):
 
     name: ClassVar[str] = "sweep_inpaint"
     unit: ClassVar[str] = "px"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "top1_change", "mean_absolute_change", "jaggedness")
 
     background: str = "inpaint"
     height: int | None = None

@@ -32,6 +32,11 @@ class View(NamedTuple):
     at_left: int
 
 
+def to_float(image: Tensor) -> Tensor:
+    """Bring `(C, H, W)`, uint8 or float in [0, 1], to float32 in [0, 1]."""
+    return image.float() / 255 if image.dtype == torch.uint8 else image.float()
+
+
 def resize(block: Tensor, height: int, width: int, interpolation: str) -> Tensor:
     """Resize `(C, h, w)` to `(C, height, width)` with an antialiasing kernel, clipped to [0, 1]."""
     if block.shape[-2:] == (height, width):
@@ -56,7 +61,7 @@ def render(image: Tensor, views: Sequence[View], size: int, background: Sequence
     Returns:
         `(T, C, S, S)`, float32 in [0, 1], on the image's device.
     """
-    image = image.float() / 255 if image.dtype == torch.uint8 else image.float()
+    image = to_float(image)
     canvas = torch.tensor(background, dtype=torch.float32, device=image.device)[:, None, None]
     stack = canvas.expand(len(views), image.shape[0], size, size).contiguous()
     resized: dict[tuple[int, ...], Tensor] = {}

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lit_invariance.files import replacing
-from lit_invariance.report.schema import Results, Row, find_row, samples, scores_under
+from lit_invariance.report.schema import Results, estimate, find_row, headline_scores, samples
 
 # Okabe & Ito's palette without yellow: told apart by colour-blind readers, and by marker where printed in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -57,17 +57,19 @@ def scores_figure(results: Results, protocol: str) -> Figure:
         results: The results.
         protocol: Label of the protocol.
     """
-    scores, models = scores_under(results, protocol), results["models"]
+    scores, models = headline_scores(results, protocol), results["models"]
     names = [model["name"] for model in models]
     width = 0.6 + LETTER * max(map(len, names)) + 2.5 * len(scores)
     figure = Figure(figsize=(width, 1.35 + 0.36 * len(models)), layout="constrained")
     panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     for score, axes in zip(scores, panels, strict=True):
         for place, model in enumerate(models):
-            row = find_row(results, model["name"], protocol, score)
-            axes.errorbar(row["mean"], place, xerr=_arms(row), **_look(place))
-        reference = find_row(results, results["reference"], protocol, score)
-        axes.axvline(reference["mean"], color="#999999", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+            known = estimate(find_row(results, model["name"], protocol, score))
+            if known:
+                axes.errorbar(known[0], place, xerr=_arms(known), **_look(place))
+        reference = estimate(find_row(results, results["reference"], protocol, score))
+        if reference:
+            axes.axvline(reference[0], color="#999999", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         entry = results["scores"][score]
         axes.set_title(score.replace("_", " "))
         axes.set_xlabel(f"{entry['unit']} ({'higher' if entry['higher_is_better'] else 'lower'} is better)", fontsize=9)
@@ -104,18 +106,18 @@ def tradeoff_figure(results: Results) -> Figure:
 
 def _tradeoff(axes: Axes, results: Results, protocol: str) -> None:
     for place, model in enumerate(results["models"]):
-        change = find_row(results, model["name"], protocol, STABILITY)
-        accuracy = find_row(results, model["name"], protocol, "accuracy")
-        look = _look(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": model["name"]}
-        axes.errorbar(change["mean"], accuracy["mean"], **look)
+        change = estimate(find_row(results, model["name"], protocol, STABILITY))
+        accuracy = estimate(find_row(results, model["name"], protocol, "accuracy"))
+        if change and accuracy:
+            look = _look(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": model["name"]}
+            axes.errorbar(change[0], accuracy[0], **look)
     axes.set(title=protocol, xlabel="top1 change (steadier to the left)", ylabel="accuracy")
     axes.margins(0.12)
 
 
 def _stability_protocols(results: Results) -> list[str]:
-    wanted = {"accuracy", STABILITY}
     labels = [protocol["label"] for protocol in results["protocols"]]
-    return [label for label in labels if wanted <= set(scores_under(results, label))]
+    return [label for label in labels if {"accuracy", STABILITY} <= set(headline_scores(results, label))]
 
 
 def _look(place: int) -> dict[str, Any]:
@@ -129,9 +131,10 @@ def _look(place: int) -> dict[str, Any]:
     }
 
 
-def _arms(row: Row) -> list[list[float]]:
+def _arms(known: tuple[float, float, float]) -> list[list[float]]:
     """Lengths of an interval's two arms; the mean lies inside but for rounding."""
-    return [[max(row["mean"] - row["low"], 0.0)], [max(row["high"] - row["mean"], 0.0)]]
+    mean, low, high = known
+    return [[max(mean - low, 0.0)], [max(high - mean, 0.0)]]
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:

@@ -10,11 +10,15 @@ SCHEMA = 1
 
 
 class ModelEntry(TypedDict):
-    """A model: its name and source as given, what it is made of, and its number of parameters."""
+    """A model: its name and source as given, what it is made of, and its number of parameters.
+
+    `weights` is torchvision's name of its published weights, None where it has others.
+    """
 
     name: str
     source: str
     backbone: str
+    weights: str | None
     mitigations: list[Any]
     translation: dict[str, Any] | None
     parameters: int
@@ -22,13 +26,14 @@ class ModelEntry(TypedDict):
 
 
 class ProtocolEntry(TypedDict):
-    """A protocol: its label in the rows, its name and options, and the coordinates of its views in its unit."""
+    """A protocol: its label in the rows, name and options, the coordinates of its views, and the scores tables show."""
 
     label: str
     name: str
     options: dict[str, Any]
     unit: str
     steps: list[float]
+    headline: list[str]
 
 
 class ScoreEntry(TypedDict):
@@ -42,15 +47,16 @@ class Row(TypedDict):
     """The mean over images of one score of one model under one protocol.
 
     `low` and `high` are the ends of the 95 % interval. `difference` is the mean over images of this model's score less
-    the reference's, with the interval of the paired comparison; all three are None in the reference's own rows.
+    the reference's, with the interval of the paired comparison; all three are None in the reference's own rows. A mean
+    is None where the score is defined for no image, as `top1_change_given_correct` of a model that is never right.
     """
 
     model: str
     protocol: str
     score: str
-    mean: float
-    low: float
-    high: float
+    mean: float | None
+    low: float | None
+    high: float | None
     difference: float | None
     difference_low: float | None
     difference_high: float | None
@@ -112,6 +118,12 @@ def scores_under(results: Results, protocol: str) -> list[str]:
     return [score for score in results["scores"] if score in present]
 
 
+def headline_scores(results: Results, protocol: str) -> list[str]:
+    """Return the measured scores that stand in the table of a protocol."""
+    entry = next(entry for entry in results["protocols"] if entry["label"] == protocol)
+    return [score for score in entry["headline"] if score in scores_under(results, protocol)]
+
+
 def find_row(results: Results, model: str, protocol: str, score: str) -> Row:
     """Return one row.
 
@@ -122,3 +134,9 @@ def find_row(results: Results, model: str, protocol: str, score: str) -> Row:
         if (row["model"], row["protocol"], row["score"]) == (model, protocol, score):
             return row
     raise KeyError((model, protocol, score))
+
+
+def estimate(row: Row) -> tuple[float, float, float] | None:
+    """Return a row's mean with the ends of its interval; None where the score is defined for no image."""
+    value, low, high = row["mean"], row["low"], row["high"]
+    return None if value is None or low is None or high is None else (value, low, high)

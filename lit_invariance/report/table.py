@@ -2,7 +2,7 @@
 
 import textwrap
 
-from lit_invariance.report.schema import ProtocolEntry, Results, Row, find_row, samples, scores_under
+from lit_invariance.report.schema import ProtocolEntry, Results, Row, estimate, find_row, headline_scores, samples
 
 WIDTH = 120
 LONGEST_NAME = 28
@@ -30,7 +30,7 @@ def format_tables(results: Results, width: int = WIDTH) -> str:
 def _protocol_tables(results: Results, protocol: ProtocolEntry, width: int) -> str:
     label, views = protocol["label"], len(protocol["steps"])
     title = f"{label}: {views} view{'s' * (views > 1)} of each of {results['images']} {samples(results)}"
-    columns = {score: _column(results, label, score) for score in scores_under(results, label)}
+    columns = {score: _column(results, label, score) for score in headline_scores(results, label)}
     lines = [title]
     for scores in _blocks(columns, width - LONGEST_NAME):
         names = _names(results)
@@ -69,8 +69,16 @@ def _column(results: Results, protocol: str, score: str) -> list[str]:
     cells = [score]
     for model in results["models"]:
         row = find_row(results, model["name"], protocol, score)
-        cells += [f"{number(row['mean'])} [{number(row['low'])}, {number(row['high'])}]", _difference(row)]
+        cells += [_estimate(row), _difference(row)]
     return cells
+
+
+def _estimate(row: Row) -> str:
+    known = estimate(row)
+    if known is None:
+        return "undefined"
+    value, low, high = map(number, known)
+    return f"{value} [{low}, {high}]"
 
 
 def _difference(row: Row) -> str:
@@ -106,8 +114,9 @@ def _shortened(name: str, length: int) -> str:
 
 def _legend(results: Results) -> list[str]:
     better = []
+    shown = list(dict.fromkeys(s for entry in results["protocols"] for s in headline_scores(results, entry["label"])))
     for words, direction in (("higher", True), ("lower", False)):
-        scores = [score for score, entry in results["scores"].items() if entry["higher_is_better"] is direction]
+        scores = [score for score in shown if results["scores"][score]["higher_is_better"] is direction]
         better += [f"{words} is better: {', '.join(scores)}"] * bool(scores)
     what = samples(results)
     drawn = results.get("resampled", what)

@@ -11,7 +11,7 @@ from lit_invariance.evaluation.command import evaluate
 from lit_invariance.evaluation.film import block_length, class_name, find_class, in_blocks
 from lit_invariance.evaluation.film_measurement import FilmMeasurement, Track
 from lit_invariance.evaluation.outcomes import Outcomes, load_outcomes
-from lit_invariance.evaluation.statistics import intervals
+from lit_invariance.evaluation.statistics import bootstrap
 from lit_invariance.protocols import CentreCrop, generator_for
 from lit_invariance.report.schema import read_results
 
@@ -57,6 +57,10 @@ class TestMeasurement:
                     assert got == pytest.approx(
                         [((first == 3) + (second == 3)) / 2, float(first != second), change], abs=1e-6
                     )
+                said = outcomes.answers[model.name, "video"]
+                assert said.predictions.tolist() == [answers[pair : pair + 2] for pair in range(6)]
+                np.testing.assert_allclose(said.true_probability[:, 1], probabilities[1:, 3], atol=1e-6)
+                np.testing.assert_allclose(said.top_probability[:, 0], probabilities[:-1].amax(-1), atol=1e-6)
                 kept = measurement.tracks[model.name].probabilities(range(10))
                 np.testing.assert_allclose(kept, probabilities.numpy(), atol=1e-6)
         assert any(0 < values.mean() < 1 for of, values in outcomes.columns.items() if of[2] == "top1_change")
@@ -89,7 +93,7 @@ def test_the_classes_that_are_shown(tmp_path):
 class TestBlocks:
     def outcomes(self, values):
         rows = np.arange(len(values))
-        return Outcomes(rows, rows, {("a", "video", "top1_change"): np.asarray(values, float)})
+        return Outcomes(rows, rows, {("a", "video", "top1_change"): np.asarray(values, float)}, {})
 
     @pytest.mark.parametrize(
         ("rows", "length", "blocks"), [(12, 3, 4), (13, 3, 4), (279, 17, 16), (3, 2, 2), (1, 1, 1)]
@@ -107,7 +111,7 @@ class TestBlocks:
         for _ in range(200):
             values = np.repeat(random.random(41) < 0.3, 10)[random.integers(10) :][:400]
             for name, of in (("rows", self.outcomes(values)), ("blocks", in_blocks(self.outcomes(values), 20))):
-                found = intervals(of.matrix(), seed=0, resamples=499)
+                found = bootstrap(of.matrix(), seed=0, resamples=499).intervals()
                 covered[name] += found.low[0] <= 0.3 <= found.high[0]
         assert covered["rows"] < 120
         assert covered["blocks"] > 170

@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -6,10 +8,10 @@ from torch import nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation import measurement
-from lit_invariance.evaluation.measurement import plan
+from lit_invariance.evaluation.plan import plan
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.runner import make_trainer, run
-from lit_invariance.protocols import PROTOCOLS, generator_for
+from lit_invariance.protocols import PROTOCOLS, Protocol, generator_for
 
 SPECS = ["centre_crop", "crop", {"embed_black": {"background": "mean"}}]
 
@@ -18,8 +20,8 @@ def evaluate(models, data, specs=SPECS, seed=0):
     return run(make_trainer("cpu", 1, "32-true", progress=False), models, choose_protocols(specs), data, seed)
 
 
-def plain_scores(network, protocol, image, label, generator):
-    """The scores of one image, view by view, in plain Python."""
+def plain_answers(network, protocol, image, label, generator):
+    """Scores and answers of one image, view by view, in plain Python."""
     answers, probabilities = [], []
     for view in protocol(image, generator):
         logits = network(view[None]).detach().double().numpy()[0]
@@ -31,7 +33,8 @@ def plain_scores(network, protocol, image, label, generator):
         scores["top1_change"] = float(answers[0] != answers[1])
         scores["agreement"] = float(answers[0] == answers[1])
         scores["mean_absolute_change"] = abs(probabilities[0][answers[0]] - probabilities[1][answers[0]])
-    return scores
+        scores["top1_change_given_correct"] = scores["top1_change"] if answers[0] == label else np.nan
+    return scores, answers, [p[label] for p in probabilities], [p.max() for p in probabilities]
 
 
 @pytest.mark.parametrize("at_once", [1, 5, 64])
@@ -43,20 +46,70 @@ def test_equals_plain_loop(pixel_model, shapes, monkeypatch, at_once):
     source = data.predict_dataloader().dataset.source
     assert outcomes.indices.tolist() == list(range(23))
     assert outcomes.labels.tolist() == [source[index][1] for index in range(23)]
-    expected = {}
+    expected, said = {}, {}
     for model in models:
         for name, options in [("centre_crop", {}), ("crop", {}), ("embed_black", {"background": "mean"})]:
             network, label = model.classifier, "embed_black(background=mean)" if options else name
             protocol = PROTOCOLS[name](size=network.image_size, mean=network.mean, **options)
             for index in range(23):
                 image, target = source[index]
-                scores = plain_scores(network, protocol, image, target, generator_for(5, name, index))
+                scores, *views = plain_answers(network, protocol, image, target, generator_for(5, name, index))
                 for score, value in scores.items():
                     expected.setdefault((model.name, label, score), []).append(value)
-    assert outcomes.columns.keys() == expected.keys()
+                said.setdefault((model.name, label), []).append(views)
+    assert expected.keys() <= outcomes.columns.keys()
     for column, values in expected.items():
         np.testing.assert_allclose(outcomes.columns[column], values, atol=1e-6, err_msg=str(column))
     assert 0 < outcomes.columns["one", "crop", "top1_change"].mean() < 1  # else the comparison would say little
+    assert outcomes.answers.keys() == said.keys()
+    for cell, views in said.items():
+        predictions, true, top = (np.array([view[part] for view in views]) for part in range(3))
+        np.testing.assert_array_equal(outcomes.answers[cell].predictions, predictions)
+        np.testing.assert_allclose(outcomes.answers[cell].true_probability, true, atol=1e-6)
+        np.testing.assert_allclose(outcomes.answers[cell].top_probability, top, atol=1e-6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uneven(Protocol):
+    """Even images show views 1..3 of five, odd ones only view 2: the picture dimmed by its step."""
+
+    name = "uneven"
+    unit = "step"
+
+    @property
+    def steps(self):
+        return (0.0, 1.0, 2.0, 3.0, 4.0)
+
+    def shown(self, height, width, box=None):
+        return range(1, 4) if box[0] % 2 == 0 else range(2, 3)
+
+    def parts(self, image, generator, most, box=None):
+        steps = list(self.shown(*image.shape[1:], box))
+        for start in range(0, len(steps), most):
+            yield torch.stack([image.float() / 255 / (step + 1) for step in steps[start : start + most]])
+
+
+@pytest.mark.parametrize("at_once", [2, 5, 64])
+def test_images_may_have_room_for_some_of_the_views_only(pixel_model, shapes, monkeypatch, at_once):
+    monkeypatch.setattr(measurement, "VIEWS_AT_ONCE", at_once)
+    monkeypatch.setitem(PROTOCOLS, "uneven", Uneven)
+    data, model = shapes(shapes={"val_images": 23, "size": 16}), pixel_model("one")
+    source = data.predict_dataloader().dataset.source
+    monkeypatch.setattr(type(source), "boxes", [(index, 0, 1, 1) for index in range(23)], raising=False)
+    outcomes = evaluate([model], data, ["uneven"])
+    answers = outcomes.answers["one", "uneven"]
+    for index in range(23):
+        steps = [1, 2, 3] if index % 2 == 0 else [2]
+        logits = model.classifier(torch.stack([source[index][0].float() / 255 / (step + 1) for step in steps]))
+        np.testing.assert_array_equal(answers.predictions[index, steps], logits.argmax(1))
+        assert (np.delete(answers.predictions[index], steps) == -1).all()
+        assert np.isnan(np.delete(answers.true_probability[index], steps)).all()
+        change = outcomes.columns["one", "uneven", "top1_change"][index]
+        if len(steps) == 1:
+            assert np.isnan(change)
+        else:
+            assert change == (logits.argmax(1).diff() != 0).float().mean().item()
+    assert outcomes.columns["one", "uneven", "accuracy"].shape == (23,)
 
 
 def test_columns_stand_protocol_by_protocol_in_the_order_of_models(pixel_model, shapes):

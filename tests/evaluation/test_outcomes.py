@@ -1,12 +1,23 @@
 import numpy as np
 
-from lit_invariance.evaluation.outcomes import Outcomes, load_outcomes, merge, save_outcomes
+from lit_invariance.evaluation.outcomes import PARTS, Answers, Outcomes, load_outcomes, merge, save_outcomes
 
 
 def part(indices):
     indices = np.array(indices)
     columns = {("a", "crop", "accuracy"): indices / 8, ("b", "crop", "agreement"): 1 - indices / 8}
-    return Outcomes(indices, indices % 3, columns)
+    views = indices[:, None] + np.arange(3)
+    answers = {("a", "crop"): Answers(views.astype(np.int32), np.float32(views / 9), np.float32(views / 11))}
+    return Outcomes(indices, indices % 3, columns, answers)
+
+
+def equal_answers(first, second):
+    assert list(first.answers) == list(second.answers)
+    for cell in first.answers:
+        for name in PARTS:
+            ours, theirs = (getattr(outcomes.answers[cell], name) for outcomes in (first, second))
+            assert ours.dtype == theirs.dtype
+            np.testing.assert_array_equal(ours, theirs)
 
 
 def test_merge_sorts_and_keeps_each_image_once():
@@ -16,6 +27,7 @@ def test_merge_sorts_and_keeps_each_image_once():
     np.testing.assert_array_equal(whole.labels, expected.labels)
     assert list(whole.columns) == list(expected.columns)
     np.testing.assert_array_equal(whole.matrix(), expected.matrix())
+    equal_answers(whole, expected)
 
 
 def test_saved_and_read_back(tmp_path):
@@ -26,3 +38,4 @@ def test_saved_and_read_back(tmp_path):
     np.testing.assert_array_equal(read.indices, [0, 3, 9])
     np.testing.assert_array_equal(read.labels, [0, 0, 0])
     np.testing.assert_array_equal(read.matrix(), part([0, 3, 9]).matrix())
+    equal_answers(read, part([0, 3, 9]))

@@ -14,7 +14,7 @@ from lit_invariance.report.schema import ModelEntry, ProtocolEntry, Results, Row
 @pytest.fixture
 def outcomes():
     column = np.arange(4) / 4
-    return Outcomes(np.arange(4), np.zeros(4, dtype=np.int64), {("a", "centre_crop", "accuracy"): column})
+    return Outcomes(np.arange(4), np.zeros(4, dtype=np.int64), {("a", "centre_crop", "accuracy"): column}, {})
 
 
 @pytest.fixture

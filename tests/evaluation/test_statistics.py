@@ -5,7 +5,11 @@ import pytest
 from scipy import stats
 
 from lit_invariance.evaluation import statistics
-from lit_invariance.evaluation.statistics import intervals
+from lit_invariance.evaluation.statistics import LEVEL, RESAMPLES, bootstrap
+
+
+def intervals(values, seed, resamples=RESAMPLES):
+    return bootstrap(values, seed, resamples).intervals(LEVEL)
 
 
 @pytest.fixture
@@ -127,7 +131,7 @@ def test_three_points_on_a_thousand_images_are_found():
     assert np.mean(ours.low > 0) > 0.8
 
 
-@pytest.mark.parametrize("values", [np.zeros((0, 2)), np.zeros(3), np.array([[np.nan]])])
+@pytest.mark.parametrize("values", [np.zeros((0, 2)), np.zeros(3), np.array([[np.inf]])])
 def test_refuses(values):
     with pytest.raises(ValueError, match="images"):
         intervals(values, seed=0)
@@ -139,3 +143,40 @@ def test_rounding_does_not_leave_zero_out():
     differences[:5, 0] = [0.3, 0.3, -0.1, -0.1, 0.3]
     ours = intervals(differences, seed=0, resamples=999)
     assert ours.low[0] == 0.0 < ours.mean[0]
+
+
+def test_images_for_which_a_score_is_undefined_do_not_count():
+    """The mean of the others; its interval by scipy, which resamples pairs of a value and whether it counts."""
+    generator = np.random.default_rng(0)
+    values = np.where(generator.random(300) < 0.7, generator.random(300) < 0.2, np.nan)
+    ours = intervals(values[:, None].astype(float), seed=0)
+    assert ours.mean[0] == pytest.approx(np.nanmean(values))
+    theirs = stats.bootstrap(
+        (np.nan_to_num(values), np.isfinite(values).astype(float)),
+        lambda value, counts, axis: value.sum(axis) / counts.sum(axis),
+        paired=True,
+        method="BCa",
+        rng=generator,
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert ours.low[0] == pytest.approx(theirs.low, abs=0.05 * width)
+    assert ours.high[0] == pytest.approx(theirs.high, abs=0.05 * width)
+
+
+def test_difference_of_means_over_different_images_is_paired_by_resample():
+    generator = np.random.default_rng(1)
+    first = (generator.random(500) < 0.2).astype(float)
+    second = np.where(generator.random(500) < 0.9, first, np.nan)
+    resampled = bootstrap(np.stack([first, second], axis=1), seed=0)
+    apart, own = resampled.minus([0, 0]).intervals(), resampled.intervals()
+    assert apart.mean[1] == pytest.approx(np.nanmean(second) - first.mean())
+    assert apart.high[1] - apart.low[1] < 0.5 * (own.high[1] - own.low[1])
+    assert apart.low[0] == apart.high[0] == 0
+
+
+def test_a_column_that_is_defined_nowhere_or_once():
+    values = np.full((20, 2), np.nan)
+    values[3, 1] = 0.5
+    ours = intervals(values, seed=0)
+    assert np.isnan([ours.mean[0], ours.low[0], ours.high[0]]).all()
+    assert (ours.mean[1], ours.low[1], ours.high[1]) == (0.5, 0.5, 0.5)

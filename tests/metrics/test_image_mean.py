@@ -21,11 +21,20 @@ def data(images=11):
 @pytest.mark.parametrize("name", SCORES)
 def test_batches_of_any_size_give_the_mean_over_images(name):
     logits, labels = data()
-    metric = CLASSES[name]()
+    metric = ImageMean(name)
     for start in range(0, 11, 4):
         metric.update(logits[start : start + 4], labels[start : start + 4])
-    expected = SCORES[name].function(logits, labels).double().mean()
+    expected = SCORES[name].function(logits, labels).double().nanmean()
     torch.testing.assert_close(metric.compute(), expected, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_classes_are_the_scores_they_are_named_for(name):
+    logits, labels = data()
+    metric = CLASSES[name]()
+    metric.update(logits, labels)
+    assert metric.compute().item() == pytest.approx(SCORES[name].function(logits, labels).mean().item(), abs=1e-6)
+    assert metric.higher_is_better is SCORES[name].higher_is_better
 
 
 def test_unknown_score():

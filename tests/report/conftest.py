@@ -34,7 +34,10 @@ def results():
         "data": {},
         "reference": "baseline",
         "models": [{"name": name} for name in MODELS],
-        "protocols": [{"label": label, "steps": list(range(views))} for label, views in PROTOCOLS.items()],
+        "protocols": [
+            {"label": label, "steps": list(range(views)), "headline": [*SCORES, "agreement_of_another_protocol"]}
+            for label, views in PROTOCOLS.items()
+        ],
         "scores": {name: {"unit": unit, "higher_is_better": up} for name, (unit, up) in SCORES.items()},
         "rows": [
             make_row(model, protocol, score, place)

@@ -1,0 +1,113 @@
+"""From logits to the record: scores and answers of every image, gathered batch by batch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lit_invariance.evaluation.outcomes import PARTS, Answers, Cell, Column, Outcomes
+from lit_invariance.metrics import SCORES
+
+
+@dataclass(frozen=True)
+class Group:
+    """The views of some images under one protocol.
+
+    Attributes:
+        labels: `(N,)`, on the logits' device.
+        shown: For each image which of the protocol's steps its views are.
+        steps: Number T of the protocol's steps.
+    """
+
+    labels: Tensor
+    shown: Sequence[range]
+    steps: int
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Holds what one process measured.
+
+    Attributes:
+        positions: Positions in the data set, a part for each batch.
+        labels: Labels, likewise.
+        scores: Scores of each column, in parts.
+        answers: Answers of each model under each protocol, in parts.
+    """
+
+    positions: list[Tensor] = field(default_factory=list)
+    labels: list[Tensor] = field(default_factory=list)
+    scores: dict[Column, list[Tensor]] = field(default_factory=dict)
+    answers: dict[Cell, list[Answers]] = field(default_factory=dict)
+
+    def add_images(self, positions: Tensor, labels: Tensor) -> None:
+        """Note which images a batch held, in the order of its scores."""
+        self.positions.append(positions.cpu())
+        self.labels.append(labels.cpu())
+
+    def add_logits(self, cell: Cell, logits: Tensor, group: Group) -> None:
+        """Score a group of images and keep the answers.
+
+        Args:
+            cell: Model and protocol.
+            logits: `(V, K)`, of all views of all images, one after another.
+            group: What they belong to.
+        """
+        stacks = torch.split(logits, [len(steps) for steps in group.shown])
+        for values, name in _scores(stacks, group):
+            self.scores.setdefault((*cell, name), []).append(values.cpu().double())
+        self.answers.setdefault(cell, []).append(_answers(logits, group))
+
+    def outcomes(self, order: Sequence[Cell]) -> Outcomes | None:
+        """Return the record; None where there was no image.
+
+        Args:
+            order: The cells in the order of the tables.
+        """
+        if not self.positions:
+            return None
+        columns = {
+            (*cell, score): torch.cat(self.scores[(*cell, score)]).numpy()
+            for cell in order
+            for score in SCORES
+            if (*cell, score) in self.scores
+        }
+        answers = {
+            cell: Answers(*(np.concatenate([getattr(part, name) for part in self.answers[cell]]) for name in PARTS))
+            for cell in order
+        }
+        return Outcomes(torch.cat(self.positions).numpy(), torch.cat(self.labels).numpy(), columns, answers)
+
+
+def _scores(stacks: Sequence[Tensor], group: Group) -> Iterable[tuple[Tensor, str]]:
+    """Score the images; together where they show equally many views."""
+    if len({len(stack) for stack in stacks}) == 1:
+        parts = [(torch.stack(list(stacks)), group.labels)]
+    else:
+        parts = list(zip((stack[None] for stack in stacks), group.labels[:, None], strict=True))
+    for name, score in SCORES.items():
+        if score.views > group.steps:
+            continue
+        for logits, labels in parts:
+            enough = score.views <= logits.shape[1]
+            yield score.function(logits, labels) if enough else torch.full((len(labels),), torch.nan), name
+
+
+def _answers(logits: Tensor, group: Group) -> Answers:
+    lengths = torch.tensor([len(steps) for steps in group.shown], device=logits.device)
+    probabilities = logits.softmax(-1)
+    labels = group.labels.repeat_interleave(lengths)
+    said = logits.argmax(-1), probabilities.amax(-1), probabilities.gather(1, labels[:, None])[:, 0]
+    rows = np.repeat(np.arange(len(group.shown)), lengths.cpu().numpy())
+    places = np.concatenate([np.asarray(steps) for steps in group.shown])
+    size = (len(group.shown), group.steps)
+    kept = Answers(
+        predictions=np.full(size, -1, dtype=np.int32),
+        top_probability=np.full(size, np.nan, dtype=np.float32),
+        true_probability=np.full(size, np.nan, dtype=np.float32),
+    )
+    for name, values in zip(PARTS, said, strict=True):
+        getattr(kept, name)[rows, places] = values.cpu().numpy()
+    return kept

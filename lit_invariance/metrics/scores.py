@@ -1,0 +1,65 @@
+"""All scores by name, with what tables and plots need to know of them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from lit_invariance.metrics.functional import agreement, all_agree, mean_absolute_change, top1_change
+from lit_invariance.metrics.labelled import (
+    accuracy,
+    both_correct,
+    jaggedness,
+    jaggedness_share,
+    top1_change_given_correct,
+    top5_accuracy,
+    total_variation,
+    worst_case_accuracy,
+)
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score as tables and plots need to know it.
+
+    Attributes:
+        function: `(logits, labels) -> (N,)`; scores that need no label ignore it. nan where it is undefined.
+        views: The least number of views it needs.
+        unit: What the number is.
+        higher_is_better: Its good direction.
+        meaning: What it says, in a few words.
+    """
+
+    function: Callable[[Tensor, Tensor], Tensor]
+    views: int
+    unit: str
+    higher_is_better: bool
+    meaning: str
+
+
+SCORES: dict[str, Score] = {
+    "accuracy": Score(accuracy, 1, "share", True, "views answered rightly"),
+    "top5_accuracy": Score(top5_accuracy, 1, "share", True, "views with the label among the first five classes"),
+    "worst_case_accuracy": Score(worst_case_accuracy, 1, "share", True, "images answered rightly at every view"),
+    "top1_change": Score(
+        lambda logits, _: top1_change(logits), 2, "share", False, "neighbouring views with another answer"
+    ),
+    "mean_absolute_change": Score(
+        lambda logits, _: mean_absolute_change(logits),
+        2,
+        "probability",
+        False,
+        "how far the first view's answer changes its probability",
+    ),
+    "top1_change_given_correct": Score(
+        top1_change_given_correct, 2, "share", False, "top1_change where the first view is right"
+    ),
+    "agreement": Score(lambda logits, _: agreement(logits), 2, "share", True, "later views that answer as the first"),
+    "all_agree": Score(lambda logits, _: all_agree(logits), 2, "share", True, "images with one answer at all views"),
+    "both_correct": Score(both_correct, 2, "share", True, "neighbouring views that are both right"),
+    "total_variation": Score(
+        total_variation, 2, "probability", False, "length of the way the true class's probability goes up and down"
+    ),
+    "jaggedness": Score(jaggedness, 2, "count", False, "times the label enters or leaves the top five, per image"),
+    "jaggedness_share": Score(jaggedness_share, 2, "share", False, "steps at which it does"),
+}
