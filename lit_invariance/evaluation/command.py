@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.synsets import is_imagenet_validation
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.film import evaluate_film
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.evaluation.options import parse
 from lit_invariance.evaluation.protocols import choose_protocols
@@ -32,6 +34,11 @@ def evaluate(args: Sequence[str] | None = None) -> None:
     """
     args = sys.argv[1:] if args is None else list(args)
     settings, sources, reference = parse(args)
+    if settings.video is not None:
+        evaluate_film(settings, sources, reference, args)
+        return
+    if settings.video_label is not None:
+        raise UserError("--video_label is the class of a film; name the film with --video.")
     protocols = choose_protocols(settings.protocols)
     folder = writable_folder(Path(settings.output))
     data = InvarianceData(**settings.data.as_dict())

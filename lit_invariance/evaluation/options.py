@@ -41,6 +41,16 @@ def make_parser() -> OneSentenceErrors:
         default=["paper"],
         help=f"Protocols, as name or {{name: {{option: value}}}}, and groups of them: {', '.join(GROUPS)}.",
     )
+    parser.add_argument(
+        "--video",
+        type=str | None,
+        help="A film, as a video file or a folder of frames, evaluated instead of a data set: from frame to frame.",
+    )
+    parser.add_argument(
+        "--video_label",
+        type=int | str | None,
+        help="The film's true class, as the number of an output or an ImageNet synset; it gives accuracy.",
+    )
     parser.add_argument("--output", type=str, default="results", help="Folder for the results.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the views and of the bootstrap.")
     parser.add_argument("--max_images", type=int | None, help="Short for --data.max_images.")

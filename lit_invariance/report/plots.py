@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lit_invariance.files import replacing
-from lit_invariance.report.schema import Results, estimate, find_row, headline_scores
+from lit_invariance.report.schema import Results, estimate, find_row, headline_scores, samples
 
 # Okabe & Ito's palette without yellow: told apart by colour-blind readers, and by marker where printed in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -77,7 +77,9 @@ def scores_figure(results: Results, protocol: str) -> Figure:
         axes.tick_params(axis="y", length=0)
     panels[0].set_yticks(range(len(models)), names)
     panels[0].set_ylim(len(models) - 0.5, -0.5)
-    figure.suptitle(f"{protocol}, {results['images']} images, {results['level']:.0%} intervals", fontsize=11.5)
+    figure.suptitle(
+        f"{protocol}, {results['images']} {samples(results)}, {results['level']:.0%} intervals", fontsize=11.5
+    )
     return figure
 
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from lit_invariance.errors import UserError
 
@@ -65,8 +65,9 @@ class Row(TypedDict):
 class Results(TypedDict):
     """A results file.
 
-    `command` are the arguments; `versions` the libraries' and Python's; `data` the settings of the data set with its
-    number of `images` and `classes`; `level` the coverage of the intervals.
+    `images` is the number of rows of the outcomes, which are `samples` where they are not images; `resampled` is what
+    the bootstrap draws where that is not single images. `command` are the arguments; `versions` the libraries' and
+    Python's; `data` the settings of the data set with its number of `classes`; `level` the coverage of the intervals.
     """
 
     schema: int
@@ -83,6 +84,13 @@ class Results(TypedDict):
     protocols: list[ProtocolEntry]
     scores: dict[str, ScoreEntry]
     rows: list[Row]
+    samples: NotRequired[str]
+    resampled: NotRequired[str]
+
+
+def samples(results: Results) -> str:
+    """Return what the rows of the outcomes are, in the plural."""
+    return results.get("samples", "images")
 
 
 def read_results(path: Path) -> Results:
