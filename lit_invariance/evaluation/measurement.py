@@ -73,20 +73,14 @@ class Measurement(pl.LightningModule):
     def _measure(self, task: Task, batch: Batch) -> None:
         for rows in _slices(len(batch.images), VIEWS_AT_ONCE // len(task.protocol.steps)):
             part = Batch(batch.images[rows], batch.labels[rows], batch.indices[rows])
-            shown = [self._shown(task, image, index) for image, index in _numbered(part)]
+            shown = [
+                task.protocol.shown(image.shape[1], image.shape[2], self._box(index))
+                for image, index in _numbered(part)
+            ]
             group = Group(part.labels, shown, len(task.protocol.steps))
             for model, logits in zip(task.models, self._logits(task, part), strict=True):
                 self._check_finite(logits, part, shown, model, task)
                 self.recorder.add_logits((model.name, task.label), logits, group)
-
-    def _shown(self, task: Task, image: Tensor, index: int) -> range:
-        try:
-            return task.protocol.shown(image.shape[1], image.shape[2], self._box(index))
-        except ValueError as error:
-            raise self._too_small(task, index, error) from error
-
-    def _too_small(self, task: Task, index: int, error: ValueError) -> UserError:
-        return UserError(f"protocol {task.label} cannot show {self._image_name(index)}: {error}")
 
     def _logits(self, task: Task, group: Batch) -> list[Tensor]:
         """For each model the logits of all views of a group of images, one after another, `(V, K)`."""
@@ -94,7 +88,8 @@ class Measurement(pl.LightningModule):
         for views in self._views(task, group):
             for model, logits in zip(task.models, parts, strict=True):
                 logits.append(model.classifier(views).float())
-        return [torch.cat(logits) for logits in parts]
+        # Where the protocol passes all images over, there is nothing to classify.
+        return [torch.cat(logits or [torch.empty(0, 1, device=group.labels.device)]) for logits in parts]
 
     def _views(self, task: Task, group: Batch) -> Iterator[Tensor]:
         """Make the views of a group `(V, C, S, S)`, at most `VIEWS_AT_ONCE` together."""
@@ -107,7 +102,7 @@ class Measurement(pl.LightningModule):
                     if len(task.protocol.steps) > VIEWS_AT_ONCE:
                         yield stacks.pop()
             except ValueError as error:
-                raise self._too_small(task, index, error) from error
+                raise UserError(f"protocol {task.label} cannot show {self._image_name(index)}: {error}") from error
         if stacks:
             yield torch.cat(stacks)
 

@@ -21,11 +21,13 @@ def views_of(protocol: Protocol, images: Sequence[Tensor], indices: Tensor, seed
         `(N, T, C, S, S)`, float32 in [0, 1].
 
     Raises:
-        ValueError: If an image is too small; the message begins with its index.
+        ValueError: If an image is too small, or has room for some of the views only; the message begins with its index.
     """
     stacks = []
     for image, index in zip(images, indices.tolist(), strict=True):
         try:
+            if len(protocol.shown(image.shape[-2], image.shape[-1])) < len(protocol.steps):
+                raise ValueError(f"it has no room for all {len(protocol.steps)} views of {protocol.name}.")
             stacks.append(protocol(image, generator_for(seed, protocol.name, index)))
         except ValueError as error:
             raise ValueError(f"image {index}: {error}") from error

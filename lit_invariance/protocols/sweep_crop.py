@@ -55,10 +55,7 @@ class SweepCrop(Protocol):
             box: Where the object is; without it all windows within the picture count.
 
         Returns:
-            Positions in `steps`, two or more.
-
-        Raises:
-            ValueError: If there are not even two such windows.
+            Positions in `steps`; none where there are not even two such windows.
         """
         least, greatest = 0, width - self.size
         if box is not None:
@@ -66,10 +63,7 @@ class SweepCrop(Protocol):
         middle = self._start(width, 0, box)
         first, last = max(least - middle, -self._reach), min(greatest - middle, self._reach - 1)
         if height < self.size or last <= first:
-            held = "" if box is None else f" that hold its object from column {box[0]:g} to {box[2]:g}"
-            raise ValueError(
-                f"an image of {width} x {height} pixels has no two windows of {self.size} x {self.size} pixels{held}."
-            )
+            return range(0)
         return range(first + self._reach, last + 1 + self._reach)
 
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
