@@ -110,6 +110,8 @@ def _legend(results: Results) -> list[str]:
         scores = [score for score, entry in results["scores"].items() if entry["higher_is_better"] is direction]
         better += [f"{words} is better: {', '.join(scores)}"] * bool(scores)
     lines = [f"mean over images [{results['level']:.0%} interval, bootstrap over images]", "; ".join(better)]
+    costly = [f"{model['name']} takes {model['passes']}" for model in results["models"] if model.get("passes", 1) > 1]
+    lines += [f"forward passes for one view: {', '.join(costly)}"] * bool(costly)
     if len(results["models"]) > 1:
         lines.append(f"difference from {results['reference']}, image by image; * its interval leaves out 0")
     return lines
