@@ -94,7 +94,9 @@ def _plain_source(name: str, source: str) -> Source:
     if source.endswith(".ckpt") and (not at or Path(source).is_file()):
         return _checkpoint(name, source)
     if not backbone or (at and not weights):
-        raise UserError(f"'{source}' names no model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>.")
+        raise UserError(
+            f"'{source}' names no model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>."
+        )
     if not at and is_file_name(source):
         raise UserError(f"'{source}' is a weights file; name the network it belongs to, as <backbone>@{source}.")
     wanted = {"": "default", "none": None}.get(weights, weights)

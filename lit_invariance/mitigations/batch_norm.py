@@ -13,7 +13,7 @@ def reestimate_batch_norm(network: nn.Module, batches: Iterable[Tensor]) -> None
     Surgery changes what reaches each layer, so that statistics gathered before it no longer fit: the accuracy of an
     anti-aliased MobileNetV2 rose from .37 to .65 by this alone. Mean and variance are plain averages over the batches
     (`momentum=None`), as after averaging weights (Izmailov et al., "Averaging weights leads to wider optima and better
-    generalization", UAI 2018, arXiv 1803.05407, section 3.2); batches should therefore be of one size. All other layers
+    generalization", UAI 2018, arXiv 1803.05407); batches should therefore be of one size. All other layers
     work as in evaluation: dropout is off. No gradient is computed, and parameters, modes and momenta stay as they were.
     Without any batch, or without batch normalisation, nothing is changed.
 

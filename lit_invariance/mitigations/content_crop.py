@@ -26,9 +26,10 @@ class ContentCrop:
     a constant ground is among the candidates, no winner is ever lost.
 
     In the spirit of Robust Inference by Crop Selection (Shifman & Weiss, "Lost in translation: modern neural networks
-    still struggle with small realistic image transformations", ECCV 2024, arXiv 2404.07153), which chooses a crop of
-    the picture by its content and bounds the loss of consistency by the number of crops to choose from. The score and
-    the windows beyond the frame are this project's. One forward pass.
+    still struggle with small realistic image transformations", ECCV 2024, arXiv 2404.07153), which lets the picture
+    choose among its crops and can be proven to reach any desired consistency at some cost in accuracy. The score and
+    the windows beyond the frame are this project's. One forward pass. A network that has learnt to expect objects in
+    the centre loses accuracy; the wider the reach, the more.
 
     Args:
         size: Side of the window in pixels; None takes the picture's own, so that the window reaches beyond the frame.

@@ -21,7 +21,7 @@ class Distillation:
     `T^2 KL(t || s) = T^2 sum_k t_k (log t_k - log s_k)`, `t = mean_v softmax(z_v / T)`, `s = softmax(z / T)`,
 
     averaged over the batch (Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015, arXiv
-    1503.02531, sections 2 and 2.1: T^2 keeps the gradients of the size that labels give). The teacher's average is
+    1503.02531, section 2: T^2 keeps the gradients of the size that labels give). The teacher's average is
     that of `shift_average`, so that the student is taught the steadiness which costs the average many passes. Labels
     are not needed, and few pictures do. A step costs `views` more forward passes.
 

@@ -17,7 +17,7 @@ class ShiftAverage:
     and 2. The result is `log(1/k^2 sum_v softmax(z_v))`, whose softmax is the mean. A move of the picture by the step
     leaves all but 1/k of the views of either axis as they were, whence the steadiness. Where a network's only fault is
     its stride, as under circular padding, averaging over all phases of the total stride makes it exactly invariant
-    (the subsampling argument of Azulay & Weiss, JMLR 2019, arXiv 1805.12177, section 3, read the other way round).
+    (the subsampling argument of Azulay & Weiss, JMLR 2019, arXiv 1805.12177, read the other way round).
 
     Args:
         shifts: Moves k along each axis; a picture costs `k^2` forward passes.

@@ -29,10 +29,11 @@ def shapes():
     return InvarianceData("shapes", image_size=32, batch_size=50, shapes=sizes, flip=False, num_workers=0)
 
 
-def trained_for(epochs, **options):
+def trained_for(epochs, resume=None, **options):
     module = make(**options)
     torch.manual_seed(0)
-    pl.Trainer(max_epochs=epochs, log_every_n_steps=1, **QUIET).fit(module, shapes())
+    trainer = pl.Trainer(max_epochs=epochs, log_every_n_steps=1, **QUIET)
+    trainer.fit(module, shapes(), ckpt_path=resume, weights_only=None if resume is None else True)
     return module
 
 

@@ -1,4 +1,8 @@
 import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -46,6 +50,40 @@ def test_no_batch_keeps_the_statistics():
     layer.running_mean += 4
     reestimate_batch_norm(layer, [])
     assert layer.running_mean.tolist() == [4, 4]
+
+
+TWO_PROCESSES = """
+import sys
+import pytorch_lightning as pl
+import torch
+from lit_invariance.classifier import LitClassifier
+from lit_invariance.data.datamodule import InvarianceData
+
+class Note(pl.Callback):
+    def on_train_epoch_start(self, trainer, module):
+        torch.save(module.backbone.bn1.running_mean, f"{trainer.global_rank}.pt")
+
+torch.manual_seed(int(__import__("os").environ.get("LOCAL_RANK", 0)))  # other pictures in each process
+module = LitClassifier("tiny_resnet", num_classes=10, image_size=16, reestimate_batch_norm=8)
+sizes = {"train_images": 32, "val_images": 4}
+data = InvarianceData("shapes", image_size=16, batch_size=8, shapes=sizes, num_workers=0)
+trainer = pl.Trainer(
+    accelerator="cpu", devices=2, strategy="ddp", max_epochs=1, limit_train_batches=1, limit_val_batches=0,
+    logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, callbacks=[Note()],
+)
+trainer.fit(module, data)
+"""
+
+
+def test_all_processes_begin_with_the_same_statistics(in_folder):
+    """DistributedDataParallel itself would make them equal at the first step, so they are noted before it."""
+    Path("train_twice.py").write_text(TWO_PROCESSES)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "train_twice.py"], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, second = torch.load("0.pt"), torch.load("1.pt")
+    assert first.abs().sum() > 0
+    assert torch.equal(first, second)
 
 
 def test_a_training_begins_with_new_statistics_and_keeps_them_frozen(plain_weights, make_classifier, train_classifier):

@@ -59,6 +59,18 @@ def test_the_teacher_is_the_untouched_network_and_no_part_of_the_classifier(make
     assert not any(parameter.requires_grad for parameter in loss.teacher.parameters())
 
 
+def test_a_training_that_goes_on_has_the_same_teacher(make_classifier, train_classifier, plain_weights, tmp_path):
+    options = {"weights": plain_weights, "mitigations": ["blurpool", "distillation"]}
+    path = tmp_path / "last.ckpt"
+    train_classifier(1, **options).trainer.save_checkpoint(path)
+    assert not any("teacher" in key for key in torch.load(path, weights_only=True)["state_dict"])
+    resumed = train_classifier(2, resume=path, **options)
+    plain = make_classifier(weights=plain_weights).backbone
+    for key, value in resumed.mitigated.losses[0].teacher.state_dict().items():
+        assert torch.equal(value, plain.state_dict()[key])
+    assert not torch.equal(resumed.backbone.fc.weight, plain.fc.weight)
+
+
 def test_labels_count_only_where_asked(make_classifier, plain_weights):
     images, labels = torch.rand(4, 3, 32, 32), torch.tensor([1, 2, 3, 4])
     for weight in (0.0, 0.5):
@@ -73,8 +85,8 @@ def test_labels_count_only_where_asked(make_classifier, plain_weights):
 
 
 def test_without_weights_there_is_no_teacher(make_classifier, plain_weights):
+    module = make_classifier(mitigations=["distillation"])
     with pytest.raises(UserError, match="distillation needs a teacher: set model.weights"):
-        module = make_classifier(mitigations=["distillation"])
         module.mitigated.losses[0].prepare(module)
     module = make_classifier(mitigations=[{"distillation": {"teacher": plain_weights}}])
     module.mitigated.losses[0].prepare(module)
