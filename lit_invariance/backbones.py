@@ -37,12 +37,14 @@ class Backbone:
         head: Name of the module that maps features to classes.
         mean: Channel means in [0, 1] that the network's input is reduced by.
         std: Channel standard deviations that it is divided by.
+        new_head: Whether the classification layer is untrained, because the weights have another number of classes.
     """
 
     network: nn.Module
     head: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    new_head: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,14 @@ def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbon
     entry = _find(name)
     network = entry.make(num_classes)
     head = _head_of(network, num_classes, name)
+    new_head = False
     if weights is not None:
         state = read_state_dict(weights) if is_file_name(weights) else entry.published(weights)
         state = {key: value for key, value in state.items() if not key.startswith(entry.auxiliary)}
-        if load_strictly(network, name, state, f"'{weights}'", optional=f"{head}."):
-            rank_zero_info(f"{name}: the weights have another number of classes; {head} is new, with {num_classes}.")
-    return Backbone(network, head, entry.mean, entry.std)
+        new_head = load_strictly(network, name, state, f"'{weights}'", optional=f"{head}.")
+    if new_head:
+        rank_zero_info(f"{name}: the weights have another number of classes; {head} is new, with {num_classes}.")
+    return Backbone(network, head, entry.mean, entry.std, new_head)
 
 
 def _find(name: str) -> _Entry:

@@ -45,6 +45,7 @@ class Model:
             "translation": self.source.translation,
             "parameters": sum(parameter.numel() for parameter in self.classifier.backbone.parameters()),
             "image_size": self.classifier.image_size,
+            "passes": self.classifier.mitigated.passes,
         }
 
 
@@ -75,12 +76,12 @@ def load_models(sources: Sequence[Source], num_classes: int, image_size: int, se
 
 def _load(source: Source, num_classes: int, image_size: int, seed: int) -> LitClassifier:
     if source.checkpoint is not None:
-        return load_checkpoint(source.checkpoint)
+        return load_checkpoint(source.checkpoint, source.mitigations)
     outputs = num_classes if source.weights is None or is_file_name(source.weights) else PUBLISHED_CLASSES
     # Every process must draw the same random weights, whatever was drawn before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LitClassifier(source.backbone, source.weights, num_classes=outputs, image_size=image_size)
+        return LitClassifier(source.backbone, source.weights, outputs, image_size, mitigations=list(source.mitigations))
 
 
 def _trained_outputs(source: Source, classifier: LitClassifier) -> int:

@@ -26,7 +26,8 @@ def make_parser() -> OneSentenceErrors:
         nargs="+",
         type=str,
         help="Models as name=source; a source is a checkpoint, <backbone> (its published weights) or "
-        "<backbone>@<weights> (none, a published name, or a file). Without it, all of checkpoints/*/best.ckpt.",
+        "<backbone>@<weights> (none, a published name, or a file); '+shift_average' or '+{shift_average: {shifts: 2}}' "
+        "behind it adds a mitigation. Without --models, all of checkpoints/*/best.ckpt.",
     )
     parser.add_argument(
         "--reference",

@@ -10,7 +10,7 @@ SCHEMA = 1
 
 
 class ModelEntry(TypedDict):
-    """A model: its name and source as given, what it is made of, and its number of parameters.
+    """A model: its name and source as given, what it is made of, its size, and its forward passes for one view.
 
     `weights` is torchvision's name of its published weights, None where it has others.
     """
@@ -23,6 +23,7 @@ class ModelEntry(TypedDict):
     translation: dict[str, Any] | None
     parameters: int
     image_size: int
+    passes: int
 
 
 class ProtocolEntry(TypedDict):

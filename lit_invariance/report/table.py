@@ -121,6 +121,8 @@ def _legend(results: Results) -> list[str]:
     what = samples(results)
     drawn = results.get("resampled", what)
     lines = [f"mean over {what} [{results['level']:.0%} interval, bootstrap over {drawn}]", "; ".join(better)]
+    costly = [f"{model['name']} takes {model['passes']}" for model in results["models"] if model.get("passes", 1) > 1]
+    lines += [f"forward passes for one view: {', '.join(costly)}"] * bool(costly)
     if len(results["models"]) > 1:
         lines.append(f"difference from {results['reference']}, on the same {what}; * its interval leaves out 0")
     return lines

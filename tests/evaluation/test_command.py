@@ -129,6 +129,17 @@ def test_loading_does_not_change_the_numbers(in_folder, loading):
         assert row == pytest.approx(again, abs=1e-6)
 
 
+def test_mitigations_added_on_the_command_line(in_folder, capsys):
+    average = "avg=tiny_resnet@none+{shift_average: {shifts: 2}}"
+    models = ["--models", "plain=tiny_resnet@none", average, "blurred=tiny_resnet@none+blurpool"]
+    evaluate([*models, *SHAPES, *QUICK, "--protocols", "crop", "--output", "out"])
+    entries = read_results(Path("out/results.json"))["models"]
+    assert [entry["passes"] for entry in entries] == [1, 4, 1]
+    assert [entry["mitigations"] for entry in entries] == [[], [{"shift_average": {"shifts": 2}}], ["blurpool"]]
+    assert entries[1]["source"] == average.removeprefix("avg=")
+    assert "forward passes for one view: avg takes 4" in capsys.readouterr().out
+
+
 def test_seed_changes_the_views(in_folder):
     trained = ["--models", "a=tiny_resnet@none", *SHAPES, *QUICK, "--protocols", "crop"]
     for seed in ("1", "2"):
