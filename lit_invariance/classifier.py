@@ -18,7 +18,7 @@ from lit_invariance.data.batch import Batch
 from lit_invariance.errors import Spec, UserError, build, unknown
 from lit_invariance.metrics import Accuracy, Agreement, MeanAbsoluteChange, Top1Change
 from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimate_batch_norm
-from lit_invariance.protocols import PROTOCOLS, CentreCrop, Protocol, views_of
+from lit_invariance.protocols import PROTOCOLS, CentreCrop, Protocol, Unshowable, views_of
 from lit_invariance.schedule import OPTIMIZERS, parameter_groups, warmup_cosine
 
 VIEWS_SEED = 0
@@ -176,7 +176,8 @@ class LitClassifier(pl.LightningModule):
             loss.prepare(self)
 
     def on_train_start(self) -> None:
-        """Measure the statistics of batch normalisation anew, unless an interrupted training goes on."""
+        """Say what the measurement costs, and prepare batch normalisation unless an interrupted training goes on."""
+        self._tell_cost()
         wanted = self.hparams["reestimate_batch_norm"]
         if wanted and not self.trainer.global_step:
             # A loader of its own: the training's has begun to fetch, and its workers serve one reader at a time.
@@ -186,6 +187,17 @@ class LitClassifier(pl.LightningModule):
             images = (batch["image"].to(self.device) for batch in islice(batches, count))
             reestimate_batch_norm(self.backbone, map(self.normalise, images))
             self._share_statistics()
+
+    def _tell_cost(self) -> None:
+        """Say which share of an epoch's forward passes goes to the views, a training step counting as three."""
+        train, val = (len(loader.dataset) for loader in (self.trainer.train_dataloader, self.trainer.val_dataloaders))  # type: ignore[union-attr]
+        measured = min(self.hparams["invariance_images"], val)
+        views = measured * len(self.protocol.steps) * self.mitigated.passes
+        share = views / (3 * train + val * self.mitigated.passes + views)
+        rank_zero_info(
+            f"invariance: {self.protocol.name} on {measured} of {val} validation images, "
+            f"{len(self.protocol.steps)} views each: about {share:.0%} of an epoch's computation"
+        )
 
     def on_train_epoch_start(self) -> None:
         """Keep the statistics of batch normalisation where that was asked for."""
@@ -212,7 +224,7 @@ class LitClassifier(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure accuracy on the standard view and invariance on the neighbouring views of the chosen images."""
         labels = batch.labels
-        logits = self.classify_views(_views(self.centre_crop, batch.images, batch.indices))
+        logits = self.classify_views(self._views(self.centre_crop, batch.images, batch.indices))
         self.val_accuracy.update(logits, labels)
         self.val_loss.update(F.cross_entropy(logits[:, 0], labels, reduction="none"))
         log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
@@ -220,11 +232,21 @@ class LitClassifier(pl.LightningModule):
         log("val/acc", self.val_accuracy, prog_bar=True)
         self._measure_invariance(batch)
 
+    def _views(self, protocol: Protocol, images: list[Tensor], indices: Tensor) -> Tensor:
+        try:
+            return views_of(protocol, images, indices, VIEWS_SEED)
+        except Unshowable as error:
+            loader: Any = self.trainer.val_dataloaders
+            raise UserError(
+                f"protocol {protocol.name} cannot show validation {loader.dataset.name(error.index)}: {error.reason} "
+                "Remove it, or choose another invariance_protocol."
+            ) from error
+
     def _measure_invariance(self, batch: Batch) -> None:
         rows = [row for row, index in enumerate(batch.indices.tolist()) if index in self._measured]
         if rows:
             images = [batch.images[row] for row in rows]
-            logits = self.classify_views(_views(self.protocol, images, batch.indices[rows]))
+            logits = self.classify_views(self._views(self.protocol, images, batch.indices[rows]))
             self.val_invariance.update(logits, batch.labels[rows])
 
     def on_validation_epoch_end(self) -> None:
@@ -247,13 +269,6 @@ class LitClassifier(pl.LightningModule):
 
 def _as_float(images: Tensor) -> Tensor:
     return images.float() / 255 if images.dtype == torch.uint8 else images
-
-
-def _views(protocol: Protocol, images: list[Tensor], indices: Tensor) -> Tensor:
-    try:
-        return views_of(protocol, images, indices, VIEWS_SEED)
-    except ValueError as error:
-        raise UserError(f"validation {error} Remove it, or choose another invariance_protocol.") from error
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,19 @@ OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
 
 class TrainingParser(OneSentenceErrors, LightningArgumentParser):
     """Lightning's parser, whose errors are one sentence."""
+
+
+class Curves(TensorBoardLogger):
+    """TensorBoard without the curve of the epoch's number, which would stand before those that matter."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write scalars.
+
+        Args:
+            metrics: Tag to value.
+            step: The training step.
+        """
+        super().log_metrics({tag: value for tag, value in metrics.items() if tag != "epoch"}, step)
 
 
 class SaveResolvedConfig(SaveConfigCallback):
@@ -96,7 +110,7 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the Trainer with the logger and the callbacks every run has."""
-        logger = TensorBoardLogger(RUNS, name=self.config["name"], version="", default_hp_metric=False)
+        logger = Curves(RUNS, name=self.config["name"], version="", default_hp_metric=False)
         try:
             return super().instantiate_trainer(logger=logger, callbacks=self._callbacks(), **kwargs)
         except (MisconfigurationException, ValueError) as error:
@@ -176,4 +190,4 @@ def _silence_advertisements() -> None:
 
 
 def _no_advertisement(record: logging.LogRecord) -> bool:
-    return "litlogger" not in record.getMessage()
+    return not any(words in record.getMessage() for words in ("litlogger", "`Trainer.fit` stopped"))

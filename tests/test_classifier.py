@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
@@ -7,7 +8,7 @@ from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
 
 from lit_invariance.classifier import LitClassifier
-from lit_invariance.data.batch import Batch
+from lit_invariance.data.batch import Batch, Positioned
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import SCORES
@@ -166,6 +167,9 @@ def test_wrong_options_are_one_sentence(options, message):
 def test_an_image_too_small_for_the_protocol_is_one_sentence():
     module = classifier()
     module._measured = {4}
+    paths = [f"{number}.jpg" for number in range(5)]
+    dataset = Positioned(SimpleNamespace(paths=paths, __len__=lambda: 5), range(5))
+    module._trainer = SimpleNamespace(val_dataloaders=SimpleNamespace(dataset=dataset))
     batch = Batch([torch.zeros(3, 1, 1, dtype=torch.uint8)], torch.tensor([0]), torch.tensor([4]))
-    with pytest.raises(UserError, match="validation image 4: .*1 x 1"):
+    with pytest.raises(UserError, match=r"validation image 4 \(4.jpg\): .*1 x 1"):
         module._measure_invariance(batch)

@@ -123,10 +123,8 @@ class Measurement(pl.LightningModule):
         return None if boxes is None else boxes[index]
 
     def _image_name(self, index: int) -> str:
-        """The file of an image where it has one, else its position."""
         loader: Any = self.trainer.predict_dataloaders
-        paths = getattr(loader.dataset.source, "paths", None)
-        return f"image {index}" if paths is None else f"image {index} ({paths[index]})"
+        return str(loader.dataset.name(index))
 
     def outcomes(self) -> Outcomes | None:
         """Return what this process measured; None where it got no image."""

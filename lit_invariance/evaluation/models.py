@@ -55,7 +55,8 @@ def load_models(sources: Sequence[Source], num_classes: int, image_size: int, se
     Args:
         sources: Where they come from.
         num_classes: Number of classes of the data.
-        image_size: Side of the input of networks that come without a checkpoint, in pixels.
+        image_size: Side in pixels of the input of networks that come without a checkpoint and without a size of their
+            own.
         seed: Seed of random weights.
 
     Raises:
@@ -77,11 +78,12 @@ def load_models(sources: Sequence[Source], num_classes: int, image_size: int, se
 def _load(source: Source, num_classes: int, image_size: int, seed: int) -> LitClassifier:
     if source.checkpoint is not None:
         return load_checkpoint(source.checkpoint, source.mitigations)
+    size = source.image_size or image_size
     outputs = num_classes if source.weights is None or is_file_name(source.weights) else PUBLISHED_CLASSES
     # Every process must draw the same random weights, whatever was drawn before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LitClassifier(source.backbone, source.weights, outputs, image_size, mitigations=list(source.mitigations))
+        return LitClassifier(source.backbone, source.weights, outputs, size, mitigations=list(source.mitigations))
 
 
 def _trained_outputs(source: Source, classifier: LitClassifier) -> int:

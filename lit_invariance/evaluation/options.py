@@ -26,8 +26,9 @@ def make_parser() -> OneSentenceErrors:
         nargs="+",
         type=str,
         help="Models as name=source; a source is a checkpoint, <backbone> (its published weights) or "
-        "<backbone>@<weights> (none, a published name, or a file); '+shift_average' or '+{shift_average: {shifts: 2}}' "
-        "behind it adds a mitigation. Without --models, all of checkpoints/*/best.ckpt.",
+        "<backbone>@<weights> (none, a published name, or a file); <backbone>:299 has another input size than the "
+        "data's, and '+shift_average' or '+{shift_average: {shifts: 2}}' behind a source adds a mitigation. Without "
+        "--models, all of checkpoints/*/best.ckpt.",
     )
     parser.add_argument(
         "--reference",

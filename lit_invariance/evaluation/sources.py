@@ -26,6 +26,7 @@ class Source:
         checkpoint: A checkpoint file of this project, or None.
         backbone: Name of a backbone; empty for a checkpoint.
         weights: None for random ones, `"default"`, a published name or a file; see `create_backbone`.
+        image_size: Side of a backbone's input in pixels, None for that of the data.
         data: Settings of the data a checkpoint was trained on, None for a backbone.
         mitigations: Those a checkpoint was trained with, and those the user adds.
     """
@@ -35,6 +36,7 @@ class Source:
     checkpoint: Path | None = None
     backbone: str = ""
     weights: str | None = None
+    image_size: int | None = None
     data: Mapping[str, Any] | None = None
     mitigations: Sequence[Spec] = ()
 
@@ -71,7 +73,8 @@ def parse_source(text: str) -> Source:
 
     Args:
         text: `[name=]source[+mitigation...]`; the source is the path of a `.ckpt` file, `<backbone>` for its published
-            weights, or `<backbone>@<weights>` with `none`, a published name or a local file as weights. Each
+            weights, or `<backbone>@<weights>` with `none`, a published name or a local file as weights;
+            `<backbone>:299` gives it an input of its own. Each
             mitigation, surgery or inference wrapper, is a name or `{name: {option: value}}`.
 
     Raises:
@@ -100,7 +103,11 @@ def _plain_source(name: str, source: str) -> Source:
     if not at and is_file_name(source):
         raise UserError(f"'{source}' is a weights file; name the network it belongs to, as <backbone>@{source}.")
     wanted = {"": "default", "none": None}.get(weights, weights)
-    return Source(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted)
+    backbone, colon, side = backbone.partition(":")
+    if colon and not (side.isdecimal() and int(side)):
+        raise UserError(f"'{side}' in '{source}' is no image size; write <backbone>:299 for 299 x 299 pixels.")
+    size = int(side) if colon else None
+    return Source(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted, image_size=size)
 
 
 def choose_reference(sources: Sequence[Source], wanted: str | None, listed: bool) -> str:

@@ -29,6 +29,26 @@ def test_backbones(text, expected):
 
 
 @pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("timm/inception_resnet_v2:299", 299),
+        ("irv2=timm/inception_resnet_v2:299@none+blurpool", 299),
+        ("timm/inception_resnet_v2", None),
+    ],
+)
+def test_a_backbone_may_have_an_input_of_its_own(text, size):
+    source = parse_source(text)
+    assert source.backbone == "timm/inception_resnet_v2"
+    assert source.image_size == size
+
+
+@pytest.mark.parametrize("text", ["timm/resnet50:big", "timm/resnet50:", "timm/resnet50:0"])
+def test_an_input_size_is_a_number(text):
+    with pytest.raises(UserError, match="is no image size"):
+        parse_source(text)
+
+
+@pytest.mark.parametrize(
     ("text", "expected", "mitigations"),
     [
         ("avg=tiny_resnet@none+shift_average", ("avg", "tiny_resnet", None), ["shift_average"]),
