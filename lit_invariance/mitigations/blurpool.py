@@ -21,8 +21,8 @@ def antialias(
 ) -> list[Change]:
     """Put a low-pass filter behind every stride of a network, in place (Zhang 2019, ICML, arXiv 1904.11486).
 
-    `soften` states where the filters go. Parameters and state-dict keys are unchanged: a plain checkpoint loads strictly
-    into the changed network and back. Logits equal those of the published networks with the same parameters.
+    `soften` states where the filters go. Parameters and state-dict keys are unchanged: a plain checkpoint loads
+    strictly into the changed network and back. Logits equal those of the published networks with the same parameters.
 
     Args:
         network: Any network torch.fx can trace. Equality is tested for torchvision's ResNet, ResNeXt, WideResNet, VGG,
@@ -100,17 +100,17 @@ def _filter(taps: int | Sequence[float]) -> Tensor:
         return torch.tensor(taps, dtype=torch.float32)
     if isinstance(taps, bool) or not isinstance(taps, int) or taps not in TAPS:
         raise UserError(
-            f"blurpool has filters of {TAPS[0]} to {TAPS[-1]} taps, not {taps!r}; 4 is usual, and a list of numbers is a "
-            "filter of your own."
+            f"blurpool has filters of {TAPS[0]} to {TAPS[-1]} taps, not {taps!r}; 4 is usual, "
+            "and a list of numbers is a filter of your own."
         )
     return binomial(taps)
 
 
 def _checked_stride(stride: int | tuple[int, int]) -> tuple[int, int]:
-    steps = (stride, stride) if isinstance(stride, int) else tuple(stride) if isinstance(stride, list | tuple) else ()
-    if len(steps) != 2 or any(isinstance(step, bool) or not isinstance(step, int) or step < 1 for step in steps):
+    pair = tuple(stride) if isinstance(stride, list | tuple) else (stride, stride)
+    if len(pair) != 2 or any(isinstance(step, bool) or not isinstance(step, int) or step < 1 for step in pair):
         raise UserError(f"the stride of blurpool is a whole number from 1 or a pair of them, not {stride!r}.")
-    return steps
+    return pair[0], pair[1]
 
 
 def binomial(taps: int) -> Tensor:

@@ -15,7 +15,7 @@ def filtered(images: Tensor, taps: Tensor, stride: tuple[int, int], padding: str
     """Filter and subsample feature maps; `low_pass` describes arguments and result."""
     taps, channels = taps.to(images.dtype), images.shape[1]
     result = F.conv2d(images, _kernel(taps, channels), stride=stride, padding=len(taps) // 2, groups=channels)
-    if padding != "zero":
+    if padding != "zero" and len(taps) > 1:
         inner, edge = _matrices(images.shape[2:], taps, stride, padding)
         _add_border(result, images, inner, edge, [_reach_out(taps, step) for step in stride], [_reach_in(taps)] * 2)
     return result
@@ -33,7 +33,7 @@ def spread(gradient: Tensor, size: tuple[int, int], taps: Tensor, stride: tuple[
         output_padding=spare,
         groups=channels,
     )
-    if padding != "zero":
+    if padding != "zero" and len(taps) > 1:
         inner, edge = _matrices(size, taps, stride, padding)
         inner, edge = [matrix.t() for matrix in inner], [matrix.t() for matrix in edge]
         _add_border(result, gradient, inner, edge, [_reach_in(taps)] * 2, [_reach_out(taps, step) for step in stride])

@@ -1,5 +1,6 @@
 """Filter every channel with a small kernel and keep every s-th sample, deterministically and without a padded copy."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -39,7 +40,7 @@ class _LowPass(torch.autograd.Function):
     def forward(images: Tensor, taps: Tensor, stride: tuple[int, int], padding: str) -> Tensor:
         if _by_passes(images):
             return passes.filtered(images, taps.tolist(), stride, padding)
-        with torch.autocast(images.device.type, enabled=False):
+        with _own_type(images):
             return convolved.filtered(images, taps, stride, padding)
 
     @staticmethod
@@ -61,7 +62,7 @@ class _Spread(torch.autograd.Function):
     def forward(gradient: Tensor, taps: Tensor, size: tuple[int, int], stride: tuple[int, int], padding: str) -> Tensor:
         if _by_passes(gradient):
             return passes.spread(gradient, size, taps.tolist(), stride, padding)
-        with torch.autocast(gradient.device.type, enabled=False):
+        with _own_type(gradient):
             return convolved.spread(gradient, size, taps, stride, padding)
 
     @staticmethod
@@ -78,3 +79,8 @@ class _Spread(torch.autograd.Function):
 def _by_passes(maps: Tensor) -> bool:
     # A compiler or exporter would write down every portion; one convolution is what it can read.
     return maps.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
+
+
+def _own_type(maps: Tensor) -> AbstractContextManager[object]:
+    kind = maps.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()

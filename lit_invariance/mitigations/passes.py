@@ -1,9 +1,9 @@
 """Filter along rows, then along columns, as sums of shifted slices: the fastest way on a CPU.
 
-A step of stride s along one axis is y[i] = sum over k of w[k] x[s i + k - b], for b samples of padding in front. For one
-tap this is a slice of x with step s, times a number; so is its transpose, which carries gradients. Positions outside
-the map are folded back into it; they are few, and each is one addition. Images go through in portions that stay in the
-cache between the two axes.
+A step of stride s along one axis is y[i] = sum over k of w[k] x[s i + k - b], for b samples of padding in front. For
+one tap this is a slice of x with step s, times a number; so is its transpose, which carries gradients. Positions
+outside the map are folded back into it; they are few, and each is one addition. Images go through in portions that stay
+in the cache between the two axes.
 """
 
 from collections import Counter
