@@ -92,7 +92,8 @@ class BlurPool2d(nn.Module):
 
     def extra_repr(self) -> str:
         """The options, as they appear when the network is printed."""
-        return f"taps={self.taps}, stride={self.stride[0] if self.stride[0] == self.stride[1] else self.stride}, padding={self.padding}"
+        stride = self.stride[0] if self.stride[0] == self.stride[1] else self.stride
+        return f"taps={self.taps}, stride={stride}, padding={self.padding}"
 
 
 def _filter(taps: int | Sequence[float]) -> Tensor:

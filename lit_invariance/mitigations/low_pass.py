@@ -78,7 +78,7 @@ class _Spread(torch.autograd.Function):
 
 def _by_passes(maps: Tensor) -> bool:
     # A compiler or exporter would write down every portion; one convolution is what it can read.
-    return maps.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
+    return maps.device.type == "cpu" and not torch.compiler.is_compiling() and not torch._C._get_tracing_state()
 
 
 def _own_type(maps: Tensor) -> AbstractContextManager[object]:

@@ -229,13 +229,17 @@ class _Reading:
         if node.op == "call_function" and node.target in CONCATENATIONS:
             parts = list(inputs)
             return None if None in parts else sum(filter(None, parts))
-        if node.target is operator.getitem and isinstance(node.args[1], int) and node.args[0].target is torch.split:
-            size = node.args[0].args[1]  # type: ignore[union-attr]  # the node that was split
-            return size if isinstance(size, int) else None
+        if node.target is operator.getitem and isinstance(node.args[1], int):
+            return _size_of_part(node.args[0])
         keeps = node.target in KEEP_CHANNELS or (node.target is operator.getitem and _spatial_slices(node))
         if keeps or isinstance(layer, nn.MaxPool2d | nn.AvgPool2d) or self.is_pointwise(node):
             return next((count for count in inputs if count is not None), None)
         return None
+
+
+def _size_of_part(whole: object) -> int | None:
+    size = whole.args[1] if isinstance(whole, Node) and whole.target is torch.split else None
+    return size if isinstance(size, int) else None
 
 
 def _times(before: int, step: float) -> int:

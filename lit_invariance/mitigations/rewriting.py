@@ -1,5 +1,7 @@
 """Give the function calls in a module's forward pass layers of their own, which surgery can exchange."""
 
+from collections.abc import Mapping
+
 from torch import nn
 from torch.fx import Graph, GraphModule, Node, Tracer
 
@@ -17,7 +19,7 @@ def own_calls(graph: Graph) -> list[Node]:
 
 
 def rewritten(
-    module: nn.Module, expected: tuple[object, ...], exchange: dict[int, tuple[str, nn.Module]]
+    module: nn.Module, expected: tuple[object, ...], exchange: Mapping[int, tuple[str, nn.Module]]
 ) -> nn.Module | None:
     """A module that does the same, with some of its function calls made by layers.
 
@@ -30,11 +32,9 @@ def rewritten(
         The new module, with the same keys in the state dict; None where one could not be sure that it does the same,
         because the course of the forward pass hangs on the training mode or on arguments, or hooks would be lost.
     """
-    graphs = [_trace(module, training) for training in (True, False)]
-    if module._forward_hooks or module._forward_pre_hooks or None in graphs:
+    graph, other = _trace(module, training=True), _trace(module, training=False)
+    if graph is None or other is None or module._forward_hooks or module._forward_pre_hooks:
         return None
-    graph, other = graphs
-    assert graph is not None and other is not None
     calls = own_calls(graph)
     if (
         graph.python_code("self").src != other.python_code("self").src

@@ -138,7 +138,7 @@ def inception_block() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 8, 3), InceptionB(8), nn.Conv2d(8 + 480, 4, 1))
 
 
-# Each way in which a filter is put in: in front of a layer, behind one, behind a block, in a pool, in a rewritten block.
+# Each way in which a filter is put in: in front of a layer, behind one, behind a block, in a pool, in a new block.
 @pytest.mark.parametrize(
     ("build", "size"),
     [
