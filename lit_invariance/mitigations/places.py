@@ -167,7 +167,8 @@ class _Reading:
         if isinstance(layer, nn.Upsample) and layer.scale_factor is not None:
             rows, columns = layer.scale_factor if isinstance(layer.scale_factor, tuple) else (layer.scale_factor,) * 2
             return 1 / rows, 1 / columns
-        steps = _pair(getattr(layer, "stride", 1))
+        step = getattr(layer, "stride", 1)
+        steps = _pair(layer.kernel_size if step is None else step)  # some pools then step by their window
         return (1 / steps[0], 1 / steps[1]) if isinstance(layer, nn.modules.conv._ConvTransposeNd) else steps
 
     def chain(self, node: Node) -> Iterator[Node]:

@@ -8,9 +8,9 @@ from lit_invariance.errors import UserError
 from lit_invariance.mitigations.blurpool import BlurPool2d
 
 # Relative error of a one-pixel shift after one step of stride 2, on 1/f noise, measured apart from this code. The
-# definition behind these figures: noise whose amplitude falls with 1/f, on a torus of 32; the picture moves by one pixel
-# along both axes, so the result should move by half a sample; that ideal move is made with the Fourier transform, and
-# the norm of the difference is divided by the norm of the result.
+# definition behind these figures: noise whose amplitude falls with 1/f, on a torus of 32; the picture moves by one
+# pixel along both axes, so the result should move by half a sample; that ideal move is made with the Fourier transform,
+# and the norm of the difference is divided by the norm of the result.
 YARDSTICK = {1: 0.83, 2: 0.43, 3: 0.25, 4: 0.15, 5: 0.093, 7: 0.039}
 
 

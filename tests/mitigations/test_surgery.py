@@ -126,7 +126,7 @@ def test_equals_the_features_of_the_published_vgg(letter: str, batch_norm: bool,
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     ours = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[letter], batch_norm)
-    compare(theirs, ours, 128, taps=taps)
+    compare(theirs, ours, 64 if taps < 6 else 128, taps=taps)  # the published padding asks for maps above its filter
 
 
 @pytest.mark.parametrize("name", ["vgg11", "vgg16_bn"])
