@@ -79,19 +79,20 @@ def decide(place: Strided, plan: Plan) -> Change:
         return leave("the network runs it more than once")
     if place.call is not None and not place.call.owner:
         return leave("a function call in the network's own forward pass; make it a layer, such as torch.nn.MaxPool2d")
+    is_pool = (type(layer) is nn.MaxPool2d and not layer.return_indices) or _is_narrow_average(layer)
+    if not is_pool and not isinstance(layer, nn.Conv2d):
+        return leave(f"{type(layer).__name__}({layer.extra_repr()}) is not handled")
     if place.channels is None:
         return leave("its number of channels is not known from the layers around it")
     if isinstance(layer, nn.Conv2d):
         return _decide_convolution(place, layer, place.channels, plan)
-    if (type(layer) is nn.MaxPool2d and not layer.return_indices) or _is_narrow_average(layer):
-        if place.call is not None:
-            owner = plan.network.get_submodule(place.call.owner)
-            if rewritten(owner, place.call.targets, {}) is None:
-                return leave(f"a function call in {type(owner).__name__}, whose forward pass cannot be rewritten")
-            plan.calls[place.name] = place.call
-        plan.pools[place.name], plan.strided_pools[place.name] = Added(place.stride, place.channels), layer
-        return Change(place.name, True, _say_pool(place, plan), place.cumulative)
-    return leave(f"{type(layer).__name__}({layer.extra_repr()}) is not handled")
+    if place.call is not None:
+        owner = plan.network.get_submodule(place.call.owner)
+        if rewritten(owner, place.call.targets, {}) is None:
+            return leave(f"a function call in {type(owner).__name__}, whose forward pass cannot be rewritten")
+        plan.calls[place.name] = place.call
+    plan.pools[place.name], plan.strided_pools[place.name] = Added(place.stride, place.channels), layer
+    return Change(place.name, True, _say_pool(place, plan), place.cumulative)
 
 
 def _decide_convolution(place: Strided, conv: nn.Conv2d, channels: int, plan: Plan) -> Change:
