@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from lit_invariance.errors import Spec, UserError, build, split_spec, unknown
 from lit_invariance.mitigations.batch_norm import batch_norms, reestimate_batch_norm
-from lit_invariance.mitigations.blurpool import BlurPool2d
+from lit_invariance.mitigations.blurpool import BlurPool2d, antialias
 from lit_invariance.mitigations.consistency import Consistency
 from lit_invariance.mitigations.content_crop import ContentCrop
 from lit_invariance.mitigations.distillation import Distillation
 from lit_invariance.mitigations.kinds import Classify, Inference, Loss
 from lit_invariance.mitigations.shift_average import ShiftAverage
-from lit_invariance.mitigations.surgery import Change, antialias
+from lit_invariance.mitigations.surgery import Change
 
 __all__ = [
     "INFERENCE",

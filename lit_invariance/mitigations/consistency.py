@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from lit_invariance.mitigations.kinds import Classifier, above_zero, whole
-from lit_invariance.mitigations.windows import known_padding, random_offsets, shifted
+from lit_invariance.mitigations.shifts import known_padding, random_offsets, shifted
 
 
 class Consistency:

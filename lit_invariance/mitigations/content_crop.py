@@ -5,7 +5,7 @@ from torch import Tensor
 
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.kinds import Classify, whole
-from lit_invariance.mitigations.windows import known_padding, windows
+from lit_invariance.mitigations.shifts import known_padding, windows
 
 STENCIL = 2  # pixels that the score of a position reads to each side of it
 

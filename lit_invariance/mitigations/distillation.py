@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lit_invariance.backbones import create_backbone
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.kinds import Classifier, Classify, above_zero, whole
-from lit_invariance.mitigations.windows import known_padding, random_offsets, shifted
+from lit_invariance.mitigations.shifts import known_padding, random_offsets, shifted
 
 
 class Distillation:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lit_invariance.mitigations.kinds import Classify, whole
-from lit_invariance.mitigations.windows import known_padding, shifted
+from lit_invariance.mitigations.shifts import known_padding, shifted
 
 
 class ShiftAverage:

@@ -7,7 +7,7 @@ from torch import nn
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations import apply_mitigations
 from lit_invariance.mitigations.consistency import Consistency, symmetric_divergence
-from lit_invariance.mitigations.windows import shifted
+from lit_invariance.mitigations.shifts import shifted
 
 
 def test_two_classes_by_hand():

@@ -7,7 +7,7 @@ from torch import nn
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations import apply_mitigations
 from lit_invariance.mitigations.content_crop import ContentCrop, sharpness
-from lit_invariance.mitigations.windows import windows
+from lit_invariance.mitigations.shifts import windows
 
 
 def seen_by(wrapper, images):

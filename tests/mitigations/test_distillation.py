@@ -6,7 +6,7 @@ import torch
 from lit_invariance.checkpoint import load_checkpoint
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.distillation import Distillation, divergence
-from lit_invariance.mitigations.windows import shifted
+from lit_invariance.mitigations.shifts import shifted
 
 
 def test_divergence_by_hand():

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from lit_invariance.mitigations.windows import random_offsets, shifted, windows
+from lit_invariance.mitigations.shifts import random_offsets, shifted, windows
 
 MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap", "zero": "constant"}
 

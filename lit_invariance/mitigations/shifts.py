@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from lit_invariance.errors import unknown
-from lit_invariance.mitigations.low_pass import PADDINGS, fold
+from lit_invariance.mitigations.convolved import fold
+from lit_invariance.mitigations.low_pass import PADDINGS
 
 
 def windows(images: Tensor, corners: Tensor, height: int, width: int, padding: str) -> Tensor:
