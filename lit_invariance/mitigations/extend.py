@@ -11,8 +11,8 @@ from lit_invariance.mitigations.low_pass import fold
 Margins = tuple[int, int, int, int]
 
 
-def extend(maps: Tensor, margins: Margins, mode: str) -> Tensor:
-    """Surround maps by samples of their own, as `torch.nn.functional.pad` does where that can.
+def extend(maps: Tensor, margins: Margins, mode: str, value: float = 0.0) -> Tensor:
+    """Surround maps by a constant or by samples of their own, as `torch.nn.functional.pad` does where that can.
 
     Unlike there, a margin may be larger than the map: the map is then repeated or mirrored as often as it takes, as
     `numpy.pad` does, and `reflect` repeats the only sample of a map of one. channels_last is kept, and the gradient is
@@ -21,12 +21,18 @@ def extend(maps: Tensor, margins: Margins, mode: str) -> Tensor:
     Args:
         maps: Feature maps, (N, C, H, W), any float type.
         margins: Samples to add above, below, left and right, from 0.
-        mode: `circular`, `reflect` or `replicate`.
+        mode: `circular`, `reflect`, `replicate`, or `zeros` for a constant, as convolutions name it.
+        value: The constant of `zeros`.
 
     Returns:
         The maps, (N, C, above + H + below, left + W + right).
     """
-    return cast(Tensor, _Extend.apply(maps, margins, mode)) if any(margins) else maps
+    if not any(margins):
+        return maps
+    if mode == "zeros":
+        above, below, left, right = margins
+        return F.pad(maps, (left, right, above, below), value=value)
+    return cast(Tensor, _Extend.apply(maps, margins, mode))
 
 
 class _Extend(torch.autograd.Function):
