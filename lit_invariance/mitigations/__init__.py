@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from lit_invariance.errors import Spec, UserError, build, split_spec
-from lit_invariance.mitigations.blurpool import BlurPool2d
-from lit_invariance.mitigations.surgery import Change, antialias
+from lit_invariance.mitigations.blurpool import BlurPool2d, antialias
+from lit_invariance.mitigations.surgery import Change
 
 __all__ = ["MITIGATIONS", "BlurPool2d", "Change", "antialias", "apply_mitigations"]
 

@@ -7,11 +7,46 @@ from torch import Tensor, nn
 
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.mitigations.low_pass import PADDINGS, low_pass
+from lit_invariance.mitigations.surgery import Change, soften
 
 TAPS = range(2, 8)
 
 # A network traced by torch.fx must show one call here: sizes, which the border needs, are unknown while tracing.
 torch.fx.wrap("low_pass")
+
+
+def antialias(network: nn.Module, taps: int = 4, padding: str = "reflect", stem: bool = False) -> list[Change]:
+    """Put a low-pass filter behind every stride of a network, in place (Zhang 2019, ICML, arXiv 1904.11486).
+
+    `soften` states where the filters go. Parameters and state-dict keys are unchanged: a plain checkpoint loads strictly
+    into the changed network and back. Logits equal those of the published networks with the same parameters.
+
+    Args:
+        network: Any network torch.fx can trace. Equality is tested for torchvision's ResNet, ResNeXt, WideResNet, VGG,
+            DenseNet, AlexNet and MobileNetV2 families.
+        taps: Filter size in samples, 2 to 7.
+        padding: How a map goes on outside: `reflect`, `replicate`, `circular` or `zero`.
+        stem: Whether to include the first convolution, which then runs at `min(stride, 2) ** 2` times the cost.
+
+    Returns:
+        One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
+
+    Raises:
+        UserError: If an option is out of range, the network cannot be traced, it is anti-aliased already, or it has
+            nothing to change.
+
+    Example:
+        >>> from torch import nn
+        >>> from lit_invariance.mitigations import antialias
+        >>> network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3, stride=2), nn.ReLU())
+        >>> for change in antialias(network, taps=3):
+        ...     print(change)
+        2: 3x3 convolution, stride 2 -> 1, blur of stride 2 behind 3 (cumulative stride 2)
+        >>> network(torch.zeros(1, 3, 32, 32)).shape
+        torch.Size([1, 8, 14, 14])
+    """
+    BlurPool2d(taps, 1, padding)  # refuses bad options before anything else is said
+    return soften(network, lambda stride, channels: BlurPool2d(taps, stride, padding), "blur", stem)
 
 
 class BlurPool2d(nn.Module):
@@ -56,39 +91,6 @@ class BlurPool2d(nn.Module):
     def extra_repr(self) -> str:
         """The options, as they appear when the network is printed."""
         return f"taps={self.taps}, stride={self.stride}, padding={self.padding}"
-
-
-class BlurConv2d(nn.Conv2d):
-    """A convolution that reads its input through a blur; its parameters keep the names of the plain convolution.
-
-    Args:
-        conv: The plain convolution; its parameters are shared, not copied.
-        blur: What its input passes first.
-
-    Shape:
-        As `conv`, on the map that `blur` returns.
-    """
-
-    def __init__(self, conv: nn.Conv2d, blur: BlurPool2d) -> None:
-        super().__init__(
-            conv.in_channels,
-            conv.out_channels,
-            conv.kernel_size,  # type: ignore[arg-type]  # torch declares it as a tuple of any length
-            stride=conv.stride,  # type: ignore[arg-type]
-            padding=conv.padding,  # type: ignore[arg-type]
-            dilation=conv.dilation,  # type: ignore[arg-type]
-            groups=conv.groups,
-            bias=conv.bias is not None,
-            padding_mode=conv.padding_mode,
-            device="meta",
-        )
-        self.weight, self.bias = conv.weight, conv.bias
-        self.blur = blur
-        self.train(conv.training)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Blur, then convolve feature maps (N, C, H, W)."""
-        return super().forward(self.blur(input))
 
 
 def binomial(taps: int) -> Tensor:

@@ -1,7 +1,7 @@
-"""Anti-alias a network in place: every stride that can be moved goes behind a low-pass filter."""
+"""Soften a network in place: every stride that can be moved goes into a downsampling layer that filters."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -9,8 +9,12 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.blurpool import BlurConv2d, BlurPool2d
+from lit_invariance.mitigations.attach import is_softened, put_before, put_behind, replace
 from lit_invariance.mitigations.places import Strided, strided_places
+from lit_invariance.mitigations.pooled import Pooled, pair
+
+# Makes the layer that keeps every `stride`-th sample of `channels` maps: (N, C, H, W) to (N, C, ceil(H/s), ceil(W/s)).
+Downsampler = Callable[[int | tuple[int, int], int], nn.Module]
 
 
 @dataclass(frozen=True)
@@ -21,139 +25,179 @@ class Change:
         place: Qualified name of the layer, or the traced name of a function call.
         changed: False where the operation was left as it is.
         what: What was done, or why nothing was.
+        cumulative: How many samples of the network's input lie between two of the result, in rows and columns.
     """
 
     place: str
     changed: bool
     what: str
+    cumulative: tuple[int, int] = (1, 1)
 
     def __str__(self) -> str:
         """One line of the list a user reads."""
-        return f"{self.place}: {self.what}" if self.changed else f"{self.place}: left alone, {self.what}"
+        what = self.what if self.changed else f"left alone, {self.what}"
+        return f"{self.place}: {what} (cumulative stride {_say(self.cumulative)})"
 
 
-def antialias(network: nn.Module, taps: int = 4, padding: str = "reflect", stem: bool = False) -> list[Change]:
-    """Put a low-pass filter in front of every stride of a network, in place (Zhang 2019, ICML, arXiv 1904.11486).
+def soften(network: nn.Module, downsampler: Downsampler, name: str, stem: bool = False) -> list[Change]:
+    """Move every stride of a network into downsampling layers, in place.
 
-    A strided convolution becomes dense and the convolutions that read it, past its activation, blur with its stride
-    first. A strided 1x1 convolution without such a reader, as on a shortcut, blurs first itself. A max pool becomes
-    dense with a blur behind it; an average pool becomes a blur. Torchvision's residual networks get the 2x2 max pool
-    of the published anti-aliased ones. Parameters and state-dict keys are unchanged: a plain checkpoint loads strictly
-    into the changed network and back. Logits equal those of the published networks with the same parameters.
+    A strided convolution becomes dense; what follows it alone, normalisation and activation, stays in front of the
+    downsampling layer (Zhang 2019, section 3.2, arXiv 1904.11486). A 1x1 convolution without an activation behind it,
+    as on a shortcut, reads through the downsampling layer instead, which is equal and cheaper. A max pool becomes dense
+    with the layer behind it; an average pool of stride 2 becomes the layer. Torchvision's residual networks get the
+    2x2 max pool of the published anti-aliased ones. A convolution of even stride above 2 keeps half of it, as the
+    published AlexNet does. Parameters, state-dict keys and output sizes are unchanged.
 
     Args:
-        network: Any network torch.fx can trace. Equality is tested for torchvision's ResNet, ResNeXt, WideResNet, VGG
-            and MobileNetV2 families.
-        taps: Filter size in samples, 2 to 7.
-        padding: How a map goes on outside: `reflect`, `replicate`, `circular` or `zero`.
-        stem: Whether to include the first convolution, which then runs at full resolution and costs `stride ** 2`
-            times as much.
+        network: Any network torch.fx can trace.
+        downsampler: Makes a layer from a stride and the number of channels it will see. The layer leaves
+            `ceil(size / stride)` samples. The stride is a pair where rows and columns differ.
+        name: What the report calls the layer.
+        stem: Whether to include the first convolution, which then costs `min(stride, 2) ** 2` times as much.
 
     Returns:
         One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
 
     Raises:
-        UserError: If an option is out of range, the network cannot be traced, it is anti-aliased already, or it has
-            nothing to change.
+        UserError: If the network cannot be traced, it is softened already, or it has nothing to change. The network is
+            then as it was.
     """
-
-    def blur(stride: int) -> BlurPool2d:
-        return BlurPool2d(taps, stride, padding).to(device)
-
     kind = type(network).__name__
-    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    blur(1)  # refuses bad options before anything else is said
-    if any(isinstance(layer, BlurPool2d) for layer in network.modules()):
-        raise UserError(f"{kind} is anti-aliased already; name blurpool once.")
-    plan = _Plan(network, stem)
+    if is_softened(network):
+        raise UserError(f"{kind} is anti-aliased already; name one such mitigation, once.")
+    plan = _Plan(network, name, stem)
     changes = [_decide(place, plan) for place in strided_places(network)]
     if not any(change.changed for change in changes):
         left = "; ".join(map(str, changes)) or "it has no strided operation"
-        raise UserError(f"blurpool finds nothing to change in {kind}: {left}.")
-    for name in {**plan.blur_before, **plan.unstride}:
-        _replace(network, plan.layers[name], _mitigated(name, plan, blur))
+        raise UserError(f"{name} finds nothing to change in {kind}: {left}.")
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    _carry_out(plan, network, lambda stride, channels: downsampler(stride, channels).to(device))
     return changes
 
 
+@dataclass(frozen=True)
+class _Added:
+    """A downsampling layer to be made."""
+
+    stride: tuple[int, int]
+    channels: int
+
+    def make(self, downsampler: Downsampler) -> nn.Module:
+        rows, columns = self.stride
+        return downsampler(rows if rows == columns else self.stride, self.channels)
+
+
+@dataclass
 class _Plan:
     """Everything to change, so that a network is changed whole or not at all.
 
-    `blur_before` maps a layer to the stride of the blur in front of it, `unstride` a layer to the stride it loses.
+    `before` and `behind` map a layer to what is put there, `pools` a pool to what takes over its stride and
+    `strides` a convolution to the stride it keeps.
     """
 
-    def __init__(self, network: nn.Module, stem: bool) -> None:
-        self.layers, self.stem = dict(network.named_modules()), stem
-        self.blur_before: dict[str, int] = {}
-        self.unstride: dict[str, int] = {}
-        # The published anti-aliased ResNets pool over 2x2, torchvision's over 3x3; other families keep their window.
-        self.residual = any(isinstance(layer, BasicBlock | Bottleneck) for layer in network.modules())
+    network: nn.Module
+    name: str
+    stem: bool
+    before: dict[str, _Added] = field(default_factory=dict)
+    behind: dict[str, _Added] = field(default_factory=dict)
+    pools: dict[str, _Added] = field(default_factory=dict)
+    strides: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def _decide(place: Strided, plan: _Plan) -> Change:
-    leave = partial(Change, place.name, False)
-    layer = place.layer
-    if layer is None:
+    layer, leave = place.layer, partial(Change, place.name, False, cumulative=place.cumulative)
+    if layer is None or place.owner is not None:
         return leave("a function call and no layer that could be exchanged")
-    stride = _single(layer.stride)  # type: ignore[arg-type]  # torch types attributes of a Module as Tensor | Module
-    if stride is None:
-        return leave("its strides differ between rows and columns")
     if place.calls > 1:
         return leave("the network runs it more than once")
-    if type(layer) is nn.Conv2d:
-        return _decide_convolution(place, layer, stride, plan)
-    if type(layer) is nn.MaxPool2d and not layer.ceil_mode and not layer.return_indices:
-        plan.unstride[place.name] = stride
-        window = "over 2x2 " if plan.residual else ""
-        return Change(place.name, True, f"max pool, stride {stride} -> 1 {window}with a blur of stride {stride} behind")
-    if type(layer) is nn.AvgPool2d and stride == 2:
-        plan.unstride[place.name] = stride
-        return Change(place.name, True, f"average pool, stride {stride} -> blur of stride {stride}")
+    if place.channels is None:
+        return leave("its number of channels is not known from the layers around it")
+    if isinstance(layer, nn.Conv2d):
+        return _decide_convolution(place, layer, place.channels, plan)
+    if (type(layer) is nn.MaxPool2d and not layer.return_indices) or _is_narrow_average(layer):
+        plan.pools[place.name] = _Added(place.stride, place.channels)
+        return Change(place.name, True, _say_pool(place, plan), place.cumulative)
     return leave(f"{type(layer).__name__}({layer.extra_repr()}) is not handled")
 
 
-def _decide_convolution(place: Strided, conv: nn.Conv2d, stride: int, plan: _Plan) -> Change:
+def _decide_convolution(place: Strided, conv: nn.Conv2d, channels: int, plan: _Plan) -> Change:
     size = "x".join(map(str, conv.kernel_size))
     if place.first and not plan.stem:
-        return Change(place.name, False, "the stem convolution, which the option `stem` includes")
-    if place.readers and all(type(plan.layers[name]) in (nn.Conv2d, nn.MaxPool2d) for name in place.readers):
-        blurred = place.readers
-    elif conv.kernel_size == (1, 1) and conv.padding == (0, 0) and place.name not in plan.blur_before:
-        blurred = (place.name,)
+        why = "the stem convolution, which the option `stem` includes"
+        return Change(place.name, False, why, place.cumulative)
+    kept = tuple(step // 2 if step > 2 and step % 2 == 0 else 1 for step in place.stride)
+    moved = tuple(step // keep for step, keep in zip(place.stride, kept, strict=True))
+    pointwise = conv.kernel_size == (1, 1) and pair(conv.padding) == (0, 0)  # type: ignore[arg-type]
+    if pointwise and not place.activated and place.name not in plan.before:
+        kept, moved = (1, 1), place.stride
+        plan.before[place.name] = _Added(moved, conv.in_channels)
+        where = "before itself"
+    elif place.readers and not place.complete:
+        plan.before.update({reader: _Added(moved, channels) for reader in place.readers})
+        where = f"before {', '.join(place.readers)}"
     else:
-        return Change(place.name, False, f"a {size} convolution whose output is not read by convolutions alone")
-    plan.unstride[place.name] = stride
-    plan.blur_before.update(dict.fromkeys(blurred, stride))
-    where = "itself" if blurred == (place.name,) else ", ".join(blurred)
-    return Change(place.name, True, f"{size} convolution, stride {stride} -> 1, blur of stride {stride} before {where}")
+        plan.behind[place.chain[0]] = _Added(moved, channels)
+        where = f"behind {place.chain[0] if place.chain[0] != place.name else 'itself'}"
+    plan.strides[place.name] = kept
+    change = f"stride {_say(place.stride)} -> {_say(kept)}, {plan.name} of stride {_say(moved)} {where}"
+    return Change(place.name, True, f"{size} convolution, {change}", place.cumulative)
 
 
-def _single(stride: int | tuple[int, ...]) -> int | None:
-    steps = {stride} if isinstance(stride, int) else set(stride)
-    return steps.pop() if len(steps) == 1 else None
+def _is_narrow_average(layer: nn.Module) -> bool:
+    # A wide average is a low-pass of its own, and one over the whole map leaves nothing to filter.
+    if type(layer) is not nn.AvgPool2d:
+        return False
+    window, step = pair(layer.kernel_size), pair(layer.stride)
+    return window == (1, 1) or (max(step) == 2 and (_is_centred(layer) or not layer.ceil_mode))
 
 
-def _mitigated(name: str, plan: _Plan, blur: Callable[[int], BlurPool2d]) -> nn.Module:
-    layer, before, lost = plan.layers[name], plan.blur_before.get(name), plan.unstride.get(name)
-    if isinstance(layer, nn.Conv2d):
-        layer.stride = (1, 1) if lost else layer.stride
-        return BlurConv2d(layer, blur(before)) if before else layer
-    parts: list[nn.Module] = [blur(before)] if before else []
-    if isinstance(layer, nn.MaxPool2d):
-        parts.append(_dense_pool(layer, plan.residual) if lost else layer)
-    if lost:
-        parts.append(blur(lost))
-    return parts[0] if len(parts) == 1 else nn.Sequential(*parts)
+def _is_centred(pool: nn.AvgPool2d) -> bool:
+    # Its samples lie where those of a downsampling layer lie, or half a sample on, as with an even filter.
+    overhang = [size - 2 * pad for size, pad in zip(pair(pool.kernel_size), pair(pool.padding), strict=True)]
+    return set(overhang) <= {1, 2} and not (pool.ceil_mode and pool.padding not in (0, (0, 0)))
 
 
-def _dense_pool(pool: nn.MaxPool2d, residual: bool) -> nn.MaxPool2d:
+def _say_pool(place: Strided, plan: _Plan) -> str:
+    stride, layer = _say(place.stride), place.layer
+    if isinstance(layer, nn.AvgPool2d):
+        behind = "" if _is_centred(layer) else " -> 1 with"
+        return f"average pool, stride {stride}{behind or ' ->'} {plan.name} of stride {stride}{behind and ' behind'}"
+    window = "over 2x2 " if _is_residual(plan.network) else ""
+    return f"max pool, stride {stride} -> 1 {window}with {plan.name} of stride {stride} behind"
+
+
+def _is_residual(network: nn.Module) -> bool:
+    # The published anti-aliased ResNets pool over 2x2, torchvision's over 3x3; other families keep their window.
+    return any(isinstance(layer, BasicBlock | Bottleneck) for layer in network.modules())
+
+
+def _carry_out(plan: _Plan, network: nn.Module, downsampler: Downsampler) -> None:
+    layers, residual = dict(network.named_modules()), _is_residual(network)
+    # All are made before the first is put in: a downsampler may refuse a stride.
+    before = [(layers[name], added.make(downsampler)) for name, added in plan.before.items()]
+    behind = [(layers[name], added.make(downsampler)) for name, added in plan.behind.items()]
+    pools = [(layers[name], added.make(downsampler)) for name, added in plan.pools.items()]
+    for name, stride in plan.strides.items():
+        layers[name].stride = stride  # type: ignore[assignment]  # torch types attributes of a Module as Tensor | Module
+    for layer, added in before:
+        put_before(layer, added)
+    for layer, added in behind:
+        put_behind(layer, added)
+    for pool, added in pools:
+        assert isinstance(pool, nn.MaxPool2d | nn.AvgPool2d)
+        replace(network, pool, Pooled(pool, _dense(pool, residual), added))
+
+
+def _dense(pool: nn.MaxPool2d | nn.AvgPool2d, residual: bool) -> nn.MaxPool2d | nn.AvgPool2d | None:
+    if isinstance(pool, nn.AvgPool2d):
+        if _is_centred(pool):
+            return None
+        return nn.AvgPool2d(pool.kernel_size, 1, pool.padding, count_include_pad=pool.count_include_pad)
     if residual:
         return nn.MaxPool2d(2, stride=1)
     return nn.MaxPool2d(pool.kernel_size, stride=1, padding=pool.padding, dilation=pool.dilation)
 
 
-def _replace(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    # Everywhere it hangs: a layer registered under two names would else be changed on one path only.
-    for parent in list(network.modules()):
-        for name, child in list(parent.named_children()):
-            if child is old:
-                setattr(parent, name, new)
+def _say(stride: tuple[int, ...]) -> str:
+    return str(stride[0]) if stride[0] == stride[-1] else f"{stride[0]}x{stride[-1]}"

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.blurpool import BlurConv2d, BlurPool2d
+from lit_invariance.mitigations.blurpool import BlurPool2d
 
 # Relative error of a one-pixel shift after one step of stride 2, on 1/f noise: measured apart from this code.
 YARDSTICK = {1: 0.83, 2: 0.43, 3: 0.25, 4: 0.15, 5: 0.093, 7: 0.039}

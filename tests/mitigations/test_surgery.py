@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import MobileNetV2
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.blurpool import BlurConv2d, BlurPool2d
-from lit_invariance.mitigations.surgery import antialias
+from lit_invariance.mitigations.blurpool import BlurPool2d, antialias
 from lit_invariance.small_resnet import SmallResNet
 
 
