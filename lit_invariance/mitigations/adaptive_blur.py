@@ -1,5 +1,8 @@
 """Downsampling by low-pass filters that the network chooses for each place and group of channels."""
 
+from math import isqrt
+from typing import Any, cast
+
 import torch
 from torch import Tensor, nn
 
@@ -18,10 +21,9 @@ torch.fx.wrap("filter_each_place")
 def adaptive_blur(
     network: nn.Module, taps: int = 3, groups: int = 8, padding: str = "reflect", stem: bool = False
 ) -> list[Change]:
-    """Put predicted low-pass filters where `blurpool` puts its fixed ones, in place (Zou et al., BMVC 2020, "Delving
-    deeper into anti-aliasing in ConvNets", arXiv 2008.09604).
+    """Put predicted low-pass filters where `blurpool` puts its fixed ones, in place.
 
-    The parameters of the prediction are new, named `...predict.weight` and `...predict.bias`: a plain state dict lacks
+    Source: Zou et al., "Delving deeper into anti-aliasing in ConvNets", BMVC 2020, arXiv 2008.09604. The parameters of the prediction are new, named `...predict.weight` and `...predict.bias`: a plain state dict lacks
     these alone. They begin so that every filter is the binomial one of `blurpool`: the network computes at first what
     `blurpool` with as many taps makes of it.
 
@@ -93,32 +95,65 @@ class AdaptiveBlur2d(nn.Module):
         before, after = (self.taps - 1) // 2, self.taps // 2
         mode = "zeros" if self.padding == "zero" else self.padding
         extended = extend(maps, (before, after, before, after), mode)
-        weights = self.predict(extended).unflatten(1, (self.groups, -1)).softmax(2)
-        return filter_each_place(extended, weights, self.taps, self.stride)
+        weights = torch.unflatten(self.predict(extended), 1, (self.groups, -1)).softmax(2)
+        return filter_each_place(extended, weights, self.stride)
 
     def extra_repr(self) -> str:
         """The options, as they appear when the network is printed."""
         return f"taps={self.taps}, stride={self.stride}, groups={self.groups}, padding={self.padding}"
 
 
-def filter_each_place(maps: Tensor, weights: Tensor, taps: int, stride: Pair) -> Tensor:
+def filter_each_place(maps: Tensor, weights: Tensor, stride: Pair) -> Tensor:
     """Filter each place by weights of its own and keep every `stride`-th sample.
 
     Args:
-        maps: Extended feature maps, (N, C, H + taps - 1, W + taps - 1).
+        maps: Feature maps, (N, C, H, W), extended as far as the filters reach.
         weights: Filters, (N, groups, taps * taps, h, w) for h x w kept samples.
-        taps: Filter size in samples.
         stride: Step between kept samples, in rows and columns.
 
     Returns:
         The filtered maps, (N, C, h, w), of the maps' type; channels_last is kept.
     """
-    grouped, weights = maps.unflatten(1, (weights.shape[1], -1)), weights.to(maps.dtype)
-    rows, columns = ((count - 1) * step + 1 for count, step in zip(weights.shape[3:], stride, strict=True))
-    filtered = torch.zeros((), dtype=maps.dtype, device=maps.device)
-    for tap in range(taps**2):
-        row, column = tap // taps, tap % taps
-        read = grouped[:, :, :, row : row + rows : stride[0], column : column + columns : stride[1]]
-        filtered = filtered + weights[:, :, None, tap] * read
+    grouped = torch.unflatten(maps, 1, (weights.shape[1], -1))
+    filtered = cast(Tensor, _FilterEachPlace.apply(grouped, weights.to(maps.dtype), stride)).flatten(1, 2)
     layout = torch.channels_last if maps.stride(1) == 1 else torch.contiguous_format
-    return filtered.flatten(1, 2).contiguous(memory_format=layout)
+    return filtered.contiguous(memory_format=layout)
+
+
+class _FilterEachPlace(torch.autograd.Function):
+    """A sum over taps; its own gradient, for that of a strided slice is a map of zeros for every tap."""
+
+    @staticmethod
+    def forward(maps: Tensor, weights: Tensor, stride: Pair) -> Tensor:
+        reads = _reads(maps, weights, stride)
+        filtered = weights[:, :, None, 0] * reads[0]
+        for tap in range(1, len(reads)):
+            filtered.addcmul_(weights[:, :, None, tap], reads[tap])
+        return filtered
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Pair], output: Tensor) -> None:
+        maps, weights, ctx.stride = inputs
+        ctx.save_for_backward(maps, weights)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        maps, weights = ctx.saved_tensors
+        (gradient,) = gradients
+        to_maps = torch.zeros_like(maps)
+        targets, reads = _reads(to_maps, weights, ctx.stride), _reads(maps, weights, ctx.stride)
+        for tap, target in enumerate(targets):
+            target.add_(weights[:, :, None, tap] * gradient)
+        to_weights = torch.stack([(read * gradient).sum(2) for read in reads], 2)
+        return to_maps, to_weights, None
+
+
+def _reads(maps: Tensor, weights: Tensor, stride: Pair) -> list[Tensor]:
+    """What each tap reads of maps (N, groups, C / groups, H, W) at each kept sample."""
+    taps, (height, width) = isqrt(weights.shape[2]), weights.shape[3:]
+    rows, columns = (height - 1) * stride[0] + 1, (width - 1) * stride[1] + 1
+    return [
+        maps[:, :, :, row : row + rows : stride[0], column : column + columns : stride[1]]
+        for row in range(taps)
+        for column in range(taps)
+    ]

@@ -5,11 +5,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_invariance.mitigations.extend import extend
-from lit_invariance.mitigations.phases import loudest_phase
+from lit_invariance.mitigations.phases import loudest_phase, split
 from lit_invariance.mitigations.windows import Pair
 
 HIDDEN = 16
-
 
 
 class LoudestPhase(nn.Module):
@@ -67,5 +66,5 @@ class LearnedPhase(nn.Module):
 
 def scores_of_phases(maps: Tensor, stride: Pair) -> Tensor:
     """Average maps (N, 1, H, W) over the samples of each phase: (N, s t) in float32 or wider."""
-    phases = maps[:, 0].unflatten(2, (-1, stride[1])).unflatten(1, (-1, stride[0]))
+    phases = split(maps[:, 0], 1, stride)
     return phases.mean((1, 3), dtype=torch.promote_types(maps.dtype, torch.float32)).flatten(1)

@@ -1,5 +1,7 @@
 """Downsampling by the ideal low-pass filter, which removes exactly what the kept samples cannot carry."""
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -12,10 +14,10 @@ torch.fx.wrap("ideal_low_pass")
 
 
 def ideal_lowpass(network: nn.Module, stem: bool = False) -> list[Change]:
-    """Put the ideal low-pass filter where `blurpool` puts its own, in place (Michaeli et al., CVPR 2023, "Alias-free
-    convnets: fractional shift invariance via polynomial activations", section 4, arXiv 2303.08085).
+    """Put the ideal low-pass filter where `blurpool` puts its own, in place.
 
-    A shift of the picture by a fraction of a kept sample is then the same shift of the kept samples, exactly, for all
+    Source: Michaeli et al., "Alias-free convnets: fractional shift invariance via polynomial activations", CVPR 2023,
+    arXiv 2303.08085. A shift of the picture by a fraction of a kept sample is then the same shift of the kept samples, exactly, for all
     that is linear in the network. What is left comes from activations and max pools, which make new frequencies, and
     from borders: the filter takes each map to be circular, so `circular_padding` goes with it. Parameters and
     state-dict keys are unchanged.
@@ -87,7 +89,8 @@ def ideal_low_pass(maps: Tensor, stride: Pair) -> Tensor:
     count, channels, height, width = maps.shape
     rows = _matrix(height, stride[0], maps.device).to(exact)
     columns = _matrix(width, stride[1], maps.device).to(exact)
-    with torch.autocast(maps.device.type, enabled=False):
+    precisely = nullcontext() if maps.is_meta else torch.autocast(maps.device.type, enabled=False)
+    with precisely:
         wide = maps.to(exact)
         if maps.stride(1) != 1:
             return (rows @ wide @ columns.t()).to(maps.dtype)
@@ -97,9 +100,9 @@ def ideal_low_pass(maps: Tensor, stride: Pair) -> Tensor:
 
 
 def _matrix(size: int, stride: int, device: torch.device) -> Tensor:
-    """The filter at the kept samples, (ceil(size / stride), size): sum over |k| < size / (2 stride) of cos(2 pi k t / size) / size.
+    """The filter at the kept samples, (ceil(size / stride), size).
 
-    The sum is the Dirichlet kernel sin((2 K + 1) pi t / size) / (size sin(pi t / size)). Its arguments are reduced in
+    At distance t it is the sum of cos(2 pi k t / size) / size over |k| < size / (2 stride). The sum is the Dirichlet kernel sin((2 K + 1) pi t / size) / (size sin(pi t / size)). Its arguments are reduced in
     whole numbers, so that float32, which every device has, keeps its precision.
     """
     samples = torch.arange(size, device=device)

@@ -7,7 +7,7 @@ from torch import nn
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.adaptive_blur import AdaptiveBlur2d
 from lit_invariance.mitigations.blurpool import BlurPool2d
-from lit_invariance.mitigations.border import Border, Windowed, border_of, surround
+from lit_invariance.mitigations.border import Border, Windowed, surround
 from lit_invariance.mitigations.surgery import Change
 from lit_invariance.mitigations.tracing import trace
 

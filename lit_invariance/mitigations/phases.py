@@ -29,7 +29,7 @@ def loudest_phase(maps: Tensor, stride: Pair) -> Tensor:
     with torch.no_grad():
         exact = torch.promote_types(maps.dtype, torch.float32)
         energy = torch.linalg.vector_norm(maps, dim=1, dtype=exact).square()
-        phases = energy.unflatten(2, (-1, stride[1])).unflatten(1, (-1, stride[0]))  # (N, h, s, w, t)
+        phases = split(energy, 1, stride)  # (N, h, s, w, t)
         norm = phases.sum((1, 3)).flatten(1)
         largest = norm.amax(1, keepdim=True)
         level = phases / largest.clamp(min=torch.finfo(exact).tiny)[:, :, None, None, None]
@@ -55,10 +55,23 @@ def keep_phase(maps: Tensor, phase: Tensor, stride: Pair) -> Tensor:
     image = torch.arange(maps.shape[0], device=maps.device)
     row, column = phase // stride[1], phase % stride[1]
     if maps.stride(1) == 1:  # channels_last, which indexing would leave
-        lattice = maps.permute(0, 2, 3, 1).unflatten(2, (-1, stride[1])).unflatten(1, (-1, stride[0]))
-        return lattice[image, :, row, :, column].permute(0, 3, 1, 2)
-    lattice = maps.unflatten(3, (-1, stride[1])).unflatten(2, (-1, stride[0]))
-    return lattice[image, :, :, row, :, column]
+        return split(maps.permute(0, 2, 3, 1), 1, stride)[image, :, row, :, column].permute(0, 3, 1, 2)
+    return split(maps, 2, stride)[image, :, :, row, :, column]
+
+
+def split(maps: Tensor, dim: int, stride: Pair) -> Tensor:
+    """Split rows and columns into phases, without a copy.
+
+    Args:
+        maps: Maps of any number of dimensions, of sides H, W that the stride divides.
+        dim: Dimension of the rows; the columns follow.
+        stride: Step between samples of a phase (s, t), in rows and columns.
+
+    Returns:
+        The maps with H, W -> H / s, s, W / t, t.
+    """
+    columns = torch.unflatten(maps, dim + 1, (-1, stride[1]))
+    return torch.unflatten(columns, dim, (-1, stride[0]))
 
 
 def _mix_phases(maps: Tensor, weights: Tensor, stride: Pair) -> Tensor:

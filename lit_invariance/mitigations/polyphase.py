@@ -1,5 +1,7 @@
 """Make the strides of a network follow the picture: adaptive polyphase sampling, in place."""
 
+from dataclasses import dataclass
+
 from torch import nn
 
 from lit_invariance.errors import UserError
@@ -49,12 +51,15 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
     """
     kind = type(network).__name__
     if is_softened(network):
-        raise UserError(f"the strides of {kind} lie in filters already, where polyphase finds none; name one of the two.")
+        raise UserError(
+            f"the strides of {kind} lie in filters already, where polyphase finds none; name one of the two."
+        )
     traced, places = trace(network), strided_places(network)
     lattices, unlike = lattices_of(traced, places)
     named = {place.name: place for place in places}
     groups = [[named[name] for name in lattice.members] for lattice in lattices]
-    decided = {change.place: change for group in groups for change in _decide(group, learned, stem)}
+    options = _Options(traced.layers, learned, stem)
+    decided = {change.place: change for group in groups for change in _decide(group, options)}
     changes = [decided[place.name] for place in places] + _obstacles(traced, unlike)
     if not any(change.changed for change in changes):
         left = "; ".join(map(str, changes)) or "it has no strided operation"
@@ -65,35 +70,46 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
     return changes
 
 
-def _decide(group: list[Strided], learned: bool, stem: bool) -> list[Change]:
+@dataclass(frozen=True)
+class _Options:
+    """What decides whether a layer is changed."""
+
+    layers: dict[str, nn.Module]
+    learned: bool
+    stem: bool
+
+
+def _decide(group: list[Strided], options: _Options) -> list[Change]:
     """All layers of a group or none: a stride left among them always keeps the first phase."""
-    reasons = {place.name: _reason_to_leave(place, learned, stem) for place in group}
+    reasons = {place.name: _reason_to_leave(place, options) for place in group}
     refused = [name for name, reason in reasons.items() if reason]
     if refused:
         meets = f"because its result meets that of {refused[0]}, which is left alone"
         return [Change(place.name, False, reasons[place.name] or meets, place.cumulative) for place in group]
-    chooser = "learned choice" if learned else "largest norm"
+    chooser = "learned choice" if options.learned else "largest norm"
     changes = []
     for place in group:
         who = chooser if place is group[0] else f"as in {group[0].name}"
-        what = f"{_kind(place)}, stride {_say(place.stride)} -> 1, one of {place.stride[0] * place.stride[1]} phases kept"
+        what = (
+            f"{_kind(place)}, stride {_say(place.stride)} -> 1, one of {place.stride[0] * place.stride[1]} phases kept"
+        )
         changes.append(Change(place.name, True, f"{what}: {who}", place.cumulative))
     return changes
 
 
-def _reason_to_leave(place: Strided, learned: bool, stem: bool) -> str:
+def _reason_to_leave(place: Strided, options: _Options) -> str:
     layer = place.layer
-    if layer is None or place.call is not None:
+    if layer is None or place.name not in options.layers:
         return "a function call and no layer that could be changed"
     if place.calls > 1:
         return "the network runs it more than once"
-    if place.first and isinstance(layer, nn.Conv2d) and not stem:
+    if place.first and isinstance(layer, nn.Conv2d) and not options.stem:
         return "the stem convolution, which the option `stem` includes"
     if type(layer) is nn.AvgPool2d and max(place.stride) > 2:
         return f"an average pool of stride {_say(place.stride)}, which may span the whole map"
     if type(layer) not in (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d) or getattr(layer, "return_indices", False):
         return f"{type(layer).__name__}({layer.extra_repr()}) is not handled"
-    if learned and place.channels is None:
+    if options.learned and place.channels is None:
         return "its number of channels is not known from the layers around it"
     return ""
 
