@@ -10,8 +10,9 @@ from lit_invariance.errors import UserError, unknown
 from lit_invariance.mitigations.blurpool import TAPS, binomial
 from lit_invariance.mitigations.extend import extend
 from lit_invariance.mitigations.low_pass import PADDINGS
+from lit_invariance.mitigations.pooled import pair
 from lit_invariance.mitigations.surgery import Change, soften
-from lit_invariance.mitigations.windows import Pair, pair
+from lit_invariance.mitigations.windows import Pair
 
 # A network traced by torch.fx must show one call for each: sizes are unknown while tracing.
 torch.fx.wrap("extend")
@@ -23,7 +24,9 @@ def adaptive_blur(
 ) -> list[Change]:
     """Put predicted low-pass filters where `blurpool` puts its fixed ones, in place.
 
-    Source: Zou et al., "Delving deeper into anti-aliasing in ConvNets", BMVC 2020, arXiv 2008.09604. The parameters of the prediction are new, named `...predict.weight` and `...predict.bias`: a plain state dict lacks
+    Source: Zou et al., "Delving deeper into anti-aliasing in ConvNets", BMVC 2020, arXiv 2008.09604.
+
+    The parameters of the prediction are new, named `...predict.weight` and `...predict.bias`: a plain state dict lacks
     these alone. They begin so that every filter is the binomial one of `blurpool`: the network computes at first what
     `blurpool` with as many taps makes of it.
 

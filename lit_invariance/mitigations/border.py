@@ -62,22 +62,32 @@ class Border(nn.Module):
 
 def border_of(layer: Windowed) -> Border:
     """Give a layer a border of its own, which changes nothing yet, unless it has one."""
-    if NAME not in layer._modules:
+    if not has_border(layer):
         mode = layer.padding_mode if isinstance(layer, nn.Conv2d) else "zeros"
-        border = Border(Windows.of(layer), mode, float("-inf") if isinstance(layer, nn.MaxPool2d) else 0.0)
-        layer.add_module(NAME, border)
+        made = Border(Windows.of(layer), mode, float("-inf") if isinstance(layer, nn.MaxPool2d) else 0.0)
+        layer.add_module(NAME, made)
         layer.register_forward_pre_hook(_through_border)
-        _leave_to_border(layer, border)
+        _leave_to_border(layer, made)
     border = layer.get_submodule(NAME)
     assert isinstance(border, Border)
     return border
 
 
-def surround(layer: Windowed, mode: str) -> None:
-    """Let the maps of a layer go on as `mode` says, see `extend`."""
+def has_border(layer: nn.Module) -> bool:
+    """Whether a layer was given a border of its own."""
+    return NAME in layer._modules
+
+
+def surround(layer: Windowed, mode: str) -> str:
+    """Let the maps of a layer go on as `mode` says, see `extend`.
+
+    Returns:
+        The mode before.
+    """
     border = border_of(layer)
-    border.mode = mode
+    before, border.mode = border.mode, mode
     _leave_to_border(layer, border)
+    return before
 
 
 def make_dense(layer: Windowed) -> Windows:

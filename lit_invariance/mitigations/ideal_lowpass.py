@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.surgery import Change, soften
-from lit_invariance.mitigations.windows import Pair, pair
+from lit_invariance.mitigations.windows import Pair
 
 # A network traced by torch.fx must show one call here: sizes are unknown while tracing.
 torch.fx.wrap("ideal_low_pass")
@@ -17,7 +17,9 @@ def ideal_lowpass(network: nn.Module, stem: bool = False) -> list[Change]:
     """Put the ideal low-pass filter where `blurpool` puts its own, in place.
 
     Source: Michaeli et al., "Alias-free convnets: fractional shift invariance via polynomial activations", CVPR 2023,
-    arXiv 2303.08085. A shift of the picture by a fraction of a kept sample is then the same shift of the kept samples, exactly, for all
+    arXiv 2303.08085.
+
+    A shift of the picture by a fraction of a kept sample is then the same shift of the kept samples, exactly, for all
     that is linear in the network. What is left comes from activations and max pools, which make new frequencies, and
     from borders: the filter takes each map to be circular, so `circular_padding` goes with it. Parameters and
     state-dict keys are unchanged.
@@ -59,9 +61,10 @@ class IdealLowPass2d(nn.Module):
 
     def __init__(self, stride: int | Pair = 2) -> None:
         super().__init__()
-        if any(isinstance(step, bool) or step != int(step) or step < 1 for step in pair(stride)):
+        steps = stride if isinstance(stride, tuple) else (stride, stride)
+        if any(isinstance(step, bool) or not isinstance(step, int) or step < 1 for step in steps):
             raise UserError(f"the stride of ideal_lowpass is a whole number from 1, not {stride!r}.")
-        self.stride = pair(stride)
+        self.stride = steps
 
     def forward(self, maps: Tensor) -> Tensor:
         """Filter and subsample feature maps (N, C, H, W)."""
@@ -102,8 +105,9 @@ def ideal_low_pass(maps: Tensor, stride: Pair) -> Tensor:
 def _matrix(size: int, stride: int, device: torch.device) -> Tensor:
     """The filter at the kept samples, (ceil(size / stride), size).
 
-    At distance t it is the sum of cos(2 pi k t / size) / size over |k| < size / (2 stride). The sum is the Dirichlet kernel sin((2 K + 1) pi t / size) / (size sin(pi t / size)). Its arguments are reduced in
-    whole numbers, so that float32, which every device has, keeps its precision.
+    At distance t it is the sum of cos(2 pi k t / size) / size over |k| < size / (2 stride): the Dirichlet kernel
+    sin((2 K + 1) pi t / size) / (size sin(pi t / size)). Its arguments are reduced in whole numbers, so that float32,
+    which every device has, keeps its precision.
     """
     samples = torch.arange(size, device=device)
     distance = (samples[::stride, None] - samples) % size

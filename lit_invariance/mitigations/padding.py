@@ -7,9 +7,11 @@ from torch import nn
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.adaptive_blur import AdaptiveBlur2d
 from lit_invariance.mitigations.blurpool import BlurPool2d
-from lit_invariance.mitigations.border import Border, Windowed, surround
+from lit_invariance.mitigations.border import Windowed, has_border, surround
+from lit_invariance.mitigations.pooled import pair
 from lit_invariance.mitigations.surgery import Change
 from lit_invariance.mitigations.tracing import trace
+from lit_invariance.mitigations.windows import Windows
 
 CONSTANT_PADS = (nn.ZeroPad2d, nn.ConstantPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.CircularPad2d)
 PADDING_CALLS = {F.pad, F.conv2d, torch.conv2d, F.max_pool2d, F.avg_pool2d}
@@ -75,30 +77,45 @@ def _change(name: str, layer: nn.Module, mode: str) -> Change | None:
     if isinstance(layer, BlurPool2d | AdaptiveBlur2d):
         before, layer.padding = layer.padding, mode
         return Change(name, True, f"{type(layer).__name__}, padding {before} -> {mode}")
+    reason = _reason_to_leave(layer)
+    if reason:
+        return Change(name, False, reason)
+    if not isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) or not _feels_border(layer, mode):
+        return None
+    before = surround(layer, mode)
+    return Change(name, True, f"{_kind(layer)}, padding {before} -> {mode}")
+
+
+def _reason_to_leave(layer: nn.Module) -> str:
     if isinstance(layer, CONSTANT_PADS):
-        return Change(name, False, f"{type(layer).__name__}, a layer that only pads")
+        return f"{type(layer).__name__}, a layer that only pads"
     if not isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
-        return None
+        return ""
     if type(layer) not in (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d) or getattr(layer, "return_indices", False):
-        return Change(name, False, f"{type(layer).__name__}({layer.extra_repr()}), which may pad in its own way")
-    kind, before = _describe(layer)
-    if not _has_border(layer) or (isinstance(layer, nn.MaxPool2d) and mode == "reflect"):
-        return None
-    surround(layer, mode)
-    return Change(name, True, f"{kind}, padding {before} -> {mode}")
+        return f"{type(layer).__name__}({layer.extra_repr()}), which may pad in its own way"
+    if layer.padding == "same" and any(reach % 2 for reach in _reaches(layer)):
+        return f"a convolution of kernel {layer.kernel_size}, whose padding 'same' is uneven"
+    return ""
 
 
-def _has_border(layer: Windowed) -> bool:
-    if any(isinstance(child, Border) for child in layer.children()):
+def _reaches(conv: Windowed) -> list[int]:
+    dilation = pair(getattr(conv, "dilation", 1))
+    return [step * (size - 1) for step, size in zip(dilation, pair(conv.kernel_size), strict=True)]
+
+
+def _feels_border(layer: Windowed, mode: str) -> bool:
+    if has_border(layer):
         return True
-    padded = layer.padding not in (0, (0, 0), "valid")
-    return padded or (getattr(layer, "ceil_mode", False))
+    if isinstance(layer, nn.MaxPool2d) and mode == "reflect":  # what is mirrored lies in the window already
+        return False
+    windows = Windows.of(layer)
+    return any(windows.padding) or windows.ceil_mode
 
 
-def _describe(layer: Windowed) -> tuple[str, str]:
+def _kind(layer: Windowed) -> str:
     if isinstance(layer, nn.Conv2d):
-        return f"{'x'.join(map(str, layer.kernel_size))} convolution", layer.padding_mode
-    return ("max pool", "none") if isinstance(layer, nn.MaxPool2d) else ("average pool", "zeros")
+        return f"{'x'.join(map(str, layer.kernel_size))} convolution"
+    return "max pool" if isinstance(layer, nn.MaxPool2d) else "average pool"
 
 
 def _calls(network: nn.Module) -> list[Change]:

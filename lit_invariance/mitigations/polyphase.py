@@ -6,7 +6,7 @@ from torch import nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.attach import is_softened
-from lit_invariance.mitigations.border import make_dense
+from lit_invariance.mitigations.border import Border, make_dense, surround
 from lit_invariance.mitigations.choosers import LearnedPhase, LoudestPhase
 from lit_invariance.mitigations.lattices import lattices_of
 from lit_invariance.mitigations.places import Strided, strided_places
@@ -129,6 +129,8 @@ def _obstacles(traced: Trace, unlike: list[str]) -> list[Change]:
 def _carry_out(group: list[Strided], learned: bool, network: nn.Module) -> None:
     choice = Choice(followers=len(group) - 1)
     like = next(network.parameters(), None)
+    # Where the padding of the network was changed before, a pool without padding had no part in it.
+    mode = next((layer.mode for layer in network.modules() if isinstance(layer, Border)), "zeros")
     for place in group:
         layer = place.layer
         assert isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
@@ -139,6 +141,8 @@ def _carry_out(group: list[Strided], learned: bool, network: nn.Module) -> None:
         if like is not None:
             keep.to(like.device, like.dtype)
         make_dense(layer)
+        if mode == "circular":
+            surround(layer, mode)
         keep_phase_of(layer, keep.train(layer.training))
 
 

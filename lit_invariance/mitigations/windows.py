@@ -6,6 +6,7 @@ from typing import Self
 from torch import nn
 
 from lit_invariance.mitigations.extend import Margins
+from lit_invariance.mitigations.pooled import pair
 
 Pair = tuple[int, int]
 
@@ -30,14 +31,13 @@ class Windows:
 
     @classmethod
     def of(cls, layer: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) -> Self:
-        """Read them off a layer; the padding of a convolution must be numbers."""
-        return cls(
-            kernel=pair(layer.kernel_size),
-            stride=pair(layer.stride),
-            padding=pair(layer.padding),
-            dilation=pair(getattr(layer, "dilation", 1)),
-            ceil_mode=getattr(layer, "ceil_mode", False),
-        )
+        """Read them off a layer; a convolution with padding `same` must have windows of odd reach."""
+        kernel, dilation = pair(layer.kernel_size), pair(getattr(layer, "dilation", 1))
+        if layer.padding == "same":
+            padding = (dilation[0] * (kernel[0] - 1) // 2, dilation[1] * (kernel[1] - 1) // 2)
+        else:
+            padding = (0, 0) if isinstance(layer.padding, str) else pair(layer.padding)
+        return cls(kernel, pair(layer.stride), padding, dilation, getattr(layer, "ceil_mode", False))
 
     def counts(self, height: int, width: int) -> Pair:
         """Say how many windows torch lays on a map of that size, in rows and columns."""
@@ -72,9 +72,3 @@ class Windows:
             return room // stride + 1
         count = -(-room // stride) + 1
         return count - 1 if (count - 1) * stride >= size + padding else count
-
-
-def pair(value: object) -> Pair:
-    """Give the two numbers of a layer's option that is one number or two."""
-    rows, columns = value if isinstance(value, tuple | list) else (value, value)
-    return int(rows), int(columns)
