@@ -53,7 +53,7 @@ class LearnedPhase(nn.Module):
         super().__init__()
         self.stride = stride
         self.hidden = nn.Conv2d(channels, HIDDEN, 3, dilation=stride)
-        self.score = nn.Conv2d(HIDDEN, 1, 3, dilation=stride)
+        self.score = nn.Conv2d(HIDDEN, 1, 3, dilation=stride, bias=False)  # softmax and arg-max see differences alone
 
     def forward(self, maps: Tensor) -> Tensor:
         """Number or weigh the phases to keep of each map."""

@@ -73,7 +73,9 @@ def test_network_begins_as_with_blurpool_and_lacks_only_the_new_keys() -> None:
     antialias(blurred, taps=3)
     keys = network.load_state_dict(plain, strict=False)
     assert not keys.unexpected_keys
-    assert len(keys.missing_keys) == 2 * len([layer for layer in network.modules() if isinstance(layer, AdaptiveBlur2d)])
+    assert len(keys.missing_keys) == 2 * len(
+        [layer for layer in network.modules() if isinstance(layer, AdaptiveBlur2d)]
+    )
     assert all(".predict." in key for key in keys.missing_keys)
     images = torch.randn(2, 3, 32, 32)
     torch.testing.assert_close(network.eval()(images), blurred.eval()(images), atol=1e-5, rtol=1e-5)

@@ -13,7 +13,7 @@ def test_score_of_a_phase_is_that_of_a_circular_network_on_it_alone() -> None:
             phase = maps[:, :, i::2, j::3]
             hidden = F.conv2d(F.pad(phase, (1, 1, 1, 1), mode="circular"), chooser.hidden.weight, chooser.hidden.bias)
             hidden = F.pad(hidden.relu(), (1, 1, 1, 1), mode="circular")
-            scores.append(F.conv2d(hidden, chooser.score.weight, chooser.score.bias).mean((1, 2, 3)))
+            scores.append(F.conv2d(hidden, chooser.score.weight).mean((1, 2, 3)))
     assert torch.equal(chooser(maps), torch.stack(scores, 1).argmax(1))
 
 

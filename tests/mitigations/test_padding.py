@@ -74,7 +74,9 @@ def test_maps_smaller_than_the_padding_are_no_obstacle(mode: str) -> None:
 
 def test_dense_circular_network_is_equivariant() -> None:
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 1, 1), nn.Conv2d(8, 4, 5, padding=2))
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 1, 1), nn.Conv2d(8, 4, 5, padding=2)
+    )
     maps = torch.randn(1, 3, 7, 10)
     assert not torch.allclose(network(maps.roll((1, 3), (2, 3))), network(maps).roll((1, 3), (2, 3)), atol=1e-3)
     circular_padding(network)
@@ -89,11 +91,12 @@ def test_network_keeps_channels_last_keys_and_gradients_and_exports(mode: str) -
     network.load_state_dict(plain.state_dict(), strict=True)
     network.to(memory_format=torch.channels_last)
     seen: list[bool] = []
-    network.layer3.register_forward_hook(
+    watch = network.layer3.register_forward_hook(
         lambda _layer, _inputs, out: seen.append(out.is_contiguous(memory_format=torch.channels_last))
     )
     images = torch.randn(2, 3, 32, 24).to(memory_format=torch.channels_last)
     network(images).square().sum().backward()
+    watch.remove()
     assert seen == [True]
     assert all(p.grad is not None and p.grad.any() for p in network.parameters())
     network.eval()
@@ -134,7 +137,9 @@ def test_what_pads_otherwise_is_named() -> None:
     assert [place for place, change in changes.items() if change.changed] == ["conv"]
     assert "only pads" in changes["pad"].what
     assert "uneven" in changes["even"].what
-    assert [change.what for place, change in changes.items() if place.startswith("pad_")] == ["a call of pad, which may pad"]
+    assert [change.what for place, change in changes.items() if place.startswith("pad_")] == [
+        "a call of pad, which may pad"
+    ]
 
 
 @pytest.mark.parametrize("mode", PADDINGS)

@@ -19,7 +19,9 @@ def test_windows_fit_exactly_into_the_margins() -> None:
     for kernel, stride, padding, ceil_mode in itertools.product((2, 3, 5), (1, 2, 3), (0, 1), (False, True)):
         windows = Windows((kernel, kernel), (stride, stride), (padding, padding), ceil_mode=ceil_mode)
         for size in range(6, 12):
-            plain = F.pad(torch.zeros(1, 1, size, size), windows.margins(size, size)[2:] + windows.margins(size, size)[:2])
+            plain = F.pad(
+                torch.zeros(1, 1, size, size), windows.margins(size, size)[2:] + windows.margins(size, size)[:2]
+            )
             assert F.max_pool2d(plain, kernel, stride).shape[2:] == windows.counts(size, size)
             count, (above, below, left, right) = windows.dense(size, size)
             dense = F.pad(torch.zeros(1, 1, size, size), (left, right, above, below))
