@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.fx import Node
 
+from lit_invariance.mitigations.rewriting import own_calls
 from lit_invariance.mitigations.tracing import Trace, trace
 
 # Layers and functions that treat every position alike, so that a filter may move past them towards the next layer.
@@ -44,13 +45,28 @@ KEEP_CHANNELS = {*POOLING_CALLS, *SUMS_AND_PRODUCTS}
 
 
 @dataclass(frozen=True)
+class Call:
+    """A function call in the forward pass of a module.
+
+    Attributes:
+        owner: Name of the module; empty for the network itself.
+        position: Which of the module's function and method calls it is, from 0.
+        targets: What all of them call.
+    """
+
+    owner: str
+    position: int
+    targets: tuple[object, ...]
+
+
+@dataclass(frozen=True)
 class Strided:
     """An operation that keeps fewer samples than it reads.
 
     Attributes:
-        name: Qualified name of the layer, or the traced name of a function call.
+        name: Qualified name of the layer, or the traced name of a function call behind that of its module.
         layer: The layer; for a function call the layer that does the same, or None where there is none.
-        owner: Name of the module whose forward pass holds the function call; None for a layer.
+        call: Where the function call stands; None for a layer.
         stride: Step between kept samples, in rows and columns.
         cumulative: How many samples of the network's input lie between two of the result, in rows and columns.
         channels: Number of channels of the result; None where the network does not tell.
@@ -66,7 +82,7 @@ class Strided:
 
     name: str
     layer: nn.Module | None
-    owner: str | None
+    call: Call | None
     stride: tuple[int, int]
     cumulative: tuple[int, int]
     channels: int | None
@@ -122,9 +138,9 @@ class _Reading:
         modules = [name for link in reversed(chain) for name in self.usable(link)]
         goes_on = any(self.is_pointwise(user) for user in chain[-1].users)
         return Strided(
-            name=str(node.target) if is_layer else node.name,
+            name=str(node.target) if is_layer else ".".join(filter(None, (self.owners[node], node.name))),
             layer=self.layer(node) if is_layer else _as_layer(node),
-            owner=None if is_layer else self.owners[node],
+            call=None if is_layer else self.call(node),
             stride=stride,
             cumulative=cumulative,
             channels=self.channels(node),
@@ -136,6 +152,11 @@ class _Reading:
             first=first,
         )
 
+    def call(self, node: Node) -> Call:
+        owner = self.owners[node]
+        calls = [call for call in own_calls(self.graph) if self.owners[call] == owner]
+        return Call(owner, calls.index(node), tuple(call.target for call in calls))
+
     def layer(self, node: Node) -> nn.Module | None:
         return self.layers[str(node.target)] if node.op == "call_module" else None
 
@@ -143,8 +164,11 @@ class _Reading:
         layer = self.layer(node)
         if layer is None:
             return _stride_of_call(node) if node.op == "call_function" else (1, 1)
-        rows, columns = _pair(getattr(layer, "stride", 1))
-        return (1 / rows, 1 / columns) if isinstance(layer, nn.modules.conv._ConvTransposeNd) else (rows, columns)
+        if isinstance(layer, nn.Upsample) and layer.scale_factor is not None:
+            rows, columns = layer.scale_factor if isinstance(layer.scale_factor, tuple) else (layer.scale_factor,) * 2
+            return 1 / rows, 1 / columns
+        steps = _pair(getattr(layer, "stride", 1))
+        return (1 / steps[0], 1 / steps[1]) if isinstance(layer, nn.modules.conv._ConvTransposeNd) else steps
 
     def chain(self, node: Node) -> Iterator[Node]:
         """The operation and what follows as long as it is pointwise and alone."""
@@ -205,6 +229,9 @@ class _Reading:
         if node.op == "call_function" and node.target in CONCATENATIONS:
             parts = list(inputs)
             return None if None in parts else sum(filter(None, parts))
+        if node.target is operator.getitem and isinstance(node.args[1], int) and node.args[0].target is torch.split:
+            size = node.args[0].args[1]  # type: ignore[union-attr]  # the node that was split
+            return size if isinstance(size, int) else None
         if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d) or node.target in KEEP_CHANNELS or self.is_pointwise(node):
             return next((count for count in inputs if count is not None), None)
         return None

@@ -12,6 +12,7 @@ from lit_invariance.errors import UserError
 from lit_invariance.mitigations.attach import is_softened, put_before, put_behind, replace
 from lit_invariance.mitigations.places import Strided, strided_places
 from lit_invariance.mitigations.pooled import Pooled, pair
+from lit_invariance.mitigations.rewriting import rewritten
 
 # Makes the layer that keeps every `stride`-th sample of `channels` maps: (N, C, H, W) to (N, C, ceil(H/s), ceil(W/s)).
 Downsampler = Callable[[int | tuple[int, int], int], nn.Module]
@@ -93,7 +94,7 @@ class _Plan:
     """Everything to change, so that a network is changed whole or not at all.
 
     `before` and `behind` map a layer to what is put there, `pools` a pool to what takes over its stride and
-    `strides` a convolution to the stride it keeps.
+    `strides` a convolution to the stride it keeps; `calls` are the pools that are function calls.
     """
 
     network: nn.Module
@@ -102,20 +103,28 @@ class _Plan:
     before: dict[str, _Added] = field(default_factory=dict)
     behind: dict[str, _Added] = field(default_factory=dict)
     pools: dict[str, _Added] = field(default_factory=dict)
+    calls: list[Strided] = field(default_factory=list)
     strides: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def _decide(place: Strided, plan: _Plan) -> Change:
     layer, leave = place.layer, partial(Change, place.name, False, cumulative=place.cumulative)
-    if layer is None or place.owner is not None:
-        return leave("a function call and no layer that could be exchanged")
+    if layer is None:
+        return leave("a function call that no layer stands for")
     if place.calls > 1:
         return leave("the network runs it more than once")
+    if place.call is not None and not place.call.owner:
+        return leave("a function call in the network's own forward pass; make it a layer, such as torch.nn.MaxPool2d")
     if place.channels is None:
         return leave("its number of channels is not known from the layers around it")
     if isinstance(layer, nn.Conv2d):
         return _decide_convolution(place, layer, place.channels, plan)
     if (type(layer) is nn.MaxPool2d and not layer.return_indices) or _is_narrow_average(layer):
+        if place.call is not None:
+            owner = plan.network.get_submodule(place.call.owner)
+            if rewritten(owner, place.call.targets, {}) is None:
+                return leave(f"a function call in {type(owner).__name__}, whose forward pass cannot be rewritten")
+            plan.calls.append(place)
         plan.pools[place.name] = _Added(place.stride, place.channels)
         return Change(place.name, True, _say_pool(place, plan), place.cumulative)
     return leave(f"{type(layer).__name__}({layer.extra_repr()}) is not handled")
@@ -160,9 +169,10 @@ def _is_centred(pool: nn.AvgPool2d) -> bool:
 
 def _say_pool(place: Strided, plan: _Plan) -> str:
     stride, layer = _say(place.stride), place.layer
+    if isinstance(layer, nn.AvgPool2d) and _is_centred(layer):
+        return f"average pool, stride {stride} -> {plan.name} of stride {stride}"
     if isinstance(layer, nn.AvgPool2d):
-        behind = "" if _is_centred(layer) else " -> 1 with"
-        return f"average pool, stride {stride}{behind or ' ->'} {plan.name} of stride {stride}{behind and ' behind'}"
+        return f"average pool, stride {stride} -> 1 with {plan.name} of stride {stride} behind"
     window = "over 2x2 " if _is_residual(plan.network) else ""
     return f"max pool, stride {stride} -> 1 {window}with {plan.name} of stride {stride} behind"
 
@@ -173,20 +183,49 @@ def _is_residual(network: nn.Module) -> bool:
 
 
 def _carry_out(plan: _Plan, network: nn.Module, downsampler: Downsampler) -> None:
-    layers, residual = dict(network.named_modules()), _is_residual(network)
+    residual = _is_residual(network)
     # All are made before the first is put in: a downsampler may refuse a stride.
-    before = [(layers[name], added.make(downsampler)) for name, added in plan.before.items()]
-    behind = [(layers[name], added.make(downsampler)) for name, added in plan.behind.items()]
-    pools = [(layers[name], added.make(downsampler)) for name, added in plan.pools.items()]
+    made = [
+        {name: added.make(downsampler) for name, added in additions.items()}
+        for additions in (plan.before, plan.behind, plan.pools)
+    ]
+    before, behind, pools = made
+    for owner, places in _by_owner(plan.calls).items():
+        _rewrite(network, owner, places, {place.name: pools.pop(place.name) for place in places}, residual)
+    layers = dict(network.named_modules())
     for name, stride in plan.strides.items():
         layers[name].stride = stride  # type: ignore[assignment]  # torch types attributes of a Module as Tensor | Module
-    for layer, added in before:
-        put_before(layer, added)
-    for layer, added in behind:
-        put_behind(layer, added)
-    for pool, added in pools:
-        assert isinstance(pool, nn.MaxPool2d | nn.AvgPool2d)
-        replace(network, pool, Pooled(pool, _dense(pool, residual), added))
+    for name, added in before.items():
+        put_before(layers[name], added)
+    for name, added in behind.items():
+        put_behind(layers[name], added)
+    for name, added in pools.items():
+        replace(network, layers[name], _pooled(layers[name], residual, added))
+
+
+def _by_owner(calls: list[Strided]) -> dict[str, list[Strided]]:
+    owners: dict[str, list[Strided]] = {}
+    for place in calls:
+        assert place.call is not None
+        owners.setdefault(place.call.owner, []).append(place)
+    return owners
+
+
+def _rewrite(
+    network: nn.Module, owner: str, places: list[Strided], added: dict[str, nn.Module], residual: bool
+) -> None:
+    module, exchange = network.get_submodule(owner), {}
+    for place in places:
+        assert place.call is not None and place.layer is not None
+        exchange[place.call.position] = (place.name.rpartition(".")[2], _pooled(place.layer, residual, added[place.name]))
+    twin = rewritten(module, place.call.targets, exchange)
+    assert twin is not None, "the plan has tried it"
+    replace(network, module, twin)
+
+
+def _pooled(pool: nn.Module, residual: bool, added: nn.Module) -> Pooled:
+    assert isinstance(pool, nn.MaxPool2d | nn.AvgPool2d)
+    return Pooled(pool, _dense(pool, residual), added)
 
 
 def _dense(pool: nn.MaxPool2d | nn.AvgPool2d, residual: bool) -> nn.MaxPool2d | nn.AvgPool2d | None:
