@@ -48,11 +48,14 @@ class Border(nn.Module):
 
     def _complaint(self, count: tuple[int, int], size: tuple[int, int]) -> str:
         windows = self.windows
+        divides = all(side % step == 0 for side, step in zip(size, windows.stride, strict=True))
+        mend = (
+            "leave circular_padding out" if divides else "choose an image size that the network's total stride divides"
+        )
         return (
-            f"polyphase with circular padding needs maps that the stride divides: a layer of kernel {windows.kernel}, "
-            f"stride {windows.stride} and padding {windows.padding} lays {count[0]} x {count[1]} windows on a map of "
-            f"{size[0]} x {size[1]}; choose an image size that the network's total stride divides, or leave "
-            "circular_padding out."
+            "polyphase with circular padding keeps one of `stride` windows at every sample, and a layer of kernel "
+            f"{windows.kernel}, stride {windows.stride} and padding {windows.padding} has {count[0]} x {count[1]} "
+            f"windows for a map of {size[0]} x {size[1]}; {mend}."
         )
 
     def extra_repr(self) -> str:

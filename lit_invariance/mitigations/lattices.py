@@ -56,7 +56,7 @@ def lattices_of(traced: Trace, places: list[Strided]) -> tuple[list[Lattice], li
     made: list[Lattice] = []
     unlike: list[str] = []
     for node in traced.graph.nodes:
-        name = str(node.target) if node.op == "call_module" else node.name
+        name = _name(node, traced)
         inputs = [found for source in node.all_input_nodes if (found := lattices[source]) is not None]
         if not all(_unite(inputs[0], other) for other in inputs[1:]):
             unlike.append(name)
@@ -65,7 +65,18 @@ def lattices_of(traced: Trace, places: list[Strided]) -> tuple[list[Lattice], li
             lattice = Lattice(lattice, strides[name], [name])
             made.append(lattice)
         lattices[node] = None if _is_global(node, traced) else lattice
+    assert len(made) == len(places), "every strided operation is met once"
+    order = list(strides)
+    for lattice in made:
+        lattice.members.sort(key=order.index)
     return [lattice for lattice in made if lattice.same is None], unlike
+
+
+def _name(node: Node, traced: Trace) -> str:
+    """The name by which `strided_places` knows an operation."""
+    if node.op == "call_module":
+        return str(node.target)
+    return ".".join(filter(None, (traced.owners.get(node), node.name)))
 
 
 def _unite(one: Lattice, other: Lattice) -> bool:

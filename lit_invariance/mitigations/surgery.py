@@ -10,6 +10,7 @@ from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.attach import is_softened, put_before, put_behind, replace
+from lit_invariance.mitigations.border import has_border
 from lit_invariance.mitigations.places import Strided, strided_places
 from lit_invariance.mitigations.pooled import Pooled, pair
 from lit_invariance.mitigations.rewriting import rewritten
@@ -26,18 +27,20 @@ class Change:
         place: Qualified name of the layer, or the traced name of a function call.
         changed: False where the operation was left as it is.
         what: What was done, or why nothing was.
-        cumulative: How many samples of the network's input lie between two of the result, in rows and columns.
+        cumulative: How many samples of the network's input lie between two of the result, in rows and columns; None
+            where the change is of another kind.
     """
 
     place: str
     changed: bool
     what: str
-    cumulative: tuple[int, int] = (1, 1)
+    cumulative: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         """One line of the list a user reads."""
         what = self.what if self.changed else f"left alone, {self.what}"
-        return f"{self.place}: {what} (cumulative stride {_say(self.cumulative)})"
+        stride = f" (cumulative stride {_say(self.cumulative)})" if self.cumulative else ""
+        return f"{self.place}: {what}{stride}"
 
 
 def soften(network: nn.Module, downsampler: Downsampler, name: str, stem: bool = False) -> list[Change]:
@@ -67,6 +70,8 @@ def soften(network: nn.Module, downsampler: Downsampler, name: str, stem: bool =
     kind = type(network).__name__
     if is_softened(network):
         raise UserError(f"{kind} is anti-aliased already; name one such mitigation, once.")
+    if any(has_border(layer) for layer in network.modules()):
+        raise UserError(f"the padding of {kind} is changed already; do so after {name} was put in.")
     plan = _Plan(network, name, stem)
     changes = [_decide(place, plan) for place in strided_places(network)]
     if not any(change.changed for change in changes):

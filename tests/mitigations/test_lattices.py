@@ -32,6 +32,25 @@ def test_branches_that_meet_share_every_step_before() -> None:
     assert not unlike
 
 
+class Late(nn.Module):
+    """The second branch meets the third before the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("first", "second", "third"):
+            setattr(self, name, nn.Conv2d(3, 3, 3, stride=2, padding=1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        first, second, third = self.first(images), self.second(images), self.third(images)
+        return torch.add(third, second).relu() * first
+
+
+def test_members_stand_in_the_order_of_the_forward_pass() -> None:
+    network = Late()
+    lattices, _ = lattices_of(trace(network), strided_places(network))
+    assert [lattice.members for lattice in lattices] == [["first", "second", "third"]]
+
+
 class Unlike(nn.Module):
     def __init__(self) -> None:
         super().__init__()

@@ -29,12 +29,12 @@ def small_vgg() -> nn.Module:
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[tuple[int, int], ...]]] = {
     "small_resnet": (lambda: SmallResNet(10, blocks=2, pool=True), ((32, 32), (24, 40))),
     "resnet18": (lambda: torchvision.models.resnet18(num_classes=10), ((64, 64), (32, 96))),
-    "resnet50": (lambda: torchvision.models.resnet50(num_classes=10), ((64, 64), (96, 32))),
+    "resnet50": (lambda: torchvision.models.resnet50(num_classes=10), ((64, 64), (64, 32))),
     "vgg16": (small_vgg, ((32, 32),)),
     "mobilenet_v2": (lambda: MobileNetV2(num_classes=10, width_mult=0.5), ((64, 64), (32, 64))),
     "densenet121": (lambda: torchvision.models.densenet121(num_classes=10), ((32, 64),)),
 }
-SHIFTS = [(1, 0), (0, 1), (2, 3), (5, 10), (7, 31)]
+SHIFTS = [(1, 0), (2, 3), (7, 31)]
 
 
 def alive(network: nn.Module, size: tuple[int, int] = (32, 32)) -> nn.Module:
@@ -55,8 +55,9 @@ def greatest_change(network: nn.Module, images: Tensor) -> float:
     return float(max((answer - still).abs().max() for answer in moved) / (still[0] - still[1]).abs().max())
 
 
-@pytest.mark.parametrize("learned", [False, True])
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    ("name", "learned"), [*((name, False) for name in NETWORKS), ("small_resnet", True), ("mobilenet_v2", True)]
+)
 def test_untrained_network_does_not_see_any_cyclic_shift(name: str, learned: bool) -> None:
     torch.manual_seed(0)
     make, sizes = NETWORKS[name]
@@ -156,8 +157,15 @@ def test_circular_padding_refuses_what_the_stride_does_not_divide() -> None:
     network = SmallResNet(10, blocks=1, pool=True)
     apply_mitigations(network, ["polyphase", "circular_padding"])
     network(torch.randn(2, 3, 24, 40))
-    with pytest.raises(UserError, match="lays 10 x 12 windows on a map of 9 x 12; choose an image size"):
+    with pytest.raises(UserError, match="has 10 x 12 windows for a map of 9 x 12; choose an image size"):
         network(torch.randn(2, 3, 36, 48))
+
+
+def test_circular_padding_refuses_windows_that_do_not_fill_the_map() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.MaxPool2d(3, 2))
+    apply_mitigations(network, ["polyphase", "circular_padding"])
+    with pytest.raises(UserError, match="has 6 x 6 windows for a map of 8 x 8; leave circular_padding out"):
+        network(torch.randn(1, 3, 8, 8))
 
 
 @pytest.mark.parametrize("learned", [False, True])
