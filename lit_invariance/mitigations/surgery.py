@@ -71,7 +71,9 @@ def soften(network: nn.Module, downsampler: Downsampler, name: str, stem: bool =
     if is_softened(network):
         raise UserError(f"{kind} is anti-aliased already; name one such mitigation, once.")
     if any(has_border(layer) for layer in network.modules()):
-        raise UserError(f"the padding of {kind} is changed already; do so after {name} was put in.")
+        raise UserError(
+            f"polyphase or another padding was put into {kind} before; put the {name} in first, and not with polyphase."
+        )
     plan = _Plan(network, name, stem)
     changes = [_decide(place, plan) for place in strided_places(network)]
     if not any(change.changed for change in changes):
