@@ -15,7 +15,18 @@ from lit_invariance.mitigations.padding import circular_padding, reflect_padding
 from lit_invariance.mitigations.polyphase import polyphase
 from lit_invariance.mitigations.surgery import Change
 
-__all__ = ["MITIGATIONS", "BlurPool2d", "Change", "antialias", "apply_mitigations"]
+__all__ = [
+    "MITIGATIONS",
+    "BlurPool2d",
+    "Change",
+    "adaptive_blur",
+    "antialias",
+    "apply_mitigations",
+    "circular_padding",
+    "ideal_lowpass",
+    "polyphase",
+    "reflect_padding",
+]
 
 MITIGATIONS: dict[str, Callable[..., list[Change]]] = {
     "blurpool": antialias,  # Zhang 2019, "Making convolutional networks shift-invariant again", arXiv 1904.11486

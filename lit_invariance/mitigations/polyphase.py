@@ -48,6 +48,19 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
 
     Raises:
         UserError: If the network cannot be traced, its strides are blurred already, or it has nothing to change.
+
+    Example:
+        >>> import torch
+        >>> from lit_invariance.mitigations import circular_padding, polyphase
+        >>> conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        >>> network = nn.Sequential(conv, nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+        >>> for change in polyphase(network) + circular_padding(network):
+        ...     print(change)
+        0: 3x3 convolution, stride 2 -> 1, one of 4 phases kept: largest norm (cumulative stride 2)
+        0: 3x3 convolution, padding zeros -> circular
+        >>> images = torch.rand(1, 3, 8, 8)
+        >>> torch.allclose(network(images), network(images.roll(1, 3)), atol=1e-6)
+        True
     """
     kind = type(network).__name__
     if is_softened(network):

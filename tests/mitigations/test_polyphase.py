@@ -206,9 +206,24 @@ def test_network_copies_saves_traces_and_exports(learned: bool) -> None:
         torch.load(buffer, weights_only=False),
         torch.fx.symbolic_trace(network),
         torch.export.export(network, (images,)).module(),
+        torch.compile(network, backend="aot_eager", fullgraph=True),
     ):
         torch.testing.assert_close(twin(images), expected)
         torch.testing.assert_close(twin(images.roll((3, 5), (2, 3))), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_half_precision_trains(learned: bool) -> None:
+    torch.manual_seed(0)
+    network = SmallResNet(10, blocks=1, pool=True)
+    apply_mitigations(network, [{"polyphase": {"learned": learned}}, "circular_padding"])
+    images = torch.randn(4, 3, 32, 32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = F.cross_entropy(network(images), torch.arange(4))
+    loss.backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() and p.grad.any() for p in network.parameters())
+    with torch.no_grad():
+        assert network.to(torch.bfloat16).eval()(images.bfloat16()).isfinite().all()
 
 
 class Mixed(nn.Module):
