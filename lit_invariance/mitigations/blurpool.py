@@ -1,5 +1,6 @@
 """Downsampling by a binomial low-pass filter (Zhang 2019, "Making convolutional networks shift-invariant again")."""
 
+from collections.abc import Sequence
 from math import comb
 
 import torch
@@ -15,16 +16,18 @@ TAPS = range(2, 8)
 torch.fx.wrap("low_pass")
 
 
-def antialias(network: nn.Module, taps: int = 4, padding: str = "reflect", stem: bool = False) -> list[Change]:
+def antialias(
+    network: nn.Module, taps: int | list[float] = 4, padding: str = "reflect", stem: bool = False
+) -> list[Change]:
     """Put a low-pass filter behind every stride of a network, in place (Zhang 2019, ICML, arXiv 1904.11486).
 
-    `soften` states where the filters go. Parameters and state-dict keys are unchanged: a plain checkpoint loads strictly
-    into the changed network and back. Logits equal those of the published networks with the same parameters.
+    `soften` states where the filters go. Parameters and state-dict keys are unchanged: a plain checkpoint loads
+    strictly into the changed network and back. Logits equal those of the published networks with the same parameters.
 
     Args:
         network: Any network torch.fx can trace. Equality is tested for torchvision's ResNet, ResNeXt, WideResNet, VGG,
             DenseNet, AlexNet and MobileNetV2 families.
-        taps: Filter size in samples, 2 to 7.
+        taps: Filter size in samples, 2 to 7, or the coefficients of any filter.
         padding: How a map goes on outside: `reflect`, `replicate`, `circular` or `zero`.
         stem: Whether to include the first convolution, which then runs at `min(stride, 2) ** 2` times the cost.
 
@@ -50,9 +53,9 @@ def antialias(network: nn.Module, taps: int = 4, padding: str = "reflect", stem:
 
 
 class BlurPool2d(nn.Module):
-    """Filter every channel with a binomial low-pass and keep every `stride`-th sample.
+    """Filter every channel with a low-pass and keep every `stride`-th sample.
 
-    The filter of k taps is the outer product of row k - 1 of Pascal's triangle with itself, scaled to sum one:
+    The binomial filter of k taps is the outer product of row k - 1 of Pascal's triangle with itself, scaled to sum one:
     4 taps are [1, 3, 3, 1] / 8. Values, padding and output size are those of the published anti-aliased networks
     (Zhang, ICML 2019, section 3.2, arXiv 1904.11486). The filter has no parameters and leaves no key in the state dict.
 
@@ -60,8 +63,9 @@ class BlurPool2d(nn.Module):
     filter are allowed; `reflect` then mirrors repeatedly (see `low_pass`).
 
     Args:
-        taps: Filter size in samples, 2 to 7.
-        stride: Step between kept samples, in samples; 1 filters only.
+        taps: Size of a binomial filter in samples, 2 to 7, or the coefficients of any filter, which both directions
+            share; they are used as they are, so a sum of one keeps the brightness.
+        stride: Step between kept samples, in samples, or a pair for rows and columns; 1 filters only.
         padding: How the map goes on outside: `reflect`, `replicate`, `circular` or `zero`.
 
     Shape:
@@ -73,16 +77,14 @@ class BlurPool2d(nn.Module):
 
     filter: Tensor
 
-    def __init__(self, taps: int = 4, stride: int = 2, padding: str = "reflect") -> None:
+    def __init__(
+        self, taps: int | Sequence[float] = 4, stride: int | tuple[int, int] = 2, padding: str = "reflect"
+    ) -> None:
         super().__init__()
-        if isinstance(taps, bool) or not isinstance(taps, int) or taps not in TAPS:
-            raise UserError(f"blurpool has filters of {TAPS[0]} to {TAPS[-1]} taps, not {taps!r}; 4 is usual.")
-        if isinstance(stride, bool) or not isinstance(stride, int) or stride < 1:
-            raise UserError(f"the stride of blurpool is a whole number from 1, not {stride!r}.")
         if padding not in PADDINGS:
             raise unknown("padding", str(padding), PADDINGS)
-        self.taps, self.stride, self.padding = taps, stride, padding
-        self.register_buffer("filter", binomial(taps), persistent=False)
+        self.taps, self.stride, self.padding = taps, _checked_stride(stride), padding
+        self.register_buffer("filter", _filter(taps), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Filter and subsample feature maps (N, C, H, W)."""
@@ -90,7 +92,25 @@ class BlurPool2d(nn.Module):
 
     def extra_repr(self) -> str:
         """The options, as they appear when the network is printed."""
-        return f"taps={self.taps}, stride={self.stride}, padding={self.padding}"
+        return f"taps={self.taps}, stride={self.stride[0] if self.stride[0] == self.stride[1] else self.stride}, padding={self.padding}"
+
+
+def _filter(taps: int | Sequence[float]) -> Tensor:
+    if isinstance(taps, list | tuple) and taps and all(isinstance(tap, int | float) for tap in taps):
+        return torch.tensor(taps, dtype=torch.float32)
+    if isinstance(taps, bool) or not isinstance(taps, int) or taps not in TAPS:
+        raise UserError(
+            f"blurpool has filters of {TAPS[0]} to {TAPS[-1]} taps, not {taps!r}; 4 is usual, "
+            "and a list of numbers is a filter of your own."
+        )
+    return binomial(taps)
+
+
+def _checked_stride(stride: int | tuple[int, int]) -> tuple[int, int]:
+    pair = tuple(stride) if isinstance(stride, list | tuple) else (stride, stride)
+    if len(pair) != 2 or any(isinstance(step, bool) or not isinstance(step, int) or step < 1 for step in pair):
+        raise UserError(f"the stride of blurpool is a whole number from 1 or a pair of them, not {stride!r}.")
+    return pair[0], pair[1]
 
 
 def binomial(taps: int) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lit_invariance.mitigations.low_pass import fold
+from lit_invariance.mitigations.convolved import fold
 
 Margins = tuple[int, int, int, int]
 

@@ -232,7 +232,8 @@ class _Reading:
         if node.target is operator.getitem and isinstance(node.args[1], int) and node.args[0].target is torch.split:
             size = node.args[0].args[1]  # type: ignore[union-attr]  # the node that was split
             return size if isinstance(size, int) else None
-        if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d) or node.target in KEEP_CHANNELS or self.is_pointwise(node):
+        keeps = node.target in KEEP_CHANNELS or (node.target is operator.getitem and _spatial_slices(node))
+        if keeps or isinstance(layer, nn.MaxPool2d | nn.AvgPool2d) or self.is_pointwise(node):
             return next((count for count in inputs if count is not None), None)
         return None
 
@@ -261,10 +262,10 @@ def _stride_of_call(node: Node) -> tuple[int, int]:
 def _spatial_slices(node: Node) -> tuple[slice, ...]:
     """The slices of rows and columns in an index like `maps[:, :, ::2, ::2]`."""
     index = node.args[1]
-    if not isinstance(index, tuple) or not (len(index) == 4 or (len(index) == 3 and index[0] is Ellipsis)):
+    if not isinstance(index, tuple) or index[:-2] not in ((slice(None), slice(None)), (Ellipsis,)):
         return ()
-    spatial = [part for part in index[-2:] if isinstance(part, slice)]
-    return tuple(spatial) if len(spatial) == 2 and all(isinstance(part.step, int | None) for part in spatial) else ()
+    spatial = tuple(part for part in index[-2:] if isinstance(part, slice) and isinstance(part.step, int | None))
+    return spatial if len(spatial) == 2 else ()
 
 
 def _pooling_options(node: Node) -> dict[str, object]:

@@ -16,7 +16,9 @@ def own_calls(graph: Graph) -> list[Node]:
     return [node for node in graph.nodes if node.op in {"call_function", "call_method"}]
 
 
-def rewritten(module: nn.Module, expected: tuple[object, ...], exchange: dict[int, tuple[str, nn.Module]]) -> nn.Module | None:
+def rewritten(
+    module: nn.Module, expected: tuple[object, ...], exchange: dict[int, tuple[str, nn.Module]]
+) -> nn.Module | None:
     """A module that does the same, with some of its function calls made by layers.
 
     Args:
@@ -34,7 +36,10 @@ def rewritten(module: nn.Module, expected: tuple[object, ...], exchange: dict[in
     graph, other = graphs
     assert graph is not None and other is not None
     calls = own_calls(graph)
-    if graph.python_code("self").src != other.python_code("self").src or tuple(call.target for call in calls) != expected:
+    if (
+        graph.python_code("self").src != other.python_code("self").src
+        or tuple(call.target for call in calls) != expected
+    ):
         return None
     twin = GraphModule(module, graph, type(module).__name__)
     for position, (name, layer) in exchange.items():

@@ -224,7 +224,10 @@ def _rewrite(
     module, exchange = network.get_submodule(owner), {}
     for place in places:
         assert place.call is not None and place.layer is not None
-        exchange[place.call.position] = (place.name.rpartition(".")[2], _pooled(place.layer, residual, added[place.name]))
+        exchange[place.call.position] = (
+            place.name.rpartition(".")[2],
+            _pooled(place.layer, residual, added[place.name]),
+        )
     twin = rewritten(module, place.call.targets, exchange)
     assert twin is not None, "the plan has tried it"
     replace(network, module, twin)

@@ -1,4 +1,4 @@
-"""One small member of every family: built as the published one, with fewer blocks or channels where that is possible."""
+"""One small member of every family: built as the published one, with fewer blocks or channels where possible."""
 
 import copy
 import pickle
