@@ -12,8 +12,10 @@ from lit_invariance.mitigations.tracing import Trace
 
 # What comes out has no positions, or none that samples of another map could be matched with.
 GLOBAL_LAYERS = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten)
-GLOBAL_CALLS = {F.adaptive_avg_pool2d, F.adaptive_max_pool2d, torch.flatten, torch.mean, torch.amax}
-GLOBAL_METHODS = {"mean", "amax", "flatten", "size"}
+GLOBAL_CALLS = {F.adaptive_avg_pool2d, F.adaptive_max_pool2d, torch.flatten}
+GLOBAL_METHODS = {"flatten", "size"}
+REDUCING_CALLS = {torch.mean, torch.sum, torch.amax}  # global over rows and columns, not over channels
+REDUCING_METHODS = {"mean", "sum", "amax"}
 
 
 @dataclass
@@ -95,4 +97,12 @@ def _unite(one: Lattice, other: Lattice) -> bool:
 def _is_global(node: Node, traced: Trace) -> bool:
     if node.op == "call_module":
         return isinstance(traced.layers[str(node.target)], GLOBAL_LAYERS)
-    return node.target in (GLOBAL_CALLS if node.op == "call_function" else GLOBAL_METHODS)
+    is_function = node.op == "call_function"
+    if node.target in (REDUCING_CALLS if is_function else REDUCING_METHODS):
+        dims = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
+        return dims is None or {-2, -1} <= {dim - 4 if dim > 1 else dim for dim in _integers(dims)}
+    return node.target in (GLOBAL_CALLS if is_function else GLOBAL_METHODS)
+
+
+def _integers(dims: object) -> list[int]:
+    return [dim for dim in (dims if isinstance(dims, tuple | list) else (dims,)) if isinstance(dim, int)]

@@ -17,8 +17,8 @@ class Meeting(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         left, right = self.left(images), self.right(images)
-        early = self.pool(left)
-        both = torch.cat([self.left2(left.relu()), self.right2(right)], 1)[:, :3]
+        early = self.pool(left) + left.mean((2, 3), keepdim=True)
+        both = torch.cat([self.left2(left.relu()), self.right2(right).mean(1, keepdim=True)], 1)[:, :3]
         alone = self.alone(both)
         return self.pool(alone * early).flatten(1)
 

@@ -42,3 +42,14 @@ def test_a_step_is_trained_and_the_checkpoint_read_back(name, tmp_path):
     trainer.save_checkpoint(tmp_path / "a.ckpt")
     images = torch.rand(2, 3, 32, 32)
     assert torch.equal(load_checkpoint(tmp_path / "a.ckpt")(images), module.eval()(images))
+
+
+@pytest.mark.parametrize("name", MITIGATIONS)
+def test_plain_weights_are_the_start_of_every_network(name, tmp_path):
+    plain = LitClassifier("tiny_resnet", num_classes=10)
+    torch.save(plain.backbone.state_dict(), tmp_path / "plain.pth")
+    module = LitClassifier(
+        "tiny_resnet", weights=str(tmp_path / "plain.pth"), num_classes=10, mitigations=MITIGATIONS[name]
+    )
+    state = module.state_dict()
+    assert all(torch.equal(state[key], value) for key, value in plain.state_dict().items())
