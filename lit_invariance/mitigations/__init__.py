@@ -12,12 +12,16 @@ from math import prod
 from torch import Tensor, nn
 
 from lit_invariance.errors import Spec, UserError, build, split_spec, unknown
+from lit_invariance.mitigations.adaptive_blur import adaptive_blur
 from lit_invariance.mitigations.batch_norm import batch_norms, reestimate_batch_norm
 from lit_invariance.mitigations.blurpool import BlurPool2d, antialias
 from lit_invariance.mitigations.consistency import Consistency
 from lit_invariance.mitigations.content_crop import ContentCrop
 from lit_invariance.mitigations.distillation import Distillation
+from lit_invariance.mitigations.ideal_lowpass import ideal_lowpass
 from lit_invariance.mitigations.kinds import Classify, Inference, Loss
+from lit_invariance.mitigations.padding import circular_padding, reflect_padding
+from lit_invariance.mitigations.polyphase import polyphase
 from lit_invariance.mitigations.shift_average import ShiftAverage
 from lit_invariance.mitigations.surgery import Change
 
@@ -29,14 +33,24 @@ __all__ = [
     "BlurPool2d",
     "Change",
     "Mitigated",
+    "adaptive_blur",
     "antialias",
     "apply_mitigations",
     "batch_norms",
+    "circular_padding",
+    "ideal_lowpass",
+    "polyphase",
     "reestimate_batch_norm",
+    "reflect_padding",
 ]
 
 SURGERY: dict[str, Callable[..., list[Change]]] = {
     "blurpool": antialias,  # Zhang 2019, "Making convolutional networks shift-invariant again", arXiv 1904.11486
+    "adaptive_blur": adaptive_blur,  # Zou et al. 2020, "Delving deeper into anti-aliasing in ConvNets"
+    "ideal_lowpass": ideal_lowpass,  # Michaeli et al. 2023, "Alias-free convnets", arXiv 2303.08085
+    "polyphase": polyphase,  # Chaman & Dokmanic 2021, "Truly shift-invariant convolutional neural networks"
+    "circular_padding": circular_padding,
+    "reflect_padding": reflect_padding,
 }
 LOSSES: dict[str, Callable[..., Loss]] = {
     "consistency": Consistency,  # Zheng et al. 2016, "Improving the robustness ... via stability training"
@@ -47,6 +61,7 @@ INFERENCE: dict[str, Callable[..., Inference]] = {
     "content_crop": ContentCrop,  # in the spirit of Shifman & Weiss 2024, "Lost in translation", arXiv 2404.07153
 }
 MITIGATIONS = {**SURGERY, **LOSSES, **INFERENCE}
+PADDINGS_OF_NETWORKS = ("circular_padding", "reflect_padding")
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,8 @@ def apply_mitigations(network: nn.Module, specs: Sequence[Spec]) -> Mitigated:
     moves of the chosen window, and the passes are multiplied. The kinds do not depend on each other's places. Each loss
     and each wrapper is named at most once.
 
+    The padding of borders is changed last, wherever it is named, so that it reaches the layers the others put in.
+
     Args:
         network: The network to change.
         specs: Names, or `{name: {option: value}}`; see `MITIGATIONS`.
@@ -99,7 +116,7 @@ def apply_mitigations(network: nn.Module, specs: Sequence[Spec]) -> Mitigated:
         UserError: If a name or option is unknown, a loss or wrapper is named twice, or surgery refuses the network.
     """
     made, seen = Mitigated(), set()
-    for spec in specs:
+    for spec in sorted(specs, key=lambda spec: split_spec("mitigation", spec)[0] in PADDINGS_OF_NETWORKS):
         name, _ = split_spec("mitigation", spec)
         if name == "translation":
             raise UserError("translation acts on training images and not on the network: set data.translation.")

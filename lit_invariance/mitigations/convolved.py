@@ -74,7 +74,16 @@ def _split(size: int, taps: Tensor, stride: int, padding: str) -> tuple[Tensor, 
 
 
 def fold(position: Tensor, size: int, padding: str) -> Tensor:
-    """Where in the map the sample that stands in for a position outside of it lies."""
+    """Say where in the map the sample lies that stands in for a position outside of it.
+
+    Args:
+        position: Positions along one direction, any shape, int64; the map has those from 0 to `size - 1`.
+        size: Number of samples of the map.
+        padding: `reflect`, `replicate` or `circular`, as often as it takes.
+
+    Returns:
+        Positions in the map, of the same shape.
+    """
     if padding == "circular":
         return position % size
     if padding == "replicate" or size == 1:

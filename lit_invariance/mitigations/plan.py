@@ -23,18 +23,20 @@ class Change:
         place: Qualified name of the layer, or the traced name of a function call.
         changed: False where the operation was left as it is.
         what: What was done, or why nothing was.
-        cumulative: How many samples of the network's input lie between two of the result, in rows and columns.
+        cumulative: How many samples of the network's input lie between two of the result, in rows and columns; None
+            where the change is of another kind.
     """
 
     place: str
     changed: bool
     what: str
-    cumulative: tuple[int, int] = (1, 1)
+    cumulative: tuple[int, int] | None = None
 
     def __str__(self) -> str:
         """One line of the list a user reads."""
         what = self.what if self.changed else f"left alone, {self.what}"
-        return f"{self.place}: {what} (cumulative stride {_say(self.cumulative)})"
+        stride = f" (cumulative stride {_say(self.cumulative)})" if self.cumulative else ""
+        return f"{self.place}: {what}{stride}"
 
 
 @dataclass(frozen=True)

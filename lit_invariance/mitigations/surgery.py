@@ -7,6 +7,7 @@ from torch import nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.attach import is_softened, put_before, put_behind, replace
+from lit_invariance.mitigations.border import has_border
 from lit_invariance.mitigations.places import Call, strided_places
 from lit_invariance.mitigations.plan import Change, Downsampler, Plan, decide, is_centred, is_residual
 from lit_invariance.mitigations.pooled import Pooled
@@ -42,6 +43,10 @@ def soften(network: nn.Module, downsampler: Downsampler, name: str, stem: bool =
     kind = type(network).__name__
     if is_softened(network):
         raise UserError(f"{kind} is anti-aliased already; name one such mitigation, once.")
+    if any(has_border(layer) for layer in network.modules()):
+        raise UserError(
+            f"polyphase or another padding was put into {kind} before; put the {name} in first, and not with polyphase."
+        )
     plan = Plan(network, name, stem)
     changes = [decide(place, plan) for place in strided_places(network)]
     if not any(change.changed for change in changes):
