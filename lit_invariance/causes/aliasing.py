@@ -98,7 +98,7 @@ def measure_aliasing(
             sums[name].total += float(total.sum())
 
     with observing(network, see):
-        for batch in tqdm(batches, desc="aliasing", delay=PROGRESS_AFTER, leave=False):
+        for batch in tqdm(batches, desc="aliasing", delay=PROGRESS_AFTER, leave=False, disable=None):
             for image, index in zip(batch.images, batch.indices.tolist(), strict=True):
                 for views in protocol.parts(image, generator_for(seed, protocol.name, index), VIEWS_AT_ONCE):
                     classify(views)
@@ -194,6 +194,6 @@ def _stride(module: nn.Module) -> tuple[int, int]:
 
 def _function_calls(network: nn.Module) -> list[str]:
     try:
-        return [place.name for place in strided_places(network) if place.layer is None]
+        return [place.name for place in strided_places(network) if place.call is not None]
     except UserError:  # the network cannot be traced
         return []

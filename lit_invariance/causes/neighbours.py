@@ -43,7 +43,7 @@ def nearest_distances(
     means = []
     for block in _blocks(map(embed, test), memory):
         nearest = torch.full((len(block), neighbours), torch.inf, device=block.device)
-        for pictures in tqdm(train(), desc="nearest training images", delay=PROGRESS_AFTER, leave=False):
+        for pictures in tqdm(train(), desc="nearest training images", delay=PROGRESS_AFTER, leave=False, disable=None):
             together = torch.cat([nearest, squared_distances(block, embed(pictures))], dim=1)
             nearest = together.topk(neighbours, dim=1, largest=False).values
         if nearest.isinf().any():

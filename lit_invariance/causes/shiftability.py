@@ -155,7 +155,7 @@ def measure_shiftability(
         _add(seen[name], output)
 
     with observing(network, see, layers):
-        for batch in tqdm(batches, desc="shiftability", delay=PROGRESS_AFTER, leave=False):
+        for batch in tqdm(batches, desc="shiftability", delay=PROGRESS_AFTER, leave=False, disable=None):
             for image, index in zip(batch.images, batch.indices.tolist(), strict=True):
                 for views in protocol.parts(image, generator_for(seed, protocol.name, index), VIEWS_AT_ONCE):
                     classify(views)

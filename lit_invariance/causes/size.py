@@ -62,7 +62,7 @@ def measure_size(
         ValueError: If there is no image, or an image is too small for the protocol.
     """
     rows: list[Tensor] = []
-    for batch in tqdm(batches, desc="accuracy against size", delay=PROGRESS_AFTER, leave=False):
+    for batch in tqdm(batches, desc="accuracy against size", delay=PROGRESS_AFTER, leave=False, disable=None):
         labels, indices = batch.labels.tolist(), batch.indices.tolist()
         for image, label, index in zip(batch.images, labels, indices, strict=True):
             generator = generator_for(seed, protocol.name, index)

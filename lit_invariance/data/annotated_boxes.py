@@ -64,7 +64,7 @@ def _read_voc(folder: Path) -> list[AnnotatedBox]:
     if not files:
         raise ValueError("the folder holds no .xml file")
     boxes = []
-    for file in tqdm(files, desc="reading boxes", delay=PROGRESS_AFTER, leave=False):
+    for file in tqdm(files, desc="reading boxes", delay=PROGRESS_AFTER, leave=False, disable=None):
         try:
             boxes += _voc_objects(ElementTree.parse(file).getroot(), str(file.relative_to(folder).with_suffix("")))
         except (ElementTree.ParseError, ValueError, TypeError) as error:
