@@ -190,7 +190,10 @@ class LitClassifier(pl.LightningModule):
 
     def _tell_cost(self) -> None:
         """Say which share of an epoch's forward passes goes to the views, a training step counting as three."""
-        train, val = (len(loader.dataset) for loader in (self.trainer.train_dataloader, self.trainer.val_dataloaders))  # type: ignore[union-attr]
+        loader: Any = self.trainer.val_dataloaders
+        if loader is None:  # a training without validation
+            return
+        train, val = len(self.trainer.train_dataloader.dataset), len(loader.dataset)  # type: ignore[union-attr]
         measured = min(self.hparams["invariance_images"], val)
         views = measured * len(self.protocol.steps) * self.mitigated.passes
         share = views / (3 * train + val * self.mitigated.passes + views)
