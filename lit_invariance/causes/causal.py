@@ -68,7 +68,9 @@ def run_causal(args: Sequence[str] | None = None) -> CausalResults:
     folder = Path(settings.output)
     kept = writable_folder(folder / "cells")
     found = {cell: finished(cell, kept) for cell in cells}  # before an hour of training, not after it
-    done = [found[cell] or run_cell(cell, kept) for cell in tqdm(cells, desc="causal experiment", leave=False, disable=None)]
+    done = [
+        found[cell] or run_cell(cell, kept) for cell in tqdm(cells, desc="causal experiment", leave=False, disable=None)
+    ]
     results: CausalResults = {"cells": done}
     with replacing(folder / "causal.json") as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
