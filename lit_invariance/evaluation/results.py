@@ -11,8 +11,9 @@ from typing import Any
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.outcomes import Outcomes, save_outcomes
 from lit_invariance.evaluation.protocols import ProtocolChoice
+from lit_invariance.evaluation.seeds import seed_groups
 from lit_invariance.evaluation.statistics import LEVEL
-from lit_invariance.evaluation.summary import summarise
+from lit_invariance.evaluation.summary import summarise, summarise_groups
 from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
 from lit_invariance.report.schema import SCHEMA, ProtocolEntry, Results
@@ -41,6 +42,8 @@ def compile_results(
         run: `command`, `device` and `precision`.
     """
     measured = {score for _, _, score in outcomes.columns}
+    entries = [_protocol_entry(choice, models[0]) for choice in protocols]
+    groups = seed_groups([model.source for model in models])
     return {
         "schema": SCHEMA,
         "command": run["command"],
@@ -53,13 +56,15 @@ def compile_results(
         "data": dict(data),
         "reference": reference,
         "models": [model.describe() for model in models],
-        "protocols": [_protocol_entry(choice, models[0]) for choice in protocols],
+        "protocols": entries,
         "scores": {
             name: {"unit": score.unit, "higher_is_better": score.higher_is_better}
             for name, score in SCORES.items()
             if name in measured
         },
-        "rows": summarise(outcomes, reference, seed),
+        "rows": summarise(outcomes, reference, seed, {entry["label"]: entry["headline"] for entry in entries} or None),
+        "groups": groups,
+        "group_rows": summarise_groups(outcomes, groups, seed),
     }
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lit_invariance.files import replacing
-from lit_invariance.report.schema import Results, estimate, find_row, headline_scores
+from lit_invariance.report.schema import Results, estimate, find_row, headline_scores, is_different
 
 # Okabe & Ito's palette without yellow: told apart by colour-blind readers, and by marker where printed in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -51,7 +51,7 @@ def save_plots(results: Results, folder: Path) -> list[Path]:
 
 
 def scores_figure(results: Results, protocol: str) -> Figure:
-    """Draw the scores under one protocol: a panel a score, a line a model, the interval as a bar.
+    """Draw the scores under one protocol: a panel a score, a line a model, the interval as a bar, a star as in tables.
 
     Args:
         results: The results.
@@ -64,9 +64,12 @@ def scores_figure(results: Results, protocol: str) -> Figure:
     panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     for score, axes in zip(scores, panels, strict=True):
         for place, model in enumerate(models):
-            known = estimate(find_row(results, model["name"], protocol, score))
+            row = find_row(results, model["name"], protocol, score)
+            known = estimate(row)
             if known:
                 axes.errorbar(known[0], place, xerr=_arms(known), **_look(place))
+            if known and is_different(row):
+                axes.annotate("*", (known[0], place), (0, 3), textcoords="offset points", ha="center", fontsize=12)
         reference = estimate(find_row(results, results["reference"], protocol, score))
         if reference:
             axes.axvline(reference[0], color="#999999", linewidth=1, linestyle=(0, (4, 3)), zorder=1)

@@ -6,7 +6,8 @@ from typing import Any, TypedDict
 
 from lit_invariance.errors import UserError
 
-SCHEMA = 1
+SCHEMA = 2
+SIGNIFICANCE = 0.05
 
 
 class ModelEntry(TypedDict):
@@ -43,8 +44,10 @@ class Row(TypedDict):
     """The mean over images of one score of one model under one protocol.
 
     `low` and `high` are the ends of the 95 % interval. `difference` is the mean over images of this model's score less
-    the reference's, with the interval of the paired comparison; all three are None in the reference's own rows. A mean
-    is None where the score is defined for no image, as `top1_change_given_correct` of a model that is never right.
+    the reference's, with the interval of the paired comparison; `p` is the p-value of the paired test, `p_holm` the same
+    corrected for all comparisons that the tables show, None for a score that they do not show. All five are None in the
+    reference's own rows. A mean is None where the score is defined for no image, as `top1_change_given_correct` of a
+    model that is never right.
     """
 
     model: str
@@ -56,6 +59,32 @@ class Row(TypedDict):
     difference: float | None
     difference_low: float | None
     difference_high: float | None
+    p: float | None
+    p_holm: float | None
+
+
+class GroupEntry(TypedDict):
+    """Runs of one config: the name they share, the models' names, and the seed of each."""
+
+    name: str
+    members: list[str]
+    seeds: list[int]
+
+
+class GroupRow(TypedDict):
+    """The mean over seeds and images of one score of a group of runs.
+
+    `seed_deviation` is the standard deviation (n - 1) of the runs' means, the spread from one training to the next.
+    `low` and `high` are what other images would change: the 95 % interval of the mean of these very runs.
+    """
+
+    group: str
+    protocol: str
+    score: str
+    mean: float | None
+    seed_deviation: float | None
+    low: float | None
+    high: float | None
 
 
 class Results(TypedDict):
@@ -79,6 +108,8 @@ class Results(TypedDict):
     protocols: list[ProtocolEntry]
     scores: dict[str, ScoreEntry]
     rows: list[Row]
+    groups: list[GroupEntry]
+    group_rows: list[GroupRow]
 
 
 def read_results(path: Path) -> Results:
@@ -124,7 +155,12 @@ def find_row(results: Results, model: str, protocol: str, score: str) -> Row:
     raise KeyError((model, protocol, score))
 
 
-def estimate(row: Row) -> tuple[float, float, float] | None:
+def is_different(row: Row) -> bool:
+    """Tell whether a model differs from the reference, by the test that is corrected for all comparisons shown."""
+    return row["p_holm"] is not None and row["p_holm"] < SIGNIFICANCE
+
+
+def estimate(row: Row | GroupRow) -> tuple[float, float, float] | None:
     """Return a row's mean with the ends of its interval; None where the score is defined for no image."""
     value, low, high = row["mean"], row["low"], row["high"]
     return None if value is None or low is None or high is None else (value, low, high)
