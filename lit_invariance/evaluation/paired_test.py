@@ -45,7 +45,7 @@ def paired_p_values(values: Array, others: Sequence[int], seed: int, permutation
     differences = _contributions(values, values[:, against])
     p = np.ones(values.shape[1])
     p[np.isnan(differences).any(0)] = np.nan
-    binary = np.isin(values, (0.0, 1.0)).all(0)
+    binary: NDArray[np.bool_] = np.asarray(np.isin(values, (0.0, 1.0)).all(0))
     exact = binary & binary[against]
     p[exact] = _mcnemar(differences[:, exact])
     differing = (np.abs(differences) > 1e-12).sum(0)

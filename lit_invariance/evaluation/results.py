@@ -47,13 +47,14 @@ def compile_results(
     return {
         "schema": SCHEMA,
         "command": run["command"],
-        "versions": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+        "versions": versions(),
         "device": run["device"],
         "precision": run["precision"],
         "seed": seed,
         "level": LEVEL,
         "images": len(outcomes.indices),
         "data": dict(data),
+        "class_names": [],
         "reference": reference,
         "models": [model.describe() for model in models],
         "protocols": entries,
@@ -65,7 +66,13 @@ def compile_results(
         "rows": summarise(outcomes, reference, seed, {entry["label"]: entry["headline"] for entry in entries} or None),
         "groups": groups,
         "group_rows": summarise_groups(outcomes, groups, seed),
+        "pictures": [],
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that make the numbers."""
+    return {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}}
 
 
 def _protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:

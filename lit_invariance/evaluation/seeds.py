@@ -56,5 +56,5 @@ def _experiment(source: Source) -> tuple[str, int] | None:
 
 
 def _common_name(names: list[str]) -> str:
-    start = os.path.commonprefix(names)
+    start = os.path.commonprefix(names)  # noqa: RUF071  # letters are meant, not parts of a path
     return SEED_SUFFIX.sub("", start) or start or names[0]

@@ -73,9 +73,11 @@ def summarise_groups(outcomes: Outcomes, groups: Sequence[GroupEntry], seed: int
     columns = list(outcomes.columns)
     cells = list(dict.fromkeys((protocol, score) for _, protocol, score in columns))
     wanted = [(group, *cell) for group in groups for cell in cells]
-    members = [[columns.index((model, *cell)) for model in group["members"]] for group, *cell in wanted]
+    members = [
+        [columns.index((model, protocol, score)) for model in group["members"]] for group, protocol, score in wanted
+    ]
     resampled = bootstrap(outcomes.matrix(), seed)
-    bounds = _bounds([("", *cell) for _, *cell in wanted])
+    bounds = _bounds([("", protocol, score) for _, protocol, score in wanted])
     over_images = resampled.averaged(members).intervals(bounds=bounds)
     return [
         {

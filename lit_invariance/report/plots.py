@@ -27,6 +27,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "lit_invariance",
 }
 STABILITY = "top1_change"
+PANEL = (3.5, 2.9)  # inches, which a phone shows at full width
 LETTER = 0.085  # inches that a letter of a model's name takes
 
 
@@ -45,7 +46,7 @@ def save_plots(results: Results, folder: Path) -> list[Path]:
         for protocol in results["protocols"]:
             name = re.sub(r"[^\w.-]+", "_", f"scores_{protocol['label']}").strip("_")
             written += _save(scores_figure(results, protocol["label"]), folder / name)
-        if _stability_protocols(results):
+        if stability_protocols(results):
             written += _save(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
     return written
 
@@ -67,7 +68,7 @@ def scores_figure(results: Results, protocol: str) -> Figure:
             row = find_row(results, model["name"], protocol, score)
             known = estimate(row)
             if known:
-                axes.errorbar(known[0], place, xerr=_arms(known), **_look(place))
+                axes.errorbar(known[0], place, xerr=_arms(known), **look_of(place))
             if known and is_different(row):
                 axes.annotate("*", (known[0], place), (0, 3), textcoords="offset points", ha="center", fontsize=12)
         reference = estimate(find_row(results, results["reference"], protocol, score))
@@ -90,7 +91,7 @@ def tradeoff_figure(results: Results) -> Figure:
     Args:
         results: The results.
     """
-    protocols = _stability_protocols(results)
+    protocols = stability_protocols(results)
     columns = 2 if len(protocols) == 4 else min(3, len(protocols))
     lines = -(-len(protocols) // columns)
     figure = Figure(figsize=(3.9 * columns + 0.3, 3.3 * lines + 0.8), layout="constrained")
@@ -105,23 +106,41 @@ def tradeoff_figure(results: Results) -> Figure:
     return figure
 
 
+def tradeoff_panel(results: Results, protocol: str) -> Figure:
+    """Draw accuracy against top-1 change under one protocol, small and without a legend.
+
+    Args:
+        results: The results.
+        protocol: Label of a protocol that has neighbouring views.
+    """
+    figure = Figure(figsize=PANEL, layout="constrained")
+    _tradeoff(figure.subplots(), results, protocol)
+    return figure
+
+
 def _tradeoff(axes: Axes, results: Results, protocol: str) -> None:
     for place, model in enumerate(results["models"]):
         change = estimate(find_row(results, model["name"], protocol, STABILITY))
         accuracy = estimate(find_row(results, model["name"], protocol, "accuracy"))
         if change and accuracy:
-            look = _look(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": model["name"]}
+            look = look_of(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": model["name"]}
             axes.errorbar(change[0], accuracy[0], **look)
     axes.set(title=protocol, xlabel="top1 change (steadier to the left)", ylabel="accuracy")
     axes.margins(0.12)
 
 
-def _stability_protocols(results: Results) -> list[str]:
+def stability_protocols(results: Results) -> list[str]:
+    """Return the labels of the protocols that have neighbouring views."""
     labels = [protocol["label"] for protocol in results["protocols"]]
     return [label for label in labels if {"accuracy", STABILITY} <= set(headline_scores(results, label))]
 
 
-def _look(place: int) -> dict[str, Any]:
+def look_of(place: int) -> dict[str, Any]:
+    """Return colour and marker of a model, as matplotlib takes them.
+
+    Args:
+        place: Its place among the models.
+    """
     return {
         "color": COLOURS[place % len(COLOURS)],
         "marker": MARKERS[(place + place // len(COLOURS)) % len(MARKERS)],

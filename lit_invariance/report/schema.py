@@ -10,8 +10,25 @@ SCHEMA = 2
 SIGNIFICANCE = 0.05
 
 
+class CostEntry(TypedDict):
+    """What a forward pass takes: see `lit_invariance.evaluation.cost.measure_cost`.
+
+    `macs` and `latency_ms` are of one view, `latency_ms` and `peak_bytes` in batches of `batch` on `device`;
+    `peak_method` is `allocator` or `tensors`; `threads` is None but on a CPU.
+    """
+
+    macs: int
+    latency_ms: float
+    peak_bytes: int
+    peak_method: str
+    batch: int
+    device: str
+    memory_format: str
+    threads: int | None
+
+
 class ModelEntry(TypedDict):
-    """A model: its name and source as given, what it is made of, and its number of parameters."""
+    """A model: its name and source as given, what it is made of, its number of parameters, and its cost if measured."""
 
     name: str
     source: str
@@ -20,6 +37,7 @@ class ModelEntry(TypedDict):
     translation: dict[str, Any] | None
     parameters: int
     image_size: int
+    cost: CostEntry | None
 
 
 class ProtocolEntry(TypedDict):
@@ -44,10 +62,10 @@ class Row(TypedDict):
     """The mean over images of one score of one model under one protocol.
 
     `low` and `high` are the ends of the 95 % interval. `difference` is the mean over images of this model's score less
-    the reference's, with the interval of the paired comparison; `p` is the p-value of the paired test, `p_holm` the same
-    corrected for all comparisons that the tables show, None for a score that they do not show. All five are None in the
-    reference's own rows. A mean is None where the score is defined for no image, as `top1_change_given_correct` of a
-    model that is never right.
+    the reference's, with the interval of the paired comparison; `p` is the p-value of the paired test, `p_holm` the
+    same corrected for all comparisons that the tables show, None for a score that they do not show. All five are None
+    in the reference's own rows. A mean is None where the score is defined for no image, as `top1_change_given_correct`
+    of a model that is never right.
     """
 
     model: str
@@ -87,11 +105,25 @@ class GroupRow(TypedDict):
     high: float | None
 
 
+class PictureEntry(TypedDict):
+    """Two neighbouring views of an image, kept to be looked at.
+
+    `index` is the image's position in the data set, `name` its file where it has one; `views` are the positions of the
+    two in the protocol's steps, `files` the pictures in the results folder.
+    """
+
+    protocol: str
+    index: int
+    name: str
+    views: list[int]
+    files: list[str]
+
+
 class Results(TypedDict):
-    """A results file.
+    """A results file; `docs/results.md` says the same for readers in other languages.
 
     `command` are the arguments; `versions` the libraries' and Python's; `data` the settings of the data set with its
-    number of `images` and `classes`; `level` the coverage of the intervals.
+    number of `classes` and the `fingerprint` of its images; `level` the coverage of the intervals.
     """
 
     schema: int
@@ -103,6 +135,7 @@ class Results(TypedDict):
     level: float
     images: int
     data: dict[str, Any]
+    class_names: list[str]
     reference: str
     models: list[ModelEntry]
     protocols: list[ProtocolEntry]
@@ -110,6 +143,7 @@ class Results(TypedDict):
     rows: list[Row]
     groups: list[GroupEntry]
     group_rows: list[GroupRow]
+    pictures: list[PictureEntry]
 
 
 def read_results(path: Path) -> Results:

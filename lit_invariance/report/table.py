@@ -140,8 +140,8 @@ def _legend(results: Results) -> list[str]:
     lines = [f"mean over images [{results['level']:.0%} interval, bootstrap over images]", "; ".join(better)]
     if len(results["models"]) > 1:
         lines.append(
-            f"difference from {results['reference']}, image by image; * p < {number(SIGNIFICANCE)[:3]} in a paired test, "
-            "corrected for all comparisons shown (Holm)"
+            f"difference from {results['reference']}, image by image; * p < {number(SIGNIFICANCE)[:3]} in a paired "
+            "test, corrected for all comparisons shown (Holm)"
         )
     if results["groups"]:
         lines.append("over seeds: mean of the runs [interval over images], ± standard deviation of the runs' means")

@@ -35,6 +35,7 @@ def results():
         "images": 650,
         "data": {},
         "reference": "baseline",
+        "class_names": [],
         "models": [{"name": name} for name in MODELS],
         "protocols": [
             {"label": label, "steps": list(range(views)), "headline": [*SCORES, "agreement_of_another_protocol"]}
@@ -50,4 +51,5 @@ def results():
         ],
         "groups": [],
         "group_rows": [],
+        "pictures": [],
     }
