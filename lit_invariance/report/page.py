@@ -187,7 +187,7 @@ def _failure(
     views = []
     for file, view in zip(picture["files"], picture["views"], strict=True):
         said = [_said(results, outcomes, model["name"], label, row, view) for model in results["models"]]
-        views.append({"uri": data_uri(folder / file), "step": protocol["steps"][view], "said": said})
+        views.append({"uri": data_uri(folder / file), "place": place_of(protocol, view), "said": said})
     figures = [
         draw(
             curve_figure(results, outcomes, protocol, row, picture["views"]),
@@ -204,7 +204,6 @@ def _failure(
         ]
     return {
         "protocol": label,
-        "unit": protocol["unit"],
         "truth": truth,
         "what": what,
         "name": picture["name"],

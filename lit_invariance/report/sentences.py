@@ -52,6 +52,8 @@ def _count(results: Results, model: str) -> list[str]:
     rows = [find_row(results, model, protocol, STABILITY) for protocol in protocols]
     steadier = sum(is_different(row) and (row["difference"] or 0) < 0 for row in rows)
     less = sum(is_different(row) and (row["difference"] or 0) > 0 for row in rows)
+    if not steadier and not less:
+        return [f"No difference in steadiness is shown under any of {len(protocols)} protocols."]
     return [f"It is shown to be steadier under {steadier} and less steady under {less} of {len(protocols)} protocols."]
 
 

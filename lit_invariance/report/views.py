@@ -5,6 +5,7 @@ import math
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.report.plots import COLOURS, PANEL, look_of
@@ -20,6 +21,14 @@ def grid_side(protocol: ProtocolEntry) -> int | None:
     """Return the side of the square of shifts that a protocol's views are, row by row; None for other protocols."""
     side = math.isqrt(len(protocol["steps"]))
     return side if protocol["unit"] == "shift" and side > 1 and side**2 == len(protocol["steps"]) else None
+
+
+def place_of(protocol: ProtocolEntry, view: int) -> str:
+    """Say where a view is: its shift down and to the right on a grid, else its step."""
+    side = grid_side(protocol)
+    if side is None:
+        return f"{protocol['steps'][view]:g} {protocol['unit']}"
+    return f"{view // side - side // 2:+d} px down, {view % side - side // 2:+d} px right"
 
 
 def is_sweep(protocol: ProtocolEntry) -> bool:
@@ -117,9 +126,12 @@ def map_figure(results: Results, outcomes: Outcomes, protocol: ProtocolEntry, mo
     left.imshow(places, cmap=colour_map, vmin=-0.5, vmax=len(named) + 0.5, interpolation="nearest", extent=extent)
     right.imshow(probability, cmap="viridis", vmin=0, vmax=1, interpolation="nearest", extent=extent)
     left.set(title="label", ylabel="shift down (px)", xlabel="shift right (px)")
-    right.set(title="P(true class)", yticks=[], xlabel="shift right (px)")
+    right.set(title="P(true class)", xlabel="shift right (px)")
     for axes in (left, right):
         axes.grid(visible=False)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    right.set(yticks=[])
     texts = [_short(results, label) for label in named] + ["others"] * bool((places == len(named)).any())
     for text, colour in zip(texts, [*colours, OTHERS], strict=False):
         left.plot([], [], "s", color=colour, label=text)
