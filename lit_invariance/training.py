@@ -14,6 +14,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveCon
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
 
+from lit_invariance.callbacks import Hyperparameters, ProbePictures, Throughput
 from lit_invariance.checkpoint import read_checkpoint
 from lit_invariance.classifier import LitClassifier
 from lit_invariance.configs import ConfigFile
@@ -103,6 +104,7 @@ class TrainingCLI(LightningCLI):
     def _callbacks(self) -> list[Callback]:
         trainer = self.config_init["trainer"]
         callbacks = [*(trainer["callbacks"] or []), LearningRateMonitor()]
+        callbacks += [Throughput(), ProbePictures(), Hyperparameters()]
         if trainer["enable_progress_bar"] is not False:
             # Where rich is installed, Lightning would choose its bar, which vanishes from cluster logs.
             callbacks.append(TQDMProgressBar())

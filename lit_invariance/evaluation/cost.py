@@ -105,12 +105,13 @@ def _peak(network: nn.Module, views: Tensor) -> int:
     if views.device.type != "cuda":
         with LiveBytes() as live:
             network(views)
-        return live.peak
+        return int(live.peak)
     torch.cuda.synchronize(views.device)
     before = torch.cuda.memory_allocated(views.device)
     torch.cuda.reset_peak_memory_stats(views.device)
     network(views)
-    return int(torch.cuda.max_memory_allocated(views.device) - before)
+    peak: int = torch.cuda.max_memory_allocated(views.device)
+    return peak - before
 
 
 class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from lit_invariance.report.plots import STYLE
@@ -25,6 +26,18 @@ THEMED: dict[Any, Any] = STYLE | {
 }
 PROLOGUE = re.compile(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL)
 IDENTIFIER = re.compile(r'(\bid="|href="#|url\(#)')
+
+
+class Drawing:
+    """Puts figures into the page, each under a name of its own."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, figure: Figure, description: str) -> Markup:
+        """Return a figure, which a description stands in for, as an element of the page."""
+        self.count += 1
+        return Markup(inline_svg(figure, f"f{self.count}", description))
 
 
 def inline_svg(figure: Figure, name: str, description: str) -> str:

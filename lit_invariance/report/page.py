@@ -8,8 +8,6 @@ from typing import Any
 
 import matplotlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.files import replacing
@@ -17,12 +15,12 @@ from lit_invariance.metrics import SCORES
 from lit_invariance.protocols import PROTOCOLS
 from lit_invariance.report.classes import class_lines
 from lit_invariance.report.costs import cost_cells, how_measured
-from lit_invariance.report.inline import THEMED, data_uri, inline_svg
+from lit_invariance.report.failures import failure, heat_maps
+from lit_invariance.report.inline import THEMED, Drawing
 from lit_invariance.report.plots import COLOURS, STABILITY, stability_protocols, tradeoff_panel
 from lit_invariance.report.published import published_rows
 from lit_invariance.report.schema import (
     SIGNIFICANCE,
-    PictureEntry,
     ProtocolEntry,
     Results,
     estimate,
@@ -32,15 +30,6 @@ from lit_invariance.report.schema import (
 )
 from lit_invariance.report.sentences import leading_protocol, summary_sentence
 from lit_invariance.report.table import number
-from lit_invariance.report.views import (
-    class_name,
-    curve_figure,
-    grid_side,
-    heat_figure,
-    heat_rows,
-    is_sweep,
-    map_figure,
-)
 
 NAME = "report.html"
 TEMPLATE = "report.html.j2"
@@ -75,7 +64,7 @@ def save_page(results: Results, outcomes: Outcomes, folder: Path) -> Path:
 
 
 def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, Any]:
-    leading, draw = leading_protocol(results), _Drawing()
+    leading, draw = leading_protocol(results), Drawing()
     lines, classes = class_lines(results, outcomes, leading)
     return {
         "results": results,
@@ -95,28 +84,17 @@ def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, An
             for protocol in stability_protocols(results)
         ],
         "failures": [
-            _failure(results, outcomes, picture, folder, draw)
+            failure(results, outcomes, picture, folder, draw)
             for picture in results["pictures"]
             if all((folder / file).is_file() for file in picture["files"])
         ],
-        "heat": _heat_maps(results, outcomes, draw),
+        "heat": heat_maps(results, outcomes, draw),
         "class_lines": lines,
         "classes": classes,
         "published": published_rows(results),
         "command": shlex.join(["python", "evaluate.py", *results["command"]]),
         "group_rows": [row for row in results["group_rows"] if row["score"] in ("accuracy", STABILITY)],
     }
-
-
-class _Drawing:
-    """Puts figures into the page, each under a name of its own."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self, figure: Figure, description: str) -> Markup:
-        self.count += 1
-        return Markup(inline_svg(figure, f"f{self.count}", description))
 
 
 def _models(results: Results) -> list[dict[str, Any]]:
@@ -175,70 +153,6 @@ def _cell(results: Results, model: str, protocol: str, score: str) -> dict[str, 
         "p": "" if row["p"] is None else f"p = {row['p']:.2g}"
         + ("" if row["p_holm"] is None else f", corrected {row['p_holm']:.2g}"),
     }  # fmt: skip
-
-
-def _failure(
-    results: Results, outcomes: Outcomes, picture: PictureEntry, folder: Path, draw: _Drawing
-) -> dict[str, Any]:
-    protocol = next(entry for entry in results["protocols"] if entry["label"] == picture["protocol"])
-    row, label = outcomes.indices.tolist().index(picture["index"]), picture["protocol"]
-    truth = class_name(results, int(outcomes.labels[row]))
-    what = f"{truth}, image {picture['index']}"
-    views = []
-    for file, view in zip(picture["files"], picture["views"], strict=True):
-        said = [_said(results, outcomes, model["name"], label, row, view) for model in results["models"]]
-        views.append({"uri": data_uri(folder / file), "place": place_of(protocol, view), "said": said})
-    figures = [
-        draw(
-            curve_figure(results, outcomes, protocol, row, picture["views"]),
-            f"Probability of the class {truth} against the shift under {label}, image {picture['index']}, by model.",
-        )
-    ]
-    if grid_side(protocol) is not None:
-        figures = [
-            draw(
-                map_figure(results, outcomes, protocol, model["name"], row),
-                f"Label and probability of {truth} at every shift of image {picture['index']}, model {model['name']}.",
-            )
-            for model in results["models"]
-        ]
-    return {
-        "protocol": label,
-        "truth": truth,
-        "what": what,
-        "name": picture["name"],
-        "index": picture["index"],
-        "views": views,
-        "figures": figures,
-        "captions": [model["name"] for model in results["models"]] if grid_side(protocol) is not None else [""],
-    }
-
-
-def _said(results: Results, outcomes: Outcomes, model: str, protocol: str, row: int, view: int) -> dict[str, Any]:
-    answers = outcomes.answers[model, protocol]
-    label = int(answers.predictions[row, view])
-    return {
-        "model": model,
-        "answer": class_name(results, label) if label >= 0 else "not shown",
-        "probability": float(answers.top_probability[row, view]) if label >= 0 else 0.0,
-        "right": label == int(outcomes.labels[row]),
-    }
-
-
-def _heat_maps(results: Results, outcomes: Outcomes, draw: _Drawing) -> list[dict[str, Any]]:
-    maps = []
-    for protocol in filter(is_sweep, results["protocols"]):
-        rows = heat_rows(outcomes, protocol["label"], results["reference"])
-        figures = [
-            draw(
-                heat_figure(outcomes, protocol, model["name"], rows),
-                f"Heat map of the true class's probability over the shifts of {protocol['label']}, {len(rows)} images, "
-                f"model {model['name']}.",
-            )
-            for model in results["models"]
-        ]
-        maps.append({"protocol": protocol["label"], "images": len(rows), "figures": figures})
-    return maps
 
 
 def _number(value: float | None) -> str:
