@@ -22,7 +22,7 @@ IMAGES = 8
 MOST_VIEWS = 256  # of all images together
 # Pictures may take so much of the time since the last ones.
 SHARE = 0.02
-FIRST_GUESS = 0.5  # seconds, before anything was drawn
+FIRST_GUESS = 0.2  # seconds, before anything was drawn
 FINAL = ("val/acc", "val/top1_change", "val/mean_absolute_change", "val/agreement")
 
 

@@ -52,7 +52,7 @@ def test_the_last_epoch_is_not_drawn_twice(tmp_path, always):
 
 
 def test_short_epochs_are_passed_over_but_the_last(tmp_path, monkeypatch):
-    """A clock of one second a look: half a second of drawing is more than 2 % of some, and less than that of 30."""
+    """A clock of one second a look: a fifth of a second is more than 2 % of eight, less than that of sixteen."""
     now = [0.0]
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
     drawing = ProbePictures(every=1)
@@ -61,10 +61,10 @@ def test_short_epochs_are_passed_over_but_the_last(tmp_path, monkeypatch):
 
     class Epoch(pl.Callback):
         def on_train_epoch_start(self, trainer, pl_module):
-            now[0] += 10.0
+            now[0] += 8.0
 
     train(tmp_path, [Epoch(), drawing], epochs=4)
-    assert drawn == [30.0, 40.0, 40.0]  # .5 s is 2 % of 25 s, and nothing was recorded as drawn
+    assert drawn == [16.0, 24.0, 32.0, 32.0]  # nothing was recorded as drawn, so the end is drawn again
 
 
 def test_views_and_answers_are_those_of_the_model(tmp_path, always):

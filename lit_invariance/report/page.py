@@ -129,7 +129,8 @@ def _overview(results: Results) -> dict[str, Any]:
 def _table(results: Results, protocol: ProtocolEntry) -> dict[str, Any]:
     label, name = protocol["label"], protocol["name"]
     scores = headline_scores(results, label)
-    about = (inspect.getdoc(PROTOCOLS[name]) or "").partition("\n")[0] if name in PROTOCOLS else ""
+    summary = (inspect.getdoc(PROTOCOLS[name]) or "").partition("\n")[0] if name in PROTOCOLS else ""
+    about = summary.partition(" T = ")[0]  # the number of views stands there already
     return {
         "label": label,
         "about": about,
