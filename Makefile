@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install quickstart test lint wheel clean
+.PHONY: install quickstart mitigations test lint wheel clean
 
 install: $(INSTALLED)
 
@@ -21,6 +21,38 @@ quickstart: install
 	$(BIN)/python evaluate.py --models baseline=checkpoints/shapes/best.ckpt augmented=checkpoints/aug_shapes/best.ckpt \
 	    blurpool=checkpoints/aa_shapes/best.ckpt --output results/quickstart \
 	    --protocols centre_crop '{crop: {area: [0.79, 0.79]}}' embed_black scale_black
+
+# Train the quickstart's network with every mitigation and some pairs, then rank them. What is trained already stays; with
+# `OMP_NUM_THREADS=1 make -j2 mitigations` two trainings share two cores better than one after the other.
+ON_SHAPES := $(BIN)/python train.py --config shapes.yaml --overwrite true --trainer.enable_model_summary false
+ARMS := blurpool adaptive_blur ideal_lowpass reflect_padding circular_padding consistency
+TRAINED := $(patsubst %,checkpoints/m_%/best.ckpt,plain translation $(ARMS) polyphase learned_polyphase blurpool_circular \
+    blurpool_consistency distilled)
+
+mitigations: $(TRAINED)
+	$(BIN)/python evaluate.py --output results/mitigations --reference plain \
+	    --models $(foreach file,$(TRAINED),$(patsubst checkpoints/m_%/best.ckpt,%,$(file))=$(file)) \
+	    shift_average=checkpoints/m_plain/best.ckpt+'{shift_average: {shifts: 2}}' \
+	    content_crop=checkpoints/m_plain/best.ckpt+content_crop \
+	    --protocols centre_crop '{crop: {area: [0.79, 0.79]}}' circular circular_fractional
+
+checkpoints/m_plain/best.ckpt: | $(INSTALLED)
+	$(ON_SHAPES) --name m_plain
+checkpoints/m_translation/best.ckpt: | $(INSTALLED)
+	$(ON_SHAPES) --config aug_shapes.yaml --name m_translation
+$(foreach arm,$(ARMS),checkpoints/m_$(arm)/best.ckpt): checkpoints/m_%/best.ckpt: | $(INSTALLED)
+	$(ON_SHAPES) --name m_$* --model.mitigations '[$*]'
+checkpoints/m_polyphase/best.ckpt: | $(INSTALLED)
+	$(ON_SHAPES) --name m_polyphase --model.mitigations '[polyphase, circular_padding]'
+checkpoints/m_learned_polyphase/best.ckpt: | $(INSTALLED)
+	$(ON_SHAPES) --name m_learned_polyphase --model.mitigations '[{polyphase: {learned: true}}, circular_padding]'
+checkpoints/m_blurpool_circular/best.ckpt: | $(INSTALLED)
+	$(ON_SHAPES) --name m_blurpool_circular --model.mitigations '[blurpool, circular_padding]'
+checkpoints/m_blurpool_consistency/best.ckpt: | $(INSTALLED)
+	$(ON_SHAPES) --name m_blurpool_consistency --model.mitigations '[blurpool, consistency]'
+checkpoints/m_distilled/best.ckpt: checkpoints/m_plain/best.ckpt | $(INSTALLED)
+	$(ON_SHAPES) --name m_distilled --model.mitigations '[blurpool, distillation]' --model.weights $< \
+	    --model.reestimate_batch_norm 1000 --model.freeze_batch_norm true --model.lr 0.001
 
 test: install
 	$(BIN)/pytest

@@ -20,6 +20,12 @@ from lit_invariance.weights import is_file_name, load_strictly, read_state_dict
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+# Torchvision's Inception networks: without the classifiers that only guide training from scratch, and with the change
+# of normalisation that their published weights were made with.
+INCEPTION: dict[str, dict[str, bool]] = {
+    name: {"aux_logits": False, "transform_input": True, "init_weights": True} for name in ("googlenet", "inception_v3")
+}
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 
 
 @dataclass(frozen=True)
@@ -31,20 +37,23 @@ class Backbone:
         head: Name of the module that maps features to classes.
         mean: Channel means in [0, 1] that the network's input is reduced by.
         std: Channel standard deviations that it is divided by.
+        new_head: Whether the classification layer is untrained, because the weights have another number of classes.
     """
 
     network: nn.Module
     head: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    new_head: bool = False
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """One network of one library, not yet built."""
+    """One network of one library, not yet built; `auxiliary` are the prefixes of weights that it has no use for."""
 
     make: Callable[[int], nn.Module]
     published: Callable[[str], Mapping[str, Tensor]]
+    auxiliary: tuple[str, ...] = ()
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
 
@@ -67,10 +76,14 @@ def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbon
     entry = _find(name)
     network = entry.make(num_classes)
     head = _head_of(network, num_classes, name)
+    new_head = False
     if weights is not None:
         state = read_state_dict(weights) if is_file_name(weights) else entry.published(weights)
-        load_strictly(network, name, state, f"'{weights}'", optional=f"{head}.")
-    return Backbone(network, head, entry.mean, entry.std)
+        state = {key: value for key, value in state.items() if not key.startswith(entry.auxiliary)}
+        new_head = load_strictly(network, name, state, f"'{weights}'", optional=f"{head}.")
+    if new_head:
+        rank_zero_info(f"{name}: the weights have another number of classes; {head} is new, with {num_classes}.")
+    return Backbone(network, head, entry.mean, entry.std, new_head)
 
 
 def _find(name: str) -> _Entry:
@@ -101,11 +114,34 @@ def _torchvision(model: str) -> _Entry:
     published = torchvision.models.get_model_weights(model)
     preset: Any = published["DEFAULT"].transforms()
     return _Entry(
-        make=lambda num_classes: torchvision.models.get_model(model, weights=None, num_classes=num_classes),
+        make=lambda num_classes: torchvision.models.get_model(
+            model, weights=None, num_classes=num_classes, **INCEPTION.get(model, {})
+        ),
+        auxiliary=AUXILIARY if model in INCEPTION else (),
         published=partial(_torchvision_weights, model),
         mean=tuple(preset.mean),
         std=tuple(preset.std),
     )
+
+
+def published_name(name: str, weights: str | None) -> str | None:
+    """Tell which of torchvision's published weights a network has, by their name or that of their file.
+
+    Args:
+        name: Name of the backbone.
+        weights: As in `create_backbone`.
+
+    Returns:
+        A name such as `IMAGENET1K_V1`; None for other weights and other libraries.
+    """
+    library, _, model = name.partition("/")
+    if library != "torchvision" or weights is None:
+        return None
+    known: Any = torchvision.models.get_model_weights(model)
+    if weights == "default":
+        return str(known["DEFAULT"].name)
+    files = {Path(entry.url).name: entry.name for entry in known}
+    return weights if weights in known.__members__ else files.get(Path(weights).name)
 
 
 def _torchvision_weights(model: str, weights: str) -> Mapping[str, Tensor]:

@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from lit_invariance.classifier import VIEWS_SEED, LitClassifier
+from lit_invariance.data.batch import Positioned
 from lit_invariance.errors import split_spec
 from lit_invariance.protocols import views_of
 from lit_invariance.report.probe import probability_figure, views_picture
@@ -61,7 +62,7 @@ class ProbePictures(Callback):
 
     def _draw(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         writer = _writer(trainer)
-        if writer is None or not isinstance(module, LitClassifier):
+        if writer is None or not isinstance(module, LitClassifier) or not len(_images(trainer)):
             return
         start = time.monotonic()
         if self._probe is None:
@@ -136,9 +137,14 @@ def _writer(trainer: pl.Trainer) -> SummaryWriter | None:
     return next((logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)), None)
 
 
+def _images(trainer: pl.Trainer) -> Positioned:
+    images: Positioned = trainer.datamodule.validation_images()  # type: ignore[attr-defined]
+    return images
+
+
 def _probe_views(trainer: pl.Trainer, module: LitClassifier) -> tuple[Tensor, Tensor]:
     """Decode the images and make their views once, `(N, T, C, S, S)` and labels `(N,)`, both on the CPU."""
-    images = trainer.datamodule.validation_images()  # type: ignore[attr-defined]
+    images = _images(trainer)
     count = min(len(images), IMAGES, max(1, MOST_VIEWS // len(module.protocol.steps)))
     samples = [images[number * len(images) // count] for number in range(count)]
     pictures, labels, positions = zip(*samples, strict=True)

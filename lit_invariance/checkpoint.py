@@ -1,19 +1,21 @@
 """A network back from a training's checkpoint, without executing anything the file holds."""
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lit_invariance.classifier import LitClassifier
-from lit_invariance.errors import UserError
+from lit_invariance.errors import Spec, UserError
 from lit_invariance.weights import load_strictly, read_torch_file
 
 
-def load_checkpoint(path: str | Path) -> LitClassifier:
+def load_checkpoint(path: str | Path, mitigations: Sequence[Spec] | None = None) -> LitClassifier:
     """Rebuild a trained classifier.
 
     Args:
         path: A `.ckpt` file that `train.py` wrote.
+        mitigations: Those it shall have; None takes those it was trained with.
 
     Returns:
         The classifier in evaluation mode, on the CPU.
@@ -25,6 +27,8 @@ def load_checkpoint(path: str | Path) -> LitClassifier:
     content = read_checkpoint(path)
     known = inspect.signature(LitClassifier).parameters
     options = {key: value for key, value in content["hyper_parameters"].items() if key in known}
+    if mitigations is not None:
+        options["mitigations"] = list(mitigations)
     # The checkpoint holds every parameter, so the weights the training began from need not be at hand.
     classifier = LitClassifier(**{**options, "weights": None})
     load_strictly(classifier, options["backbone"], content["state_dict"], f"'{path}'")

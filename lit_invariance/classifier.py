@@ -1,7 +1,9 @@
 """The LightningModule: fine-tune a classifier and measure its invariance at every validation epoch."""
 
+import math
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -15,8 +17,8 @@ from lit_invariance.backbones import create_backbone
 from lit_invariance.data.batch import Batch
 from lit_invariance.errors import Spec, UserError, build, unknown
 from lit_invariance.metrics import Accuracy, Agreement, MeanAbsoluteChange, Top1Change
-from lit_invariance.mitigations import apply_mitigations
-from lit_invariance.protocols import PROTOCOLS, CentreCrop, Protocol, views_of
+from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimate_batch_norm
+from lit_invariance.protocols import PROTOCOLS, CentreCrop, Protocol, Unshowable, views_of
 from lit_invariance.schedule import OPTIMIZERS, parameter_groups, warmup_cosine
 
 VIEWS_SEED = 0
@@ -34,7 +36,11 @@ class LitClassifier(pl.LightningModule):
         weights: None for random ones, `default` or a published name, or a local file.
         num_classes: Number of outputs; where the weights have another number, the head is a new one.
         image_size: Side S of the network's input in pixels. The command line takes it from `data.image_size`.
-        mitigations: Changes to the network, in order: names or `{name: {option: value}}`.
+        mitigations: What makes the network more invariant: names or `{name: {option: value}}`; see `MITIGATIONS` and,
+            for order and combination, `apply_mitigations`.
+        reestimate_batch_norm: Training images, in whole batches, on which the statistics of batch normalisation are
+            measured anew before the first step, as surgery wants it; 0 keeps those of the weights.
+        freeze_batch_norm: Keep these statistics during the training.
         optimizer: `sgd` (Nesterov) or `adamw`.
         lr: Learning rate, reached after the warm-up.
         backbone_lr: Learning rate of everything but the classification layer; None takes `lr`.
@@ -59,6 +65,8 @@ class LitClassifier(pl.LightningModule):
         num_classes: int = 1000,
         image_size: int = 224,
         mitigations: list[str | dict[str, Any]] | None = None,
+        reestimate_batch_norm: int = 0,
+        freeze_batch_norm: bool = False,
         optimizer: str = "sgd",
         lr: float = 0.01,
         backbone_lr: float | None = None,
@@ -71,12 +79,14 @@ class LitClassifier(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        if reestimate_batch_norm < 0:
+            raise UserError(f"reestimate_batch_norm is {reestimate_batch_norm}; it is a number of images, or 0.")
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
         made = create_backbone(backbone, weights, num_classes)
         self.num_classes, self.image_size, self.mean, self.head = num_classes, image_size, made.mean, made.head
         self.backbone = made.network
-        self.changes = apply_mitigations(self.backbone, mitigations or [])
+        self.mitigated = apply_mitigations(self.backbone, mitigations or [])
         self.backbone.to(memory_format=torch.channels_last)
         self.register_buffer("_mean", _per_channel(made.mean), persistent=False)
         self.register_buffer("_std", _per_channel(made.std), persistent=False)
@@ -108,7 +118,7 @@ class LitClassifier(pl.LightningModule):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalise and classify.
+        """Classify; in evaluation mode through the inference wrappers.
 
         Args:
             images: `(N, 3, S, S)`, uint8 or float in [0, 1].
@@ -116,10 +126,17 @@ class LitClassifier(pl.LightningModule):
         Returns:
             Logits `(N, K)`.
         """
-        images = images.float() / 255 if images.dtype == torch.uint8 else images
-        images = (images - self._mean) / self._std
-        logits: Tensor = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        if self.training:
+            return self._classify(images)
+        return self.mitigated.infer(self._classify, _as_float(images))
+
+    def _classify(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.backbone(self.normalise(images))
         return logits
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Turn pictures `(N, 3, S, S)`, uint8 or float in [0, 1], into the network's input, in channels_last."""
+        return ((_as_float(images) - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
 
     def classify_views(self, views: Tensor) -> Tensor:
         """Classify stacks of views.
@@ -137,16 +154,59 @@ class LitClassifier(pl.LightningModule):
         """Return the loss of a batch `{"image": (N, 3, S, S) uint8, "label": (N,)}`."""
         labels = batch["label"]
         logits = self(batch["image"])
-        loss: Tensor = self.loss(logits, labels)
+        loss = self._training_loss(batch["image"], labels, logits)
         self.train_accuracy(logits.detach()[:, None], labels)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(labels))
         self.log("train/acc", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
 
+    def _training_loss(self, images: Tensor, labels: Tensor, logits: Tensor) -> Tensor:
+        total = self.mitigated.label_weight * self.loss(logits, labels)
+        for loss in self.mitigated.losses:
+            term = loss(self, images, logits)
+            self.log(f"train/{loss.name}", term, batch_size=len(labels))
+            total = total + loss.weight * term
+        return cast(Tensor, total)
+
     def on_fit_start(self) -> None:
-        """Say what was changed and what the measurement costs."""
-        for change in self.changes:
+        """Say what was changed, and let the losses get ready."""
+        for change in self.mitigated.changes:
             rank_zero_info(str(change))
+        for loss in self.mitigated.losses:
+            loss.prepare(self)
+
+    def on_train_start(self) -> None:
+        """Say what the measurement costs, and prepare batch normalisation unless an interrupted training goes on."""
+        self._tell_cost()
+        wanted = self.hparams["reestimate_batch_norm"]
+        if wanted and not self.trainer.global_step:
+            # A loader of its own: the training's has begun to fetch, and its workers serve one reader at a time.
+            batches = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
+            count = min(math.ceil(wanted / batches.batch_size), len(batches))
+            rank_zero_info(f"batch-norm statistics from {count * batches.batch_size} training images")
+            images = (batch["image"].to(self.device) for batch in islice(batches, count))
+            reestimate_batch_norm(self.backbone, map(self.normalise, images))
+            self._share_statistics()
+
+    def _tell_cost(self) -> None:
+        """Say which share of an epoch's forward passes goes to the views, a training step counting as three."""
+        loader: Any = self.trainer.val_dataloaders
+        if loader is None:  # a training without validation
+            return
+        train, val = len(self.trainer.train_dataloader.dataset), len(loader.dataset)  # type: ignore[union-attr]
+        measured = min(self.hparams["invariance_images"], val)
+        views = measured * len(self.protocol.steps) * self.mitigated.passes
+        share = views / (3 * train + val * self.mitigated.passes + views)
+        rank_zero_info(
+            f"invariance: {self.protocol.name} on {measured} of {val} validation images, "
+            f"{len(self.protocol.steps)} views each: about {share:.0%} of an epoch's computation"
+        )
+
+    def on_train_epoch_start(self) -> None:
+        """Keep the statistics of batch normalisation where that was asked for."""
+        if self.hparams["freeze_batch_norm"]:
+            for layer in batch_norms(self.backbone):
+                layer.eval()
 
     def on_validation_start(self) -> None:
         """Choose the images whose invariance is measured, evenly spaced: folders are sorted by class."""
@@ -167,7 +227,7 @@ class LitClassifier(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure accuracy on the standard view and invariance on the neighbouring views of the chosen images."""
         labels = batch.labels
-        logits = self.classify_views(_views(self.centre_crop, batch.images, batch.indices))
+        logits = self.classify_views(self._views(self.centre_crop, batch.images, batch.indices))
         self.val_accuracy.update(logits, labels)
         self.val_loss.update(F.cross_entropy(logits[:, 0], labels, reduction="none"))
         log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
@@ -175,11 +235,21 @@ class LitClassifier(pl.LightningModule):
         log("val/acc", self.val_accuracy, prog_bar=True)
         self._measure_invariance(batch)
 
+    def _views(self, protocol: Protocol, images: list[Tensor], indices: Tensor) -> Tensor:
+        try:
+            return views_of(protocol, images, indices, VIEWS_SEED)
+        except Unshowable as error:
+            loader: Any = self.trainer.val_dataloaders
+            raise UserError(
+                f"protocol {protocol.name} cannot show validation {loader.dataset.name(error.index)}: {error.reason} "
+                "Remove it, or choose another invariance_protocol."
+            ) from error
+
     def _measure_invariance(self, batch: Batch) -> None:
         rows = [row for row, index in enumerate(batch.indices.tolist()) if index in self._measured]
         if rows:
             images = [batch.images[row] for row in rows]
-            logits = self.classify_views(_views(self.protocol, images, batch.indices[rows]))
+            logits = self.classify_views(self._views(self.protocol, images, batch.indices[rows]))
             self.val_invariance.update(logits, batch.labels[rows])
 
     def on_validation_epoch_end(self) -> None:
@@ -200,11 +270,8 @@ class LitClassifier(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
 
 
-def _views(protocol: Protocol, images: list[Tensor], indices: Tensor) -> Tensor:
-    try:
-        return views_of(protocol, images, indices, VIEWS_SEED)
-    except ValueError as error:
-        raise UserError(f"validation {error} Remove it, or choose another invariance_protocol.") from error
+def _as_float(images: Tensor) -> Tensor:
+    return images.float() / 255 if images.dtype == torch.uint8 else images
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:

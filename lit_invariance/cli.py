@@ -1,4 +1,4 @@
-"""The two commands, and what they have in common: memory set up first, a user's mistake told in one sentence."""
+"""The commands, and what they have in common: memory set up first, a user's mistake told in one sentence."""
 
 import sys
 from collections.abc import Callable
@@ -8,7 +8,12 @@ from lit_invariance.allocator import keep_freed_memory
 from lit_invariance.errors import UserError
 
 
-def _run(command: Callable[[], Any]) -> None:
+def run_command(command: Callable[[], Any]) -> None:
+    """Run a command; a user's mistake is told in one sentence, with exit code 2.
+
+    Args:
+        command: What raises `UserError` if the user must mend something.
+    """
     try:
         command()
     except UserError as error:
@@ -21,7 +26,7 @@ def train_command() -> None:
     keep_freed_memory()
     from lit_invariance.training import train
 
-    _run(train)
+    run_command(train)
 
 
 def evaluate_command() -> None:
@@ -29,4 +34,12 @@ def evaluate_command() -> None:
     keep_freed_memory()
     from lit_invariance.evaluation.command import evaluate
 
-    _run(evaluate)
+    run_command(evaluate)
+
+
+def causal_command() -> None:
+    """Run the causal experiment; exits with code 2 and one sentence after a user's mistake."""
+    keep_freed_memory()
+    from lit_invariance.causes.causal import run_causal
+
+    run_command(run_causal)

@@ -2,14 +2,16 @@
 
 import logging
 import os
+import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from jsonargparse import Namespace
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
@@ -22,6 +24,7 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.files import replacing, writable_folder
 from lit_invariance.parser import OneSentenceErrors
+from lit_invariance.progress import progress
 
 CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
@@ -29,6 +32,19 @@ OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
 
 class TrainingParser(OneSentenceErrors, LightningArgumentParser):
     """Lightning's parser, whose errors are one sentence."""
+
+
+class Curves(TensorBoardLogger):
+    """TensorBoard without the curve of the epoch's number, which would stand before those that matter."""
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write scalars.
+
+        Args:
+            metrics: Tag to value.
+            step: The training step.
+        """
+        super().log_metrics({tag: value for tag, value in metrics.items() if tag != "epoch"}, step)
 
 
 class SaveResolvedConfig(SaveConfigCallback):
@@ -95,7 +111,7 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the Trainer with the logger and the callbacks every run has."""
-        logger = TensorBoardLogger(RUNS, name=self.config["name"], version="", default_hp_metric=False)
+        logger = Curves(RUNS, name=self.config["name"], version="", default_hp_metric=False)
         try:
             return super().instantiate_trainer(logger=logger, callbacks=self._callbacks(), **kwargs)
         except (MisconfigurationException, ValueError) as error:
@@ -103,11 +119,10 @@ class TrainingCLI(LightningCLI):
 
     def _callbacks(self) -> list[Callback]:
         trainer = self.config_init["trainer"]
-        callbacks = [*(trainer["callbacks"] or []), LearningRateMonitor()]
+        bar = trainer["enable_progress_bar"] is not False
+        trainer["enable_progress_bar"] = bar and sys.stdout.isatty()
+        callbacks = [*(trainer["callbacks"] or []), LearningRateMonitor(), *progress(bar)]
         callbacks += [Throughput(), ProbePictures(), Hyperparameters()]
-        if trainer["enable_progress_bar"] is not False:
-            # Where rich is installed, Lightning would choose its bar, which vanishes from cluster logs.
-            callbacks.append(TQDMProgressBar())
         if trainer["enable_checkpointing"] is not False and not trainer["fast_dev_run"]:
             callbacks += best_and_last(self.folder)
         return callbacks
@@ -177,4 +192,4 @@ def _silence_advertisements() -> None:
 
 
 def _no_advertisement(record: logging.LogRecord) -> bool:
-    return "litlogger" not in record.getMessage()
+    return not any(words in record.getMessage() for words in ("litlogger", "`Trainer.fit` stopped"))

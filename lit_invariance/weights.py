@@ -74,7 +74,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     return dict(content)
 
 
-def load_strictly(network: nn.Module, name: str, state: Mapping[str, Tensor], source: str, optional: str = "") -> None:
+def load_strictly(network: nn.Module, name: str, state: Mapping[str, Tensor], source: str, optional: str = "") -> bool:
     """Load a state dict into a network whose names and shapes it must match.
 
     Args:
@@ -84,6 +84,9 @@ def load_strictly(network: nn.Module, name: str, state: Mapping[str, Tensor], so
         source: Where the state comes from, for the error message.
         optional: Prefix of the parameters that keep their own values where the shapes differ: the head, whose number of
             classes may differ.
+
+    Returns:
+        Whether any did keep its own values.
 
     Raises:
         UserError: If anything else differs; the message counts and names it.
@@ -102,6 +105,7 @@ def load_strictly(network: nn.Module, name: str, state: Mapping[str, Tensor], so
             "name the backbone they were made for, or other weights."
         )
     network.load_state_dict({key: value for key, value in state.items() if key not in kept}, strict=not kept)
+    return bool(kept)
 
 
 def _describe(differences: Mapping[str, list[str]]) -> str:

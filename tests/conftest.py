@@ -3,6 +3,7 @@ import os
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
@@ -47,5 +48,21 @@ def write_cifar10(monkeypatch):
         monkeypatch.setattr(CIFAR10, "test_list", [[name, sums[name]] for name in CIFAR10_FILES[5:]])
         monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
         return pixels.reshape(6, 4, 3, 32, 32)
+
+    return write
+
+
+@pytest.fixture
+def write_film():
+    """A function that writes a film of plain frames, in which blue grows by 8 from 0 and red falls by 8 from 250."""
+
+    def write(path: Path, frames: int, width: int = 64, height: int = 48) -> Path:
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (width, height))
+        assert writer.isOpened()
+        for number in range(frames):
+            change = 8 * (number % 30)
+            writer.write(np.full((height, width, 3), (change, 60, 250 - change), np.uint8))
+        writer.release()
+        return path
 
     return write

@@ -1,11 +1,13 @@
+import logging
 import urllib.request
 from urllib.error import URLError
 
 import huggingface_hub
 import pytest
 import torch
+import torchvision
 
-from lit_invariance.backbones import BUILT_IN, create_backbone
+from lit_invariance.backbones import BUILT_IN, create_backbone, published_name
 from lit_invariance.errors import UserError
 
 # The networks of the paper and of this project's configs; 75 px is the least that InceptionResNetV2 takes.
@@ -99,3 +101,42 @@ def test_without_a_network_the_error_says_which_file_to_put_where(library, monke
     assert {"torchvision": str(tmp_path), "timm": "model.safetensors", "antialiased_cnns": "local file"}[
         library
     ] in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "expected"),
+    [
+        ("torchvision/vgg16", "default", "IMAGENET1K_V1"),
+        ("torchvision/resnet50", "default", "IMAGENET1K_V2"),
+        ("torchvision/resnet50", "IMAGENET1K_V1", "IMAGENET1K_V1"),
+        ("torchvision/mobilenet_v2", "somewhere/mobilenet_v2-b0353104.pth", "IMAGENET1K_V1"),
+        ("torchvision/mobilenet_v2", "own.pth", None),
+        ("torchvision/mobilenet_v2", None, None),
+        ("timm/resnet50", "default", None),
+        ("tiny_resnet", "own.pth", None),
+    ],
+)
+def test_published_weights_are_known_by_name_or_file(name, weights, expected):
+    assert published_name(name, weights) == expected
+
+
+@pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
+def test_inception_networks_answer_with_logits_and_take_the_published_weights(name, tmp_path):
+    """The published files hold auxiliary classifiers, and inputs are scaled anew as those weights expect."""
+    published = torchvision.models.get_model(name, weights=None, init_weights=False, transform_input=True).eval()
+    torch.save(published.state_dict(), tmp_path / "published.pth")
+    network = create_backbone(f"torchvision/{name}", str(tmp_path / "published.pth"), 1000).network
+    images = torch.randn(2, 3, 96, 96)
+    torch.testing.assert_close(network.eval()(images), published(images))
+    assert network.train()(images).shape == (2, 1000)
+
+
+def test_a_new_head_is_told(tmp_path, caplog):
+    torch.save(create_backbone("tiny_resnet", None, 7).network.state_dict(), tmp_path / "seven.pth")
+    with caplog.at_level(logging.INFO, logger="pytorch_lightning"):
+        create_backbone("tiny_resnet", str(tmp_path / "seven.pth"), 10)
+    assert "another number of classes" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="pytorch_lightning"):
+        create_backbone("tiny_resnet", str(tmp_path / "seven.pth"), 7)
+    assert "classes" not in caplog.text

@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
@@ -7,7 +8,7 @@ from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
 
 from lit_invariance.classifier import LitClassifier
-from lit_invariance.data.batch import Batch
+from lit_invariance.data.batch import Batch, Positioned
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import SCORES
@@ -124,6 +125,28 @@ def test_classes_that_disagree_with_the_data():
         pl.Trainer(**QUIET).validate(classifier(num_classes=12), shapes(), verbose=False)
 
 
+def test_losses_have_curves_of_their_own():
+    module = classifier(mitigations=["consistency"], invariance_images=0)
+    trainer = pl.Trainer(max_epochs=1, num_sanity_val_steps=0, log_every_n_steps=1, **QUIET)
+    trainer.fit(module, shapes())
+    logged = trainer.callback_metrics
+    assert logged["train/consistency"] > 0
+    assert logged["train/loss"] > logged["train/consistency"]
+
+
+def test_statistics_are_measured_once_and_not_when_a_training_goes_on(in_folder, capsys):
+    options = {"reestimate_batch_norm": 9, "invariance_images": 0, "lr": 0.0, "freeze_batch_norm": True}
+    first = pl.Trainer(max_epochs=1, **QUIET)
+    first.fit(module := classifier(**options), shapes())
+    counts = module.backbone.bn1.num_batches_tracked.item()
+    assert counts == 2  # whole batches of 8
+    first.save_checkpoint("last.ckpt")
+    again = classifier(**options | {"reestimate_batch_norm": 30})
+    pl.Trainer(max_epochs=2, **QUIET).fit(again, shapes(), ckpt_path="last.ckpt", weights_only=True)
+    assert again.backbone.bn1.num_batches_tracked.item() == counts
+    assert torch.equal(again.backbone.bn1.running_mean, module.backbone.bn1.running_mean)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -133,6 +156,7 @@ def test_classes_that_disagree_with_the_data():
         ({"invariance_protocol": {"crop": {"areas": 1}}}, "protocol crop: .*areas"),
         ({"mitigations": ["blurpol"]}, "unknown mitigation 'blurpol'; did you mean blurpool"),
         ({"mitigations": [{"blurpool": {"taps": 9}}]}, "taps"),
+        ({"reestimate_batch_norm": -1}, "a number of images, or 0"),
     ],
 )
 def test_wrong_options_are_one_sentence(options, message):
@@ -143,6 +167,9 @@ def test_wrong_options_are_one_sentence(options, message):
 def test_an_image_too_small_for_the_protocol_is_one_sentence():
     module = classifier()
     module._measured = {4}
+    paths = [f"{number}.jpg" for number in range(5)]
+    dataset = Positioned(SimpleNamespace(paths=paths, __len__=lambda: 5), range(5))
+    module._trainer = SimpleNamespace(val_dataloaders=SimpleNamespace(dataset=dataset))
     batch = Batch([torch.zeros(3, 1, 1, dtype=torch.uint8)], torch.tensor([0]), torch.tensor([4]))
-    with pytest.raises(UserError, match="validation image 4: .*1 x 1"):
+    with pytest.raises(UserError, match=r"validation image 4 \(4.jpg\): .*1 x 1"):
         module._measure_invariance(batch)

@@ -3,6 +3,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import torchvision
 import yaml
 from PIL import Image
 
@@ -33,8 +34,16 @@ def imagenet(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="session")
+def teacher(tmp_path_factory):
+    """Weights for the configs that distil: they must have some."""
+    path = tmp_path_factory.mktemp("teacher") / "mobilenet_v2.pth"
+    torch.save(torchvision.models.mobilenet_v2().state_dict(), path)
+    return str(path)
+
+
 @pytest.mark.parametrize("config", CONFIGS)
-def test_runs_through_the_real_command(config, in_folder, imagenet, write_cifar10):
+def test_runs_through_the_real_command(config, in_folder, imagenet, write_cifar10, teacher):
     write_cifar10(in_folder)
     options = yaml.safe_load((config_folder() / config).read_text())
     data = options["data"]["dataset"]
@@ -43,12 +52,14 @@ def test_runs_through_the_real_command(config, in_folder, imagenet, write_cifar1
         "CIFAR10": ["--data.root", str(in_folder)],
         "shapes": ["--data.shapes", "{train_images: 8, val_images: 4}"],
     }[data]
+    if config.startswith("distil_"):
+        extra += ["--model.weights", teacher]
     cli = train(["--config", config, *SHORT, *extra])
     assert cli.config["name"] == config.removesuffix(".yaml")
     assert cli.trainer.global_step == 2
     assert {"val/acc", "val/top1_change", "val/mean_absolute_change"} <= set(cli.trainer.callback_metrics)
     assert torch.isfinite(cli.trainer.callback_metrics["train/loss"])
-    assert bool(cli.model.changes) == config.startswith(("aa_", "aug_aa_"))
+    assert bool(cli.model.mitigated.changes) == config.startswith(("aa_", "aug_aa_", "distil_"))
     assert not list(in_folder.glob("checkpoints/**/*.ckpt"))
 
 

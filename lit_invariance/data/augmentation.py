@@ -88,7 +88,30 @@ def _filling(fill: str) -> dict[str, Any]:
     return FILLS[fill]
 
 
-TRANSLATIONS: dict[str, Callable[..., list[Any]]] = {"crop": _crop, "pad": _pad, "affine": _affine}
+def _any_of(image_size: int, of: Sequence[dict[str, Any]]) -> list[Any]:
+    if not isinstance(of, list) or not of:
+        raise ValueError(f"of is {of!r}; it must be a list of translations, as [{{kind: crop}}, {{kind: affine}}].")
+    return [A.OneOf([A.Sequential(translated(image_size, translation)) for translation in of], p=1.0)]
+
+
+TRANSLATIONS: dict[str, Callable[..., list[Any]]] = {"crop": _crop, "pad": _pad, "affine": _affine, "any_of": _any_of}
+
+
+def translated(image_size: int, translation: dict[str, Any]) -> list[Any]:
+    """Make the transforms of a translation.
+
+    Args:
+        image_size: Side S of the result in pixels.
+        translation: `{"kind": name, option: value}`.
+
+    Raises:
+        UserError: If the kind or an option is unknown or out of range.
+    """
+    options = dict(translation)
+    kind = options.pop("kind", None)
+    if not isinstance(kind, str):
+        raise UserError(f"translation {translation} names no kind; write {{kind: {' | '.join(TRANSLATIONS)}}}.")
+    return build("translation", TRANSLATIONS, {kind: options}, image_size=image_size)
 
 
 class TrainingView:
@@ -104,6 +127,8 @@ class TrainingView:
     * `affine`: resized as above, moved by up to `max_shift` (.125) of S in whole pixels, uniform and independent in
       both directions, and zoomed by `scale` ([1, 1]), and the centre of it taken. What the image has beyond the centre
       moves in before any filling is seen.
+
+    * `any_of`: one of the translations in the list `of`, each equally likely, drawn anew for every picture.
 
     `pad` and `affine` take `fill`: `black`, `mean` (ImageNet's mean colour) or `reflect`.
 
@@ -125,16 +150,8 @@ class TrainingView:
         self, image_size: int, flip: bool = True, translation: dict[str, Any] | None = None, stream: int = 0
     ) -> None:
         self.stream = stream
-        geometry = _plain(image_size) if translation is None else self._translation(image_size, translation)
+        geometry = _plain(image_size) if translation is None else translated(image_size, translation)
         self.transforms = A.Compose([*geometry, *([A.HorizontalFlip(p=0.5)] if flip else [])])
-
-    @staticmethod
-    def _translation(image_size: int, translation: dict[str, Any]) -> list[Any]:
-        options = dict(translation)
-        kind = options.pop("kind", None)
-        if not isinstance(kind, str):
-            raise UserError(f"translation {translation} names no kind; write {{kind: {' | '.join(TRANSLATIONS)}}}.")
-        return build("translation", TRANSLATIONS, {kind: options}, image_size=image_size)
 
     def __call__(self, image: Tensor) -> Tensor:
         """Draw one view.

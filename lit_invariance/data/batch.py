@@ -39,6 +39,11 @@ class Positioned(Dataset[Sample]):
         self.source = source
         self.positions = range(len(source)) if positions is None else positions
 
+    def name(self, position: int) -> str:
+        """Say which image stands at a position of the source: its file, where it has one."""
+        paths = getattr(self.source, "paths", None)
+        return f"image {position}" if paths is None else f"image {position} ({paths[position]})"
+
     def __len__(self) -> int:
         """Return the number of images given out."""
         return len(self.positions)

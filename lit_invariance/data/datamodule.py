@@ -70,6 +70,8 @@ class InvarianceData(LightningDataModule):
         seed: Names the images of `shapes`, the part that `val_fraction` holds out and the choice of `max_images`.
         shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`, see `load_shapes`.
         max_images: Validate on a random choice of so many images; their indices stay those in the whole set.
+        boxes: `image_folder` only: folder of the validation images' bounding boxes in Pascal VOC XML, `<stem>.xml` or
+            `<class folder>/<stem>.xml`, for protocols that keep the object in view.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class InvarianceData(LightningDataModule):
         seed: int = 0,
         shapes: dict[str, Any] | None = None,
         max_images: int | None = None,
+        boxes: str | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -96,6 +99,8 @@ class InvarianceData(LightningDataModule):
         for name in ("image_size", "batch_size", "val_batch_size", "max_images"):
             if self.hparams[name] is not None and self.hparams[name] < 1:
                 raise UserError(f"data.{name} is {self.hparams[name]}; it must be at least 1.")
+        if boxes is not None and dataset != "image_folder":
+            raise UserError(f"data.boxes belongs to image_folder, not to {dataset}; leave it out.")
         if num_workers is not None and num_workers < 0:
             raise UserError(f"data.num_workers is {num_workers}; it must not be negative.")
         self.workers = self._default_workers() if num_workers is None else num_workers
@@ -127,6 +132,11 @@ class InvarianceData(LightningDataModule):
     def class_names(self) -> list[str]:
         """One name for each output of the network."""
         return self._opened().class_names
+
+    @property
+    def validation(self) -> Source:
+        """All images that may validate, whatever `max_images` chooses of them."""
+        return self._opened().val
 
     @property
     def num_classes(self) -> int:
@@ -193,7 +203,8 @@ class InvarianceData(LightningDataModule):
             given = {"image_size": options["image_size"], "seed": options["seed"]}
             return build("data set", registry, {name: options["shapes"]}, **given)
         if name == "image_folder":
-            return load_image_folder(options["root"], options["val_root"], options["val_fraction"], options["seed"])
+            chosen = ("root", "val_root", "val_fraction", "seed", "boxes")
+            return load_image_folder(**{option: options[option] for option in chosen})
         return TORCHVISION_SETS[name](options["root"], download)
 
     def _chosen(self) -> list[int] | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from lit_invariance.data.boxes import BoxFiles
 from lit_invariance.data.class_folders import Listing, class_folders, list_images
 from lit_invariance.data.images import decode
 from lit_invariance.data.source import Splits
@@ -19,11 +20,19 @@ class ImageFiles:
     Args:
         listing: Pairs of class folder name and path.
         outputs: Class folder name to label.
+        boxes: Folder of bounding boxes, if there is one.
+
+    Attributes:
+        boxes: Position to box or None; see `BoxFiles`. None without a folder of boxes.
+
+    Raises:
+        UserError: If the folder of boxes is missing, or holds a box of none of the pictures.
     """
 
-    def __init__(self, listing: Listing, outputs: dict[str, int]) -> None:
+    def __init__(self, listing: Listing, outputs: dict[str, int], boxes: str | None = None) -> None:
         self.paths = [path for _, path in listing]
         self.labels = [outputs[name] for name, _ in listing]
+        self.boxes = None if boxes is None else BoxFiles(boxes, self.paths)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -33,7 +42,11 @@ class ImageFiles:
 
 
 def load_image_folder(
-    root: str | None, val_root: str | None = None, val_fraction: float = 0.1, seed: int = 0
+    root: str | None,
+    val_root: str | None = None,
+    val_fraction: float = 0.1,
+    seed: int = 0,
+    boxes: str | None = None,
 ) -> Splits:
     """Find the pictures of a data set of class folders.
 
@@ -49,24 +62,26 @@ def load_image_folder(
         val_fraction: Share of the images that validate where they have no folder of their own, in (0, 1]; with 1 none
             are left to train on.
         seed: Names the random share.
+        boxes: Folder of the validation images' bounding boxes, see `BoxFiles`.
 
     Returns:
         The two splits; training images are looked for only when asked for.
 
     Raises:
-        UserError: If a directory is missing, has no class folders or an empty one, or the two disagree on classes.
+        UserError: If a directory is missing, has no class folders or an empty one, the two disagree on classes, or the
+            boxes are of other images.
     """
     if root is None:
         raise UserError("image_folder needs the directory of the class folders; set --data.root DIR.")
     training = Path(root, "train") if class_folders(Path(root, "train")) else Path(root)
     if val_root is not None:
-        return _two_folders(training, Path(val_root))
+        return _two_folders(training, Path(val_root), boxes)
     if class_folders(Path(root, "val")):
-        return _two_folders(Path(root, "train"), Path(root, "val"))
-    return _one_folder(training, val_fraction, seed)
+        return _two_folders(Path(root, "train"), Path(root, "val"), boxes)
+    return _one_folder(training, val_fraction, seed, boxes)
 
 
-def _two_folders(training: Path, validation: Path) -> Splits:
+def _two_folders(training: Path, validation: Path, boxes: str | None) -> Splits:
     held_out = list_images(validation)
     names = {name for name, _ in held_out}
     to_train = set(class_folders(training))
@@ -74,10 +89,10 @@ def _two_folders(training: Path, validation: Path) -> Splits:
         stranger = min(names - to_train)
         raise UserError(f"the class folder {validation / stranger} has no counterpart in {training}; add or remove it.")
     outputs, class_names = _classes(names | to_train)
-    return Splits(class_names, ImageFiles(held_out, outputs), lambda: ImageFiles(list_images(training), outputs))
+    return Splits(class_names, ImageFiles(held_out, outputs, boxes), lambda: ImageFiles(list_images(training), outputs))
 
 
-def _one_folder(directory: Path, val_fraction: float, seed: int) -> Splits:
+def _one_folder(directory: Path, val_fraction: float, seed: int, boxes: str | None) -> Splits:
     if not 0 < val_fraction <= 1:
         raise UserError(f"val_fraction is {val_fraction}; it must lie above 0 and not above 1.")
     listing = list_images(directory)
@@ -85,7 +100,7 @@ def _one_folder(directory: Path, val_fraction: float, seed: int) -> Splits:
     outputs, class_names = _classes({name for name, _ in listing})
     held_out = [sample for sample, is_chosen in zip(listing, chosen, strict=True) if is_chosen]
     rest = [sample for sample, is_chosen in zip(listing, chosen, strict=True) if not is_chosen]
-    return Splits(class_names, ImageFiles(held_out, outputs), partial(_remaining, directory, rest, outputs))
+    return Splits(class_names, ImageFiles(held_out, outputs, boxes), partial(_remaining, directory, rest, outputs))
 
 
 def _remaining(directory: Path, listing: Listing, outputs: dict[str, int]) -> ImageFiles:

@@ -29,7 +29,9 @@ class RenderedShapes:
 
     def __init__(self, count: int, size: int, bias: float, seed: int, split: str) -> None:
         images = np.empty((count, 3, size, size), dtype=np.uint8)
-        for index in tqdm(range(count), desc=f"drawing {split} shapes", delay=PROGRESS_AFTER, leave=False):
+        for index in tqdm(
+            range(count), desc=f"drawing {split} shapes", delay=PROGRESS_AFTER, leave=False, disable=None
+        ):
             scene = draw_scene(index, size, bias=bias, seed=seed, split=split)
             images[index] = to_uint8(render(scene, size))
         self.images = torch.from_numpy(images)

@@ -1,7 +1,11 @@
 """The 1000 classes of ILSVRC2012 as ImageNet networks order them."""
 
+import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+
+VALIDATION_IMAGES = 50_000
 
 
 @cache
@@ -15,3 +19,13 @@ def imagenet_classes() -> dict[str, str]:
 def imagenet_outputs() -> dict[str, int]:
     """Return WordNet synset to the number of its output, 0 to 999."""
     return {synset: output for output, synset in enumerate(imagenet_classes())}
+
+
+def is_imagenet_validation(paths: Sequence[str | Path]) -> bool:
+    """Tell the whole validation set of ILSVRC2012 from other pictures and from parts of it, by its file names.
+
+    Args:
+        paths: The files of a data set.
+    """
+    numbers = {found[1] for path in paths if (found := re.fullmatch(r"ILSVRC2012_val_(\d{8})", Path(path).stem))}
+    return len(paths) == len(numbers) == VALIDATION_IMAGES

@@ -8,8 +8,10 @@ from typing import Any
 from jsonargparse import Namespace
 
 from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.data.synsets import is_imagenet_validation
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.cost import measure_costs
+from lit_invariance.evaluation.film import evaluate_film
 from lit_invariance.evaluation.fingerprint import data_fingerprint, run_fingerprint
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.evaluation.options import make_parser, parse
@@ -24,11 +26,12 @@ from lit_invariance.files import writable_folder
 from lit_invariance.report.costs import format_costs
 from lit_invariance.report.page import save_page
 from lit_invariance.report.plots import save_plots
+from lit_invariance.report.published import format_published
 from lit_invariance.report.schema import Results, read_results
 from lit_invariance.report.table import format_tables
 
 # What a data set is, as opposed to how it is loaded or augmented.
-DESCRIBING = ("dataset", "root", "val_root", "val_fraction", "image_size", "seed", "shapes", "max_images")
+DESCRIBING = ("dataset", "root", "val_root", "val_fraction", "image_size", "seed", "shapes", "max_images", "boxes")
 
 
 def evaluate(args: Sequence[str] | None = None) -> None:
@@ -47,6 +50,11 @@ def evaluate(args: Sequence[str] | None = None) -> None:
         redraw(Path(earlier))
         return
     settings, sources, reference = parse(args)
+    if settings.video is not None:
+        evaluate_film(settings, sources, reference, args)
+        return
+    if settings.video_label is not None:
+        raise UserError("--video_label is the class of a film; name the film with --video.")
     protocols = choose_protocols(settings.protocols)
     folder = writable_folder(Path(settings.output))
     data = InvarianceData(**settings.data.as_dict())
@@ -61,13 +69,14 @@ def evaluate(args: Sequence[str] | None = None) -> None:
         outcomes = run(trainer, models, protocols, data, settings.seed, unfinished)
     if not trainer.is_global_zero:
         return
+    whole = is_imagenet_validation(getattr(data.validation, "paths", ()))
     results = compile_results(
         outcomes,
         models,
         protocols,
         reference,
         settings.seed,
-        data=described | {"classes": data.num_classes},
+        data=described | {"classes": data.num_classes, "imagenet_validation": whole},
         run={"command": args, "device": str(device), "precision": settings.precision},
     )
     results["class_names"] = data.class_names
@@ -101,7 +110,7 @@ def redraw(folder: Path) -> None:
 def _present(results: Results, outcomes: Outcomes, folder: Path, files: Sequence[Path]) -> None:
     plots = save_plots(results, folder)
     page = save_page(results, outcomes, folder)
-    print("\n\n".join(filter(None, (format_tables(results), format_costs(results)))))
+    print("\n\n".join(filter(None, (format_tables(results), format_costs(results), format_published(results)))))
     if files:
         print(f"\nresults: {', '.join(map(str, files))}", end="")
     print(f"\nplots:   {', '.join(str(plot) for plot in plots[::2])} (and .svg)\nreport:  {page}")

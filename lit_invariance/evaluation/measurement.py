@@ -103,7 +103,8 @@ class Measurement(pl.LightningModule):
         for views in self._views(task, group):
             for model, logits in zip(task.models, parts, strict=True):
                 logits.append(model.classifier(views).float())
-        return [torch.cat(logits) for logits in parts]
+        # Where the protocol passes all images over, there is nothing to classify.
+        return [torch.cat(logits or [torch.empty(0, 1, device=group.labels.device)]) for logits in parts]
 
     def _views(self, task: Task, group: Batch) -> Iterator[Tensor]:
         """Make the views of a group `(V, C, S, S)`, at most `VIEWS_AT_ONCE` together."""
@@ -137,10 +138,8 @@ class Measurement(pl.LightningModule):
         return None if boxes is None else boxes[index]
 
     def _image_name(self, index: int) -> str:
-        """The file of an image where it has one, else its position."""
         loader: Any = self.trainer.predict_dataloaders
-        paths = getattr(loader.dataset.source, "paths", None)
-        return f"image {index}" if paths is None else f"image {index} ({paths[index]})"
+        return str(loader.dataset.name(index))
 
 
 def _numbered(batch: Batch) -> Iterator[tuple[Tensor, int]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from lit_invariance.backbones import published_name
 from lit_invariance.checkpoint import load_checkpoint
 from lit_invariance.classifier import LitClassifier
 from lit_invariance.errors import UserError
@@ -39,11 +40,13 @@ class Model:
             "name": self.name,
             "source": self.source.text,
             "backbone": options["backbone"],
+            "weights": None if self.source.checkpoint else published_name(options["backbone"], options["weights"]),
             "mitigations": list(options["mitigations"] or []),
             "translation": self.source.translation,
             "parameters": sum(parameter.numel() for parameter in self.classifier.backbone.parameters()),
             "image_size": self.classifier.image_size,
             "cost": None,
+            "passes": self.classifier.mitigated.passes,
         }
 
 
@@ -53,7 +56,8 @@ def load_models(sources: Sequence[Source], num_classes: int, image_size: int, se
     Args:
         sources: Where they come from.
         num_classes: Number of classes of the data.
-        image_size: Side of the input of networks that come without a checkpoint, in pixels.
+        image_size: Side in pixels of the input of networks that come without a checkpoint and without a size of their
+            own.
         seed: Seed of random weights.
 
     Raises:
@@ -74,12 +78,13 @@ def load_models(sources: Sequence[Source], num_classes: int, image_size: int, se
 
 def _load(source: Source, num_classes: int, image_size: int, seed: int) -> LitClassifier:
     if source.checkpoint is not None:
-        return load_checkpoint(source.checkpoint)
+        return load_checkpoint(source.checkpoint, source.mitigations)
+    size = source.image_size or image_size
     outputs = num_classes if source.weights is None or is_file_name(source.weights) else PUBLISHED_CLASSES
     # Every process must draw the same random weights, whatever was drawn before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LitClassifier(source.backbone, source.weights, num_classes=outputs, image_size=image_size)
+        return LitClassifier(source.backbone, source.weights, outputs, size, mitigations=list(source.mitigations))
 
 
 def _trained_outputs(source: Source, classifier: LitClassifier) -> int:

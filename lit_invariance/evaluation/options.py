@@ -26,7 +26,9 @@ def make_parser() -> OneSentenceErrors:
         nargs="+",
         type=str,
         help="Models as name=source; a source is a checkpoint, <backbone> (its published weights) or "
-        "<backbone>@<weights> (none, a published name, or a file). Without it, all of checkpoints/*/best.ckpt.",
+        "<backbone>@<weights> (none, a published name, or a file); <backbone>:299 has another input size than the "
+        "data's, and '+shift_average' or '+{shift_average: {shifts: 2}}' behind a source adds a mitigation. Without "
+        "--models, all of checkpoints/*/best.ckpt.",
     )
     parser.add_argument(
         "--reference",
@@ -40,6 +42,16 @@ def make_parser() -> OneSentenceErrors:
         type=str | dict[str, Any],
         default=["paper"],
         help=f"Protocols, as name or {{name: {{option: value}}}}, and groups of them: {', '.join(GROUPS)}.",
+    )
+    parser.add_argument(
+        "--video",
+        type=str | None,
+        help="A film, as a video file or a folder of frames, evaluated instead of a data set: from frame to frame.",
+    )
+    parser.add_argument(
+        "--video_label",
+        type=int | str | None,
+        help="The film's true class, as the number of an output or an ImageNet synset; it gives accuracy.",
     )
     parser.add_argument("--output", type=str, default="results", help="Folder for the results.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the views and of the bootstrap.")

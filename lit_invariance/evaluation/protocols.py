@@ -5,12 +5,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from lit_invariance.errors import Spec, UserError, build, split_spec, unknown
-from lit_invariance.protocols import PROTOCOLS, Protocol
+from lit_invariance.protocols import PROTOCOLS, Protocol, ReleasedScript
+from lit_invariance.protocols.released_script import SHARES
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    "paper": ("centre_crop", "crop", "embed_black", "scale_black"),
-    "all": tuple(PROTOCOLS),
+RELEASED_SCRIPT: tuple[Spec, ...] = tuple({ReleasedScript.name: {"share": share}} for share in SHARES)
+
+GROUPS: dict[str, tuple[Spec, ...]] = {
+    "paper": ("centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black"),
+    "paper_v1": ("centre_crop", "sweep_inpaint", "sweep_crop", "size_sweep", "scale_sweep"),
+    "released_script": RELEASED_SCRIPT,
+    "literature": (
+        "crop_agreement",
+        "diagonal",
+        "circular",
+        "circular_fractional",
+        "shift_grid",
+        "imagenet_p_translate",
+        "imagenet_p_scale",
+        "zero_fill",
+    ),
+    "all": (*(name for name in PROTOCOLS if name != ReleasedScript.name), *RELEASED_SCRIPT),
 }
+
+NAMES = tuple(dict.fromkeys([*GROUPS, *PROTOCOLS]))
 
 
 @dataclass(frozen=True)
@@ -48,7 +65,8 @@ def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
     """Resolve what `--protocols` lists.
 
     Args:
-        specs: Names of protocols or groups, or `{name: {option: value}}`.
+        specs: Names of protocols or groups, or `{name: {option: value}}`. `released_script` alone is the group of the
+            script's seven sizes, and with options one of them.
 
     Returns:
         The choices in order, without repetition.
@@ -58,15 +76,22 @@ def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
     """
     choices: dict[str, ProtocolChoice] = {}
     for spec in specs:
-        name, options = split_spec("protocol", spec)
-        if name in GROUPS and options:
-            members = ", ".join(GROUPS[name])
-            raise UserError(f"'{name}' is a group of protocols and takes no options; give them to one of {members}.")
-        if name not in GROUPS and name not in PROTOCOLS:
-            raise unknown("protocol or group", name, [*GROUPS, *PROTOCOLS])
-        for member in GROUPS.get(name, (name,)):
-            choice = ProtocolChoice(member, options)
+        for member in _members(spec):
+            choice = ProtocolChoice(*split_spec("protocol", member))
             choices[choice.label] = choice
     if not choices:
-        raise UserError(f"no protocol to evaluate; name one of {', '.join([*GROUPS, *PROTOCOLS])}.")
+        raise UserError(f"no protocol to evaluate; name one of {', '.join(NAMES)}.")
     return list(choices.values())
+
+
+def _members(spec: Spec) -> tuple[Spec, ...]:
+    """The protocols that a name or a group stands for; a protocol's name with options is never its group."""
+    name, options = split_spec("protocol", spec)
+    if name in GROUPS and not options:
+        return GROUPS[name]
+    if name in PROTOCOLS:
+        return (spec,)
+    if name in GROUPS:
+        members = ", ".join(split_spec("protocol", member)[0] for member in GROUPS[name])
+        raise UserError(f"'{name}' is a group of protocols and takes no options; give them to one of {members}.")
+    raise unknown("protocol or group", name, NAMES)

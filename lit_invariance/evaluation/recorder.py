@@ -99,7 +99,7 @@ def _answers(logits: Tensor, group: Group) -> Answers:
     labels = group.labels.repeat_interleave(lengths)
     said = logits.argmax(-1), probabilities.amax(-1), probabilities.gather(1, labels[:, None])[:, 0]
     rows = np.repeat(np.arange(len(group.shown)), lengths.cpu().numpy())
-    places = np.concatenate([np.asarray(steps) for steps in group.shown])
+    places = np.concatenate([np.asarray(steps, dtype=np.int64) for steps in group.shown])
     size = (len(group.shown), group.steps)
     kept = Answers(
         predictions=np.full(size, -1, dtype=np.int32),

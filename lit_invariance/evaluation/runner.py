@@ -83,9 +83,20 @@ def run(
     if earlier and not len(data.predict_dataloader().dataset):  # type: ignore[arg-type]
         return merge(earlier)
     measurement = Measurement(models, protocols, seed, None if unfinished is None else unfinished.add)
-    with _quiet(), exact_float32() if trainer.precision == EXACT else nullcontext():
-        trainer.predict(measurement, datamodule=data, return_predictions=False)
+    predict(trainer, measurement, data)
     return merge([*earlier, *_gathered(measurement, trainer.world_size)])
+
+
+def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> None:
+    """Run a measurement in the arithmetic that the Trainer was made for, without Lightning's advice.
+
+    Args:
+        trainer: From `make_trainer`.
+        measurement: Keeps what it measures itself.
+        data: A data module or a loader.
+    """
+    with _quiet(), exact_float32() if trainer.precision == EXACT else nullcontext():
+        trainer.predict(measurement, data, return_predictions=False)
 
 
 def _gathered(measurement: Measurement, processes: int) -> list[Outcomes]:

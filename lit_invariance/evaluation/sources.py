@@ -2,12 +2,15 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lit_invariance.checkpoint import read_checkpoint
-from lit_invariance.errors import Spec, UserError, unknown
+from lit_invariance.errors import Spec, UserError, split_spec, unknown
+from lit_invariance.mitigations import LOSSES, MITIGATIONS
 from lit_invariance.weights import is_file_name
 
 CHECKPOINTS = Path("checkpoints")
@@ -23,8 +26,9 @@ class Source:
         checkpoint: A checkpoint file of this project, or None.
         backbone: Name of a backbone; empty for a checkpoint.
         weights: None for random ones, `"default"`, a published name or a file; see `create_backbone`.
+        image_size: Side of a backbone's input in pixels, None for that of the data.
         data: Settings of the data a checkpoint was trained on, None for a backbone.
-        mitigations: Those a checkpoint was trained with.
+        mitigations: Those a checkpoint was trained with, and those the user adds.
     """
 
     name: str
@@ -32,6 +36,7 @@ class Source:
     checkpoint: Path | None = None
     backbone: str = ""
     weights: str | None = None
+    image_size: int | None = None
     data: Mapping[str, Any] | None = None
     mitigations: Sequence[Spec] = ()
 
@@ -67,26 +72,42 @@ def parse_source(text: str) -> Source:
     """Read one entry of `--models`.
 
     Args:
-        text: `[name=]source`; the source is the path of a `.ckpt` file, `<backbone>` for its published weights, or
-            `<backbone>@<weights>` with `none`, a published name or a local file as weights.
+        text: `[name=]source[+mitigation...]`; the source is the path of a `.ckpt` file, `<backbone>` for its published
+            weights, or `<backbone>@<weights>` with `none`, a published name or a local file as weights;
+            `<backbone>:299` gives it an input of its own. Each
+            mitigation, surgery or inference wrapper, is a name or `{name: {option: value}}`.
 
     Raises:
-        UserError: If the source is a URL, a missing file, no checkpoint, or a weights file without its backbone.
+        UserError: If the source is a URL, a missing file, no checkpoint, or a weights file without its backbone, or a
+            mitigation is unknown or acts on training only.
     """
     name, given, source = text.partition("=")
-    if not given or "/" in name or "@" in name:
+    if not given or any(sign in name for sign in "/@+"):
         name, source = "", text
+    plain, added = _split_mitigations(source)
+    found = _plain_source(name, plain)
+    return replace(found, text=source, mitigations=[*found.mitigations, *added])
+
+
+def _plain_source(name: str, source: str) -> Source:
+    """Read a source without mitigations added; an empty name is taken from it."""
     if "://" in source:
         raise UserError(f"'{source}' is a URL; download the file yourself and name the local copy.")
     backbone, at, weights = source.partition("@")
     if source.endswith(".ckpt") and (not at or Path(source).is_file()):
         return _checkpoint(name, source)
     if not backbone or (at and not weights):
-        raise UserError(f"'{text}' names no model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>.")
+        raise UserError(
+            f"'{source}' names no model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>."
+        )
     if not at and is_file_name(source):
         raise UserError(f"'{source}' is a weights file; name the network it belongs to, as <backbone>@{source}.")
     wanted = {"": "default", "none": None}.get(weights, weights)
-    return Source(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted)
+    backbone, colon, side = backbone.partition(":")
+    if colon and not (side.isdecimal() and int(side)):
+        raise UserError(f"'{side}' in '{source}' is no image size; write <backbone>:299 for 299 x 299 pixels.")
+    size = int(side) if colon else None
+    return Source(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted, image_size=size)
 
 
 def choose_reference(sources: Sequence[Source], wanted: str | None, listed: bool) -> str:
@@ -111,6 +132,31 @@ def choose_reference(sources: Sequence[Source], wanted: str | None, listed: bool
         return wanted or "baseline"
     plain = [] if listed else [source.name for source in sources if not source.mitigations and not source.translation]
     return plain[0] if len(plain) == 1 else names[0]
+
+
+def _split_mitigations(source: str) -> tuple[str, list[Spec]]:
+    """Part a source from the mitigations added to it; a file whose name holds a plus sign is taken whole."""
+    parts = source.split("+")
+    files = [count for count in range(1, len(parts) + 1) if _is_file("+".join(parts[:count]))]
+    length = max(files, default=1)
+    return "+".join(parts[:length]), [_mitigation(part) for part in parts[length:]]
+
+
+def _is_file(source: str) -> bool:
+    return Path(source).is_file() or Path(source.partition("@")[2]).is_file()
+
+
+def _mitigation(text: str) -> Spec:
+    try:
+        spec: Spec = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"'{text}' is no mitigation; write +name or '+{{name: {{option: value}}}}'.") from error
+    name, _ = split_spec("mitigation", spec)
+    if name not in MITIGATIONS:
+        raise unknown("mitigation", name, MITIGATIONS)
+    if name in LOSSES:
+        raise UserError(f"mitigation {name} acts on training only; train with it, and evaluate the checkpoint.")
+    return spec
 
 
 def _checkpoint(name: str, text: str) -> Source:

@@ -1,13 +1,68 @@
 """Failure tests: image -> views. They know nothing of networks, data sets or the rest of the project."""
 
-from lit_invariance.protocols.batch import views_of
+from lit_invariance.protocols.batch import Unshowable, views_of
 from lit_invariance.protocols.centre_crop import CentreCrop
+from lit_invariance.protocols.circular import Circular
+from lit_invariance.protocols.circular_fractional import CircularFractional
 from lit_invariance.protocols.crop import Crop
-from lit_invariance.protocols.embed import EmbedBlack, ScaleBlack
+from lit_invariance.protocols.crop_agreement import CropAgreement
+from lit_invariance.protocols.diagonal import Diagonal
+from lit_invariance.protocols.embed import EmbedBlack, EmbedInpaint, ScaleBlack
+from lit_invariance.protocols.imagenet_p import ImageNetPScale, ImageNetPTranslate
 from lit_invariance.protocols.protocol import Protocol, generator_for
+from lit_invariance.protocols.released_script import ReleasedScript
+from lit_invariance.protocols.shift_grid import ShiftGrid
+from lit_invariance.protocols.size_sweep import ScaleSweep, SizeSweep
+from lit_invariance.protocols.sweep_crop import SweepCrop
+from lit_invariance.protocols.sweep_inpaint import SweepInpaint
+from lit_invariance.protocols.zero_fill import ZeroFill
 
 PROTOCOLS: dict[str, type[Protocol]] = {
-    protocol.name: protocol for protocol in (CentreCrop, Crop, EmbedBlack, ScaleBlack)
+    protocol.name: protocol
+    for protocol in (
+        CentreCrop,
+        Crop,
+        EmbedBlack,
+        EmbedInpaint,
+        ScaleBlack,
+        SweepInpaint,
+        SweepCrop,
+        SizeSweep,
+        ScaleSweep,
+        ReleasedScript,
+        CropAgreement,
+        Diagonal,
+        Circular,
+        CircularFractional,
+        ShiftGrid,
+        ImageNetPTranslate,
+        ImageNetPScale,
+        ZeroFill,
+    )
 }
 
-__all__ = ["PROTOCOLS", "CentreCrop", "Crop", "EmbedBlack", "Protocol", "ScaleBlack", "generator_for", "views_of"]
+__all__ = [
+    "PROTOCOLS",
+    "CentreCrop",
+    "Circular",
+    "CircularFractional",
+    "Crop",
+    "CropAgreement",
+    "Diagonal",
+    "EmbedBlack",
+    "EmbedInpaint",
+    "ImageNetPScale",
+    "ImageNetPTranslate",
+    "Protocol",
+    "ReleasedScript",
+    "ScaleBlack",
+    "ScaleSweep",
+    "ShiftGrid",
+    "SizeSweep",
+    "SweepCrop",
+    "SweepInpaint",
+    "Unshowable",
+    "ZeroFill",
+    "generator_for",
+    "views_of",
+]

@@ -8,6 +8,19 @@ from torch import Tensor
 from lit_invariance.protocols.protocol import Protocol, generator_for
 
 
+class Unshowable(ValueError):
+    """An image that a protocol cannot show.
+
+    Args:
+        index: Its position in the data set.
+        reason: Why.
+    """
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"image {index}: {reason}")
+        self.index, self.reason = index, reason
+
+
 def views_of(protocol: Protocol, images: Sequence[Tensor], indices: Tensor, seed: int) -> Tensor:
     """Make the views of a batch, on the images' device.
 
@@ -21,12 +34,14 @@ def views_of(protocol: Protocol, images: Sequence[Tensor], indices: Tensor, seed
         `(N, T, C, S, S)`, float32 in [0, 1].
 
     Raises:
-        ValueError: If an image is too small; the message begins with its index.
+        Unshowable: If an image is too small, or has room for some of the views only.
     """
     stacks = []
     for image, index in zip(images, indices.tolist(), strict=True):
         try:
+            if len(protocol.shown(image.shape[-2], image.shape[-1])) < len(protocol.steps):
+                raise ValueError(f"it has no room for all {len(protocol.steps)} views of {protocol.name}.")
             stacks.append(protocol(image, generator_for(seed, protocol.name, index)))
         except ValueError as error:
-            raise ValueError(f"image {index}: {error}") from error
+            raise Unshowable(index, str(error)) from error
     return torch.stack(stacks)

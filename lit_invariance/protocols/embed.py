@@ -1,12 +1,12 @@
-"""The picture, shrunk, on an empty canvas: pasted one pixel further, or one pixel larger."""
+"""The picture, shrunk, on a canvas: pasted one pixel further, or one pixel larger."""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Generator
 
-from lit_invariance.protocols.placed import Placed
-from lit_invariance.protocols.protocol import BACKGROUNDS, draw, one_of
+from lit_invariance.protocols.background import OnBackground
+from lit_invariance.protocols.protocol import draw, one_of
 from lit_invariance.protocols.view import View
 
 DIRECTIONS = {"diagonal": (1, 1), "vertical": (1, 0), "horizontal": (0, 1)}
@@ -14,26 +14,23 @@ PAPER_SIDE, PAPER_SIZE = 100, 224
 
 
 @dataclass(frozen=True, kw_only=True)
-class Embedding(Placed):
+class Embedding(OnBackground):
     """What the embeddings share: the picture at a small size somewhere on an S x S canvas.
 
     Args:
         min_side: Smaller side of the shrunk picture in pixels. None takes the paper's 100 px of 224 in proportion to S.
             A picture so elongated that it would leave the canvas is held at a longer side of S - 1 instead.
         location: `"random"`: uniform over the places that keep every view on the canvas; `"centre"`.
-        background: `"black"` (0 before normalisation) or `"mean"` (0 after it, as in the authors' script).
     """
 
     unit: ClassVar[str] = "px"
 
     min_side: int | None = None
     location: str = "random"
-    background: str = "black"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("location", self.location, ("random", "centre"))
-        one_of("background", self.background, BACKGROUNDS)
         if not 1 <= self.side <= self.size - 1:
             raise ValueError(f"min_side is at least 1 and less than the canvas of {self.size} px, not {self.side}.")
 
@@ -41,11 +38,6 @@ class Embedding(Placed):
     def side(self) -> int:
         """Smaller side of the shrunk picture, in pixels."""
         return self.min_side if self.min_side is not None else round(self.size * PAPER_SIDE / PAPER_SIZE)
-
-    @property
-    def canvas(self) -> tuple[float, ...]:
-        """Colour of the background."""
-        return self.mean if self.background == "mean" else super().canvas
 
     def _shrunk(self, height: int, width: int, longer: int) -> tuple[int, int]:
         """Height and width of the picture, `longer` pixels larger on the side that is held to a length."""
@@ -92,6 +84,19 @@ class EmbedBlack(Embedding):
         to_height, to_width = self._shrunk(height, width, 0)
         top, left = self._corner(to_height + down, to_width + right, generator)
         return [View(0, 0, height, width, to_height, to_width, top + t * down, left + t * right) for t in range(2)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedInpaint(EmbedBlack):
+    """As `embed_black`, but the picture is continued over the canvas. T = 2.
+
+    Azulay & Weiss 2019, section 2, "embedding with inpainting". The paper does not print the direction; the authors'
+    animation moves vertically.
+    """
+
+    name: ClassVar[str] = "embed_inpaint"
+
+    background: str = "inpaint"
 
 
 @dataclass(frozen=True, kw_only=True)

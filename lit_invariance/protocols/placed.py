@@ -1,7 +1,7 @@
 """Protocols whose views are rectangles of the image, resized and placed on a canvas."""
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Generator, Tensor
@@ -36,4 +36,8 @@ class Placed(Protocol):
         """Place all views, then draw them a few at a time."""
         views = self.views(image.shape[-2], image.shape[-1], generator)
         for start in range(0, len(views), most):
-            yield render(image, views[start : start + most], self.size, self.canvas, self.interpolation)
+            yield self.drawn(image, views[start : start + most])
+
+    def drawn(self, image: Tensor, views: Sequence[View]) -> Tensor:
+        """Draw some of the views, `(t, C, S, S)`."""
+        return render(image, views, self.size, self.canvas, self.interpolation)

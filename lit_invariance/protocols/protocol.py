@@ -51,6 +51,16 @@ def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
         raise ValueError(f"{option} is one of {', '.join(known)}, not {value!r}.")
 
 
+def at_least(option: str, value: int, least: int) -> None:
+    """Refuse what is not a whole number, or too small a one.
+
+    Raises:
+        ValueError: If it is so; the message names the option.
+    """
+    if not isinstance(value, int) or value < least:
+        raise ValueError(f"{option} is a whole number of at least {least}, not {value!r}.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Protocol(ABC):
     """One image -> T views whose neighbours differ by one step.
@@ -103,7 +113,7 @@ class Protocol(ABC):
             `(t, C, S, S)` with t up to `most`, float32 in [0, 1], on the image's device; the views of `shown` in order.
 
         Raises:
-            ValueError: If the image is too small.
+            ValueError: If the image is too small for a protocol that passes none over.
         """
 
     def shown(self, height: int, width: int, box: Box | None = None) -> range:
@@ -115,7 +125,7 @@ class Protocol(ABC):
             box: Where the object is.
 
         Returns:
-            Positions in `steps`.
+            Positions in `steps`; an empty range where the protocol passes the image over.
         """
         return range(len(self.steps))
 
@@ -133,4 +143,7 @@ class Protocol(ABC):
         Raises:
             ValueError: If the image is too small.
         """
-        return torch.cat(list(self.parts(image, generator, len(self.steps), box)))
+        parts = list(self.parts(image, generator, len(self.steps), box))
+        if not parts:
+            raise ValueError(f"{self.name} has no view of an image of {image.shape[-1]} x {image.shape[-2]} pixels.")
+        return torch.cat(parts)

@@ -32,6 +32,11 @@ class View(NamedTuple):
     at_left: int
 
 
+def to_float(image: Tensor) -> Tensor:
+    """Bring `(C, H, W)`, uint8 or float in [0, 1], to float32 in [0, 1]."""
+    return image.float() / 255 if image.dtype == torch.uint8 else image.float()
+
+
 def resize(block: Tensor, height: int, width: int, interpolation: str) -> Tensor:
     """Resize `(C, h, w)` to `(C, height, width)` with an antialiasing kernel, clipped to [0, 1]."""
     if block.shape[-2:] == (height, width):
@@ -56,7 +61,7 @@ def render(image: Tensor, views: Sequence[View], size: int, background: Sequence
     Returns:
         `(T, C, S, S)`, float32 in [0, 1], on the image's device.
     """
-    image = image.float() / 255 if image.dtype == torch.uint8 else image.float()
+    image = to_float(image)
     canvas = torch.tensor(background, dtype=torch.float32, device=image.device)[:, None, None]
     stack = canvas.expand(len(views), image.shape[0], size, size).contiguous()
     resized: dict[tuple[int, ...], Tensor] = {}
@@ -65,7 +70,7 @@ def render(image: Tensor, views: Sequence[View], size: int, background: Sequence
         if key not in resized:
             source = image[:, view.top : view.top + view.height, view.left : view.left + view.width]
             resized[key] = resize(source, view.to_height, view.to_width, interpolation)
-        rows, columns = _overlap(view.at_top, view.to_height, size), _overlap(view.at_left, view.to_width, size)
+        rows, columns = overlap(view.at_top, view.to_height, size), overlap(view.at_left, view.to_width, size)
         block = resized[key][:, rows[0] - view.at_top : rows[1] - view.at_top]
         stack[number, :, rows[0] : rows[1], columns[0] : columns[1]] = block[
             :, :, columns[0] - view.at_left : columns[1] - view.at_left
@@ -73,7 +78,7 @@ def render(image: Tensor, views: Sequence[View], size: int, background: Sequence
     return stack
 
 
-def _overlap(at: int, length: int, size: int) -> tuple[int, int]:
-    """Canvas interval that a block of `length` pixels beginning at `at` covers."""
+def overlap(at: int, length: int, size: int) -> tuple[int, int]:
+    """Canvas interval `[start, stop)` that a block of `length` pixels beginning at `at` covers."""
     start = min(max(at, 0), size)
     return start, max(min(at + length, size), start)

@@ -65,7 +65,8 @@ def save_page(results: Results, outcomes: Outcomes, folder: Path) -> Path:
 
 def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, Any]:
     leading, draw = leading_protocol(results), Drawing()
-    lines, classes = class_lines(results, outcomes, leading)
+    # Pairs of frames are all of one class.
+    lines, classes = class_lines(results, outcomes, leading) if "samples" not in results else ([], 0)
     return {
         "results": results,
         "leading": leading,

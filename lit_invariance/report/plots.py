@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lit_invariance.files import replacing
-from lit_invariance.report.schema import Results, estimate, find_row, headline_scores, is_different
+from lit_invariance.report.schema import Results, estimate, find_row, headline_scores, is_different, samples
 
 # Okabe & Ito's palette without yellow: told apart by colour-blind readers, and by marker where printed in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -45,9 +45,9 @@ def save_plots(results: Results, folder: Path) -> list[Path]:
     with matplotlib.rc_context(STYLE):
         for protocol in results["protocols"]:
             name = re.sub(r"[^\w.-]+", "_", f"scores_{protocol['label']}").strip("_")
-            written += _save(scores_figure(results, protocol["label"]), folder / name)
+            written += save_figure(scores_figure(results, protocol["label"]), folder / name)
         if stability_protocols(results):
-            written += _save(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
+            written += save_figure(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
     return written
 
 
@@ -81,7 +81,9 @@ def scores_figure(results: Results, protocol: str) -> Figure:
         axes.tick_params(axis="y", length=0)
     panels[0].set_yticks(range(len(models)), names)
     panels[0].set_ylim(len(models) - 0.5, -0.5)
-    figure.suptitle(f"{protocol}, {results['images']} images, {results['level']:.0%} intervals", fontsize=11.5)
+    figure.suptitle(
+        f"{protocol}, {results['images']} {samples(results)}, {results['level']:.0%} intervals", fontsize=11.5
+    )
     return figure
 
 
@@ -157,11 +159,20 @@ def _arms(known: tuple[float, float, float]) -> list[list[float]]:
     return [[max(mean - low, 0.0)], [max(high - mean, 0.0)]]
 
 
-def _save(figure: Figure, stem: Path) -> list[Path]:
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as PNG and SVG; equal figures make equal files.
+
+    Args:
+        figure: The figure.
+        stem: The files' path without a suffix.
+
+    Returns:
+        The two files.
+    """
     files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
     for file in files:
         # A date would make equal results differ.
         metadata = {"Date": None} if file.suffix == ".svg" else None
-        with replacing(file) as temporary:
+        with matplotlib.rc_context(STYLE), replacing(file) as temporary:
             figure.savefig(temporary, dpi=150, metadata=metadata)
     return files

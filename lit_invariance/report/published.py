@@ -1,25 +1,126 @@
-"""Published numbers beside those measured here."""
+"""Published numbers beside the measured ones, and whether the two may be compared."""
 
-from typing import TypedDict
+import math
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypedDict
 
-from lit_invariance.report.schema import Results
+import yaml
+
+from lit_invariance.report.schema import ModelEntry, Results, estimate, find_row
+
+NORMAL = 1.959964
 
 
 class PublishedRow(TypedDict):
-    """A number from the literature with its counterpart in the results.
+    """A published number for one of the models under one of the protocols of a comparison.
 
-    `here` is the mean measured here, `conditions` what differs between the two measurements.
+    `half_width` is that of the published share's own 95 % interval, None where the score is no share or the source's
+    number of images is unknown. `hindrance` says why the two numbers cannot be compared; it is None where they can.
     """
 
     model: str
     protocol: str
     score: str
-    here: float
+    measured: float | None
+    low: float | None
+    high: float | None
     published: float
+    half_width: float | None
     source: str
-    conditions: str
+    hindrance: str | None
 
 
 def published_rows(results: Results) -> list[PublishedRow]:
-    """Return the published numbers that results can be compared with."""
-    return []
+    """Find what was published for the models and protocols of a comparison.
+
+    Args:
+        results: The comparison.
+
+    Returns:
+        A row for each published number of a network, a protocol with the same options and a score.
+    """
+    rows = []
+    for source in _sources():
+        for row in source["rows"]:
+            for protocol in results["protocols"]:
+                same = (row["protocol"], row.get("options", {})) == (protocol["name"], protocol["options"])
+                for model in results["models"] if same else []:
+                    if (architecture := model["backbone"].rpartition("/")[2]) in row["values"]:
+                        value = row["values"][architecture]
+                        rows.append(_row(results, model, protocol["label"], row["score"], value, source))
+    return rows
+
+
+def format_published(results: Results) -> str:
+    """Lay measured and published numbers out as the paper's Table 1 does: a line a test, a column a network.
+
+    Args:
+        results: The comparison.
+
+    Returns:
+        One table for each source that knows one of the networks, or an empty text.
+    """
+    rows = published_rows(results)
+    return "\n\n".join(
+        _source_table([row for row in rows if row["source"] == source])
+        for source in dict.fromkeys(row["source"] for row in rows)
+    )
+
+
+def _source_table(rows: list[PublishedRow]) -> str:
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    tests = list(dict.fromkeys((row["score"], row["protocol"]) for row in rows))
+    cells = {(row["score"], row["protocol"], row["model"]): _cell(row) for row in rows}
+    lines = [["", *models]]
+    lines += [
+        [f"{score}, {protocol}", *(cells.get((score, protocol, m), "") for m in models)] for score, protocol in tests
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [f"{rows[0]['source']}: measured (published)"]
+    text += ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    hindrances = dict.fromkeys(row["hindrance"] for row in rows if row["hindrance"])
+    return "\n".join([*text, *(f"not comparable: {hindrance}" for hindrance in hindrances)])
+
+
+def _cell(row: PublishedRow) -> str:
+    measured = "undefined" if row["measured"] is None else f"{row['measured']:.3f}"
+    half = "" if row["half_width"] is None else f" +- {row['half_width']:.3f}"
+    return f"{measured} ({row['published']:.3f}{half})"
+
+
+def _row(
+    results: Results, model: ModelEntry, protocol: str, score: str, value: float, source: dict[str, Any]
+) -> PublishedRow:
+    measured, low, high = estimate(find_row(results, model["name"], protocol, score)) or (None, None, None)
+    is_share = results["scores"][score]["unit"] == "share"
+    return {
+        "model": model["name"],
+        "protocol": protocol,
+        "score": score,
+        "measured": measured,
+        "low": low,
+        "high": high,
+        "published": value,
+        "half_width": NORMAL * math.sqrt(value * (1 - value) / source["images"]) if is_share else None,
+        "source": source["source"],
+        "hindrance": _hindrance(results, model, source),
+    }
+
+
+def _hindrance(results: Results, model: ModelEntry, source: dict[str, Any]) -> str | None:
+    reasons = []
+    if not results["data"].get("imagenet_validation"):
+        reasons.append("the pictures are not the ILSVRC2012 validation set")
+    if model["weights"] != source["weights"]:
+        reasons.append(f"{model['name']} does not have the weights of the source ({source['weights']})")
+    if model["mitigations"]:
+        reasons.append(f"{model['name']} is mitigated")
+    return "; ".join(reasons) or None
+
+
+@cache
+def _sources() -> list[dict[str, Any]]:
+    text = files("lit_invariance.report").joinpath("published.yaml").read_text(encoding="utf-8")
+    sources: list[dict[str, Any]] = yaml.safe_load(text)
+    return sources

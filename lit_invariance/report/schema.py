@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from lit_invariance.errors import UserError
 
@@ -28,16 +28,22 @@ class CostEntry(TypedDict):
 
 
 class ModelEntry(TypedDict):
-    """A model: its name and source as given, what it is made of, its number of parameters, and its cost if measured."""
+    """A model: name and source as given, what it is made of, its size, its forward passes for one view, and its cost.
+
+    `weights` is torchvision's name of its published weights, None where it has others; `cost` is None where it was not
+    measured.
+    """
 
     name: str
     source: str
     backbone: str
+    weights: str | None
     mitigations: list[Any]
     translation: dict[str, Any] | None
     parameters: int
     image_size: int
     cost: CostEntry | None
+    passes: int
 
 
 class ProtocolEntry(TypedDict):
@@ -122,8 +128,10 @@ class PictureEntry(TypedDict):
 class Results(TypedDict):
     """A results file; `docs/results.md` says the same for readers in other languages.
 
-    `command` are the arguments; `versions` the libraries' and Python's; `data` the settings of the data set with its
-    number of `classes` and the `fingerprint` of its images; `level` the coverage of the intervals.
+    `images` is the number of rows of the outcomes, which are `samples` where they are not images; `resampled` is what
+    the bootstrap draws where that is not single images. `command` are the arguments; `versions` the libraries' and
+    Python's; `data` the settings of the data set with its number of `classes` and the `fingerprint` of its images;
+    `level` the coverage of the intervals.
     """
 
     schema: int
@@ -144,6 +152,13 @@ class Results(TypedDict):
     groups: list[GroupEntry]
     group_rows: list[GroupRow]
     pictures: list[PictureEntry]
+    samples: NotRequired[str]
+    resampled: NotRequired[str]
+
+
+def samples(results: Results) -> str:
+    """Return what the rows of the outcomes are, in the plural."""
+    return results.get("samples", "images")
 
 
 def read_results(path: Path) -> Results:

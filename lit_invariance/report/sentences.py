@@ -1,7 +1,7 @@
 """The outcome in a sentence or two for each model."""
 
 from lit_invariance.report.plots import STABILITY, stability_protocols
-from lit_invariance.report.schema import Results, Row, estimate, find_row, is_different
+from lit_invariance.report.schema import Results, Row, estimate, find_row, is_different, scores_under
 
 
 def leading_protocol(results: Results) -> str:
@@ -17,18 +17,20 @@ def summary_sentence(results: Results, model: str) -> str:
         model: Its name.
     """
     protocol = leading_protocol(results)
-    accuracy = find_row(results, model, protocol, "accuracy")
-    stable = protocol in stability_protocols(results)
-    parts = [f"is right on {_percent(accuracy)} of the views of {protocol}"]
-    if stable:
+    known = scores_under(results, protocol)
+    parts, differences = [], []
+    if "accuracy" in known:
+        accuracy = find_row(results, model, protocol, "accuracy")
+        parts.append(f"is right on {_percent(accuracy)} of the views of {protocol}")
+        differences.append(_compared("accuracy", accuracy, "more accurate", "less accurate"))
+    if STABILITY in known:
         change = find_row(results, model, protocol, STABILITY)
-        parts.append(f"changes its answer from one view to the next in {_percent(change)} of the cases")
+        where = "" if parts else f" of {protocol}"
+        parts.append(f"changes its answer from one view to the next in {_percent(change)} of the cases{where}")
+        differences.insert(0, _compared("steadiness", change, "less steady", "steadier"))
     sentence = " and ".join(parts) + "."
     if model == results["reference"]:
         return sentence
-    differences = [_compared("accuracy", accuracy, "more", "less")]
-    if stable:
-        differences.insert(0, _compared("steadiness", change, "less steady", "steadier"))
     return " ".join(
         [sentence, f"Compared with {results['reference']} it is", "; ".join(differences) + ".", *_count(results, model)]
     )
@@ -40,9 +42,7 @@ def _compared(what: str, row: Row, above: str, below: str) -> str:
         return f"not comparable in {what}"
     if not is_different(row):
         return f"not shown to differ in {what} ({_points(value, low, high)}{_p(row)})"
-    word = above if value > 0 else below
-    word = f"{word} accurate" if what == "accuracy" else word
-    return f"{word} ({_points(value, low, high)}{_p(row)})"
+    return f"{above if value > 0 else below} ({_points(value, low, high)}{_p(row)})"
 
 
 def _count(results: Results, model: str) -> list[str]:

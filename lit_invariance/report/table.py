@@ -12,6 +12,7 @@ from lit_invariance.report.schema import (
     find_row,
     headline_scores,
     is_different,
+    samples,
 )
 
 WIDTH = 120
@@ -39,7 +40,7 @@ def format_tables(results: Results, width: int = WIDTH) -> str:
 
 def _protocol_tables(results: Results, protocol: ProtocolEntry, width: int) -> str:
     label, views = protocol["label"], len(protocol["steps"])
-    title = f"{label}: {views} view{'s' * (views > 1)} of each of {results['images']} images"
+    title = f"{label}: {views} view{'s' * (views > 1)} of each of {results['images']} {samples(results)}"
     columns = {score: _column(results, label, score) for score in headline_scores(results, label)}
     lines = [title]
     for scores in _blocks(columns, width - LONGEST_NAME):
@@ -137,10 +138,14 @@ def _legend(results: Results) -> list[str]:
     for words, direction in (("higher", True), ("lower", False)):
         scores = [score for score in shown if results["scores"][score]["higher_is_better"] is direction]
         better += [f"{words} is better: {', '.join(scores)}"] * bool(scores)
-    lines = [f"mean over images [{results['level']:.0%} interval, bootstrap over images]", "; ".join(better)]
+    what = samples(results)
+    drawn = results.get("resampled", what)
+    lines = [f"mean over {what} [{results['level']:.0%} interval, bootstrap over {drawn}]", "; ".join(better)]
+    costly = [f"{model['name']} takes {model['passes']}" for model in results["models"] if model.get("passes", 1) > 1]
+    lines += [f"forward passes for one view: {', '.join(costly)}"] * bool(costly)
     if len(results["models"]) > 1:
         lines.append(
-            f"difference from {results['reference']}, image by image; * p < {number(SIGNIFICANCE)[:3]} in a paired "
+            f"difference from {results['reference']}, on the same {what}; * p < {number(SIGNIFICANCE)[:3]} in a paired "
             "test, corrected for all comparisons shown (Holm)"
         )
     if results["groups"]:

@@ -146,6 +146,20 @@ def test_fill_is_what_lies_beyond_the_picture(kind: dict[str, Any], fill: str, c
     assert found == expected
 
 
+def test_any_of_draws_one_of_its_translations_anew() -> None:
+    """Black in the corner tells the padded pictures; the others are cut out of the picture itself."""
+    translation = {"kind": "any_of", "of": [WINDOW, {"kind": "affine", "scale": [0.5, 0.5], "max_shift": 0}]}
+    view, image = TrainingView(38, False, translation), torch.full((3, 40, 40), 250, dtype=torch.uint8)
+    torch.manual_seed(0)
+    small = [bool((view(image)[:, 0, 0] == 0).all()) for _ in range(100)]
+    assert 35 < sum(small) < 65
+    torch.manual_seed(0)
+    assert [bool((view(image)[:, 0, 0] == 0).all()) for _ in range(100)] == small
+    first, second = places(TrainingView(35, False, {"kind": "any_of", "of": [WINDOW]}), 0, epochs=2)
+    assert len({place[:2] for place in first}) > 6
+    assert first != second
+
+
 def test_crop_areas_stay_in_their_range() -> None:
     torch.manual_seed(0)
     view, image = TrainingView(32, False, {"kind": "crop", "scale": [0.25, 0.5]}), coordinates(200, 200)
@@ -166,6 +180,8 @@ def test_crop_areas_stay_in_their_range() -> None:
         ({"kind": "affine", "fill": "white"}, "fill is 'white'; known are black, mean, reflect"),
         ({"kind": "crop", "scale": [0.5, 2]}, r"scale is \[0.5, 2\]"),
         ({"kind": "crop", "ratio": [1]}, r"ratio is \[1\]"),
+        ({"kind": "any_of", "of": []}, r"of is \[\]; it must be a list of translations"),
+        ({"kind": "any_of", "of": [{"kind": "corp"}]}, "unknown translation 'corp'; did you mean crop"),
     ],
 )
 def test_wrong_options_are_named(translation: dict[str, Any], said: str) -> None:

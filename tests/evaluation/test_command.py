@@ -42,7 +42,7 @@ def rows_of(folder):
 class TestAfterTraining:
     def test_files(self, compared):
         names = {path.name for path in compared.iterdir()}
-        labels = ("centre_crop", "crop", "embed_black", "scale_black")
+        labels = ("centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black")
         stems = {"accuracy_against_top1_change", *(f"scores_{label}" for label in labels)}
         plots = {f"{stem}{suffix}" for stem in stems for suffix in (".png", ".svg")}
         assert names == plots | {"results.json", "results.csv", "outcomes.npz", "report.html", "pictures"}
@@ -75,7 +75,7 @@ class TestAfterTraining:
         }
         # Of one view only the scores without neighbours, for each of three models.
         alone = [name for name, score in SCORES.items() if score.views == 1]
-        assert len(results["rows"]) == 3 * (len(alone) + 3 * len(SCORES))
+        assert len(results["rows"]) == 3 * (len(alone) + 4 * len(SCORES))
 
     def test_rows_are_the_means_of_the_outcomes(self, compared):
         outcomes = load_outcomes(compared / "outcomes.npz")
@@ -134,6 +134,17 @@ def test_loading_does_not_change_the_numbers(in_folder, loading):
     evaluate([*chosen, "--output", "again", *loading])
     for row, again in zip(rows_of("once"), rows_of("again"), strict=True):
         assert row == pytest.approx(again, abs=1e-6)
+
+
+def test_mitigations_added_on_the_command_line(in_folder, capsys):
+    average = "avg=tiny_resnet@none+{shift_average: {shifts: 2}}"
+    models = ["--models", "plain=tiny_resnet@none", average, "blurred=tiny_resnet@none+blurpool"]
+    evaluate([*models, *SHAPES, *QUICK, "--protocols", "crop", "--output", "out"])
+    entries = read_results(Path("out/results.json"))["models"]
+    assert [entry["passes"] for entry in entries] == [1, 4, 1]
+    assert [entry["mitigations"] for entry in entries] == [[], [{"shift_average": {"shifts": 2}}], ["blurpool"]]
+    assert entries[1]["source"] == average.removeprefix("avg=")
+    assert "forward passes for one view: avg takes 4" in capsys.readouterr().out
 
 
 def test_seed_changes_the_views(in_folder):

@@ -71,7 +71,7 @@ def test_equals_plain_loop(pixel_model, shapes, monkeypatch, at_once):
 
 @dataclass(frozen=True, kw_only=True)
 class Uneven(Protocol):
-    """Even images show views 1..3 of five, odd ones only view 2: the picture dimmed by its step."""
+    """Even images show views 1..3 of five, odd ones only view 2, the fifth none: the picture dimmed by its step."""
 
     name = "uneven"
     unit = "step"
@@ -81,6 +81,8 @@ class Uneven(Protocol):
         return (0.0, 1.0, 2.0, 3.0, 4.0)
 
     def shown(self, height, width, box=None):
+        if box[0] == 5:
+            return range(0)
         return range(1, 4) if box[0] % 2 == 0 else range(2, 3)
 
     def parts(self, image, generator, most, box=None):
@@ -89,7 +91,7 @@ class Uneven(Protocol):
             yield torch.stack([image.float() / 255 / (step + 1) for step in steps[start : start + most]])
 
 
-@pytest.mark.parametrize("at_once", [2, 5, 64])
+@pytest.mark.parametrize("at_once", [2, 5, 64])  # at 2 the image without views is alone
 def test_images_may_have_room_for_some_of_the_views_only(pixel_model, shapes, monkeypatch, at_once):
     monkeypatch.setattr(measurement, "VIEWS_AT_ONCE", at_once)
     monkeypatch.setitem(PROTOCOLS, "uneven", Uneven)
@@ -98,7 +100,9 @@ def test_images_may_have_room_for_some_of_the_views_only(pixel_model, shapes, mo
     monkeypatch.setattr(type(source), "boxes", [(index, 0, 1, 1) for index in range(23)], raising=False)
     outcomes = evaluate([model], data, ["uneven"])
     answers = outcomes.answers["one", "uneven"]
-    for index in range(23):
+    assert (answers.predictions[5] == -1).all()
+    assert np.isnan([values[5] for values in outcomes.columns.values()]).all()
+    for index in [index for index in range(23) if index != 5]:
         steps = [1, 2, 3] if index % 2 == 0 else [2]
         logits = model.classifier(torch.stack([source[index][0].float() / 255 / (step + 1) for step in steps]))
         np.testing.assert_array_equal(answers.predictions[index, steps], logits.argmax(1))

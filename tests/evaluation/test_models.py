@@ -4,6 +4,7 @@ import torch
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.evaluation.sources import find_sources
+from lit_invariance.mitigations.shift_average import ShiftAverage
 
 
 def test_untrained_weights_depend_on_the_seed_alone():
@@ -31,7 +32,32 @@ def test_description(save_run):
         "mitigations": [{"blurpool": {"taps": 3}}],
         "translation": {"kind": "pad"},
         "image_size": 16,
+        "weights": None,
+        "passes": 1,
+        "cost": None,
     }
+
+
+def test_added_mitigations_are_applied_and_told(save_run):
+    path = save_run("aa", mitigations=["blurpool"])
+    plain, added = load_models(
+        find_sources([str(path), f"avg={path}+{{shift_average: {{shifts: 3}}}}"]), 10, 16, seed=0
+    )
+    images = torch.rand(2, 3, 16, 16)
+    average = ShiftAverage(3)(plain.classifier, images)
+    torch.testing.assert_close(added.classifier(images), average)
+    entry = added.describe()
+    assert (entry["passes"], entry["mitigations"]) == (9, ["blurpool", {"shift_average": {"shifts": 3}}])
+    assert plain.describe()["passes"] == 1
+
+
+def test_surgery_on_a_backbone_keeps_its_parameters():
+    sources = find_sources(["a=tiny_resnet@none", "b=tiny_resnet@none+blurpool"])
+    plain, blurred = (model.classifier for model in load_models(sources, 10, 16, seed=0))
+    for key, value in plain.state_dict().items():
+        assert torch.equal(blurred.state_dict()[key], value)
+    images = torch.rand(2, 3, 16, 16)
+    assert not torch.allclose(plain(images), blurred(images))
 
 
 def test_checkpoint_of_another_number_of_classes(save_run):

@@ -2,7 +2,7 @@ import pytest
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.protocols import choose_protocols
-from lit_invariance.protocols import EmbedBlack
+from lit_invariance.protocols import PROTOCOLS, EmbedBlack
 
 
 def labels(*specs):
@@ -10,7 +10,33 @@ def labels(*specs):
 
 
 def test_paper_group():
-    assert labels("paper") == ["centre_crop", "crop", "embed_black", "scale_black"]
+    assert labels("paper") == ["centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black"]
+
+
+def test_first_version_group():
+    assert labels("paper_v1") == ["centre_crop", "sweep_inpaint", "sweep_crop", "size_sweep", "scale_sweep"]
+
+
+SEVEN = [f"released_script(share={share})" for share in (0.1, 0.4, 0.7, 1.0, 1.3, 1.6, 1.9)]
+
+
+def test_released_script_is_a_group_of_seven_unless_it_has_options():
+    assert labels("released_script") == SEVEN
+    assert labels({"released_script": {"share": 0.4}}, "released_script") == [SEVEN[1], SEVEN[0], *SEVEN[2:]]
+    assert labels({"released_script": {"share": 0.2}}) == ["released_script(share=0.2)"]
+
+
+def test_literature_group():
+    names = "crop_agreement diagonal circular circular_fractional shift_grid imagenet_p_translate imagenet_p_scale"
+    assert labels("literature") == [*names.split(), "zero_fill"]
+
+
+def test_every_protocol_is_in_all_and_can_be_built():
+    choices = choose_protocols(["all"])
+    assert {choice.name for choice in choices} == set(PROTOCOLS)
+    assert [choice.label for choice in choices if choice.name == "released_script"] == SEVEN
+    for choice in choices:
+        assert choice.build(64, (0.1, 0.2, 0.3)).size == 64
 
 
 def test_names_groups_and_options_mix_without_repetition():
@@ -20,6 +46,7 @@ def test_names_groups_and_options_mix_without_repetition():
         "embed_black(min_side=8, location=centre)",
         "centre_crop",
         "embed_black",
+        "embed_inpaint",
         "scale_black",
     ]
 

@@ -25,7 +25,7 @@ def results(outcomes):
 
 
 def test_results_have_the_fields_of_the_schema(results):
-    assert results.keys() == Results.__annotations__.keys()
+    assert results.keys() == Results.__required_keys__
     assert results["models"][0].keys() == ModelEntry.__annotations__.keys()
     assert results["protocols"][0].keys() == ProtocolEntry.__annotations__.keys()
     assert results["rows"][0].keys() == Row.__annotations__.keys()

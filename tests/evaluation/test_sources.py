@@ -28,6 +28,59 @@ def test_backbones(text, expected):
     assert described(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("timm/inception_resnet_v2:299", 299),
+        ("irv2=timm/inception_resnet_v2:299@none+blurpool", 299),
+        ("timm/inception_resnet_v2", None),
+    ],
+)
+def test_a_backbone_may_have_an_input_of_its_own(text, size):
+    source = parse_source(text)
+    assert source.backbone == "timm/inception_resnet_v2"
+    assert source.image_size == size
+
+
+@pytest.mark.parametrize("text", ["timm/resnet50:big", "timm/resnet50:", "timm/resnet50:0"])
+def test_an_input_size_is_a_number(text):
+    with pytest.raises(UserError, match="is no image size"):
+        parse_source(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "mitigations"),
+    [
+        ("avg=tiny_resnet@none+shift_average", ("avg", "tiny_resnet", None), ["shift_average"]),
+        ("tiny_resnet+blurpool+content_crop", ("tiny_resnet", "tiny_resnet", "default"), ["blurpool", "content_crop"]),
+        (
+            "a=tiny_resnet@none+{shift_average: {shifts: 2}}+blurpool",
+            ("a", "tiny_resnet", None),
+            [{"shift_average": {"shifts": 2}}, "blurpool"],
+        ),
+    ],
+)
+def test_mitigations_are_added_to_a_backbone(text, expected, mitigations):
+    assert described(text) == expected
+    source = parse_source(text)
+    assert (source.mitigations, source.text) == (mitigations, text.removeprefix(f"{expected[0]}="))
+
+
+def test_mitigations_are_added_to_those_of_a_checkpoint(save_run):
+    path = save_run("aa", mitigations=["blurpool"])
+    source = parse_source(f"{path}+shift_average")
+    assert (source.name, source.checkpoint, source.mitigations) == ("aa", path, ["blurpool", "shift_average"])
+
+
+def test_a_plus_sign_in_a_file_name(save_run):
+    path = save_run("aa+aug")
+    assert parse_source(str(path)).checkpoint == path
+    source = parse_source(f"x={path}+shift_average")
+    assert (source.checkpoint, source.mitigations) == (path, ["shift_average"])
+    torch.save({}, "a+b.pth")
+    assert described("n=tiny_resnet@a+b.pth+blurpool") == ("n", "tiny_resnet", "a+b.pth")
+
+
 def test_checkpoints(save_run):
     save_run("lr=0.1", mitigations=["blurpool"], translation={"kind": "pad"})
     source = parse_source("checkpoints/lr=0.1/best.ckpt")
@@ -47,6 +100,10 @@ def test_checkpoints(save_run):
         ("m=tiny_resnet@", "names no model"),
         ("m=weights/net.pth", "<backbone>@weights/net.pth"),
         ("checkpoints/plane/best.ckpt", r"no checkpoint .*; did you mean checkpoints/plain/best.ckpt\?"),
+        ("m=tiny_resnet@none+shift_averag", "unknown mitigation 'shift_averag'; did you mean shift_average"),
+        ("m=tiny_resnet@none+{shift_average", "is no mitigation; write"),
+        ("m=tiny_resnet@none+", "written as a name"),
+        ("m=tiny_resnet@none+distillation", "distillation acts on training only; train with it"),
         ("m=elsewhere.ckpt", "no checkpoint 'elsewhere.ckpt'; check the path"),
     ],
 )

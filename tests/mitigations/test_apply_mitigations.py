@@ -1,5 +1,6 @@
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations import BlurPool2d, apply_mitigations
@@ -12,7 +13,7 @@ def network() -> nn.Module:
 
 
 def test_name_with_options_reaches_the_network(network: nn.Module) -> None:
-    changes = apply_mitigations(network, [{"blurpool": {"taps": 3, "padding": "circular"}}])
+    changes = apply_mitigations(network, [{"blurpool": {"taps": 3, "padding": "circular"}}]).changes
     blurs = [layer for layer in network.modules() if isinstance(layer, BlurPool2d)]
     assert len(blurs) == len(changes) == 5
     assert {(blur.taps, blur.padding) for blur in blurs} == {(3, "circular")}
@@ -24,7 +25,44 @@ def test_bare_name_takes_the_defaults(network: nn.Module) -> None:
 
 
 def test_no_mitigation_changes_nothing(network: nn.Module) -> None:
-    assert apply_mitigations(network, []) == []
+    mitigated = apply_mitigations(network, [])
+    assert (mitigated.changes, mitigated.losses, mitigated.wrappers) == ([], [], [])
+    assert (mitigated.passes, mitigated.label_weight) == (1, 1)
+    assert mitigated.infer(lambda images: images + 1, torch.zeros(2)).tolist() == [1, 1]
+
+
+def test_wrappers_form_a_chain_in_their_order(network: nn.Module) -> None:
+    """The window is chosen first, then moved about: its pixels, not the picture's, are what wraps around."""
+    average = {"shift_average": {"shifts": 2, "padding": "circular"}}
+    crop = {"content_crop": {"size": 8, "reach": 4}}
+    images, sizes = torch.rand(3, 3, 20, 20), []
+
+    def classify(views: Tensor) -> Tensor:
+        sizes.append(views.shape[-1])
+        return views.amax((2, 3)) * 50
+
+    outer_crop = apply_mitigations(network, [crop, average]).infer(classify, images)
+    outer_average = apply_mitigations(network, [average, crop]).infer(classify, images)
+    assert sizes == [8] * 8
+    chosen = []
+    apply_mitigations(network, [crop]).infer(lambda window: chosen.append(window) or window, images)
+    # A cyclic shift of the window keeps its greatest value, a shift of the picture brings in others.
+    torch.testing.assert_close(outer_crop, (chosen[0].amax((2, 3)) * 50).log_softmax(1))
+    assert outer_average.shape == outer_crop.shape
+
+
+def test_kinds_are_told_apart(network: nn.Module) -> None:
+    specs = ["shift_average", {"distillation": {"label_weight": 0.5}}, "blurpool", "consistency", "content_crop"]
+    mitigated = apply_mitigations(network, specs)
+    assert len(mitigated.changes) == 5
+    assert [loss.name for loss in mitigated.losses] == ["distillation", "consistency"]
+    assert (len(mitigated.wrappers), mitigated.passes, mitigated.label_weight) == (2, 16, 0.5)
+
+
+@pytest.mark.parametrize("name", ["distillation", "consistency", "shift_average", "content_crop"])
+def test_twice_is_refused(network: nn.Module, name: str) -> None:
+    with pytest.raises(UserError, match=f"mitigation {name} is named twice"):
+        apply_mitigations(network, [name, {name: {}}])
 
 
 @pytest.mark.parametrize(

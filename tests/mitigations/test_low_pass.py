@@ -4,28 +4,51 @@ import numpy as np
 import pytest
 import torch
 
+from lit_invariance.mitigations import convolved, passes
 from lit_invariance.mitigations.blurpool import binomial
 from lit_invariance.mitigations.low_pass import PADDINGS, low_pass
 
 NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap", "zero": "constant"}
 
 
-def by_numpy(maps: torch.Tensor, taps: torch.Tensor, stride: int, padding: str) -> torch.Tensor:
+def by_numpy(maps: torch.Tensor, taps: torch.Tensor, stride: tuple[int, int], padding: str) -> torch.Tensor:
     """Pad a copy with numpy and sum window by window."""
     before, after = (len(taps) - 1) // 2, len(taps) // 2
     padded = np.pad(maps.numpy(), [(0, 0), (0, 0), (before, after), (before, after)], mode=NUMPY_MODES[padding])
     windows = np.lib.stride_tricks.sliding_window_view(padded, (len(taps), len(taps)), axis=(2, 3))
     kernel = np.outer(taps.numpy(), taps.numpy())
-    return torch.from_numpy((windows * kernel).sum((-2, -1))[:, :, ::stride, ::stride].copy())
+    return torch.from_numpy((windows * kernel).sum((-2, -1))[:, :, :: stride[0], :: stride[1]].copy())
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
 def test_equals_padding_by_numpy_on_every_small_map(padding: str) -> None:
     generator = torch.Generator().manual_seed(0)
-    for count, stride, height, width in itertools.product(range(2, 8), (1, 2, 3), (1, 2, 3, 5, 8, 13), (1, 4, 9)):
+    for count, step, height, width in itertools.product(range(1, 8), (1, 2, 3, 4), (1, 2, 3, 5, 8, 13), (1, 4, 9)):
         taps = torch.rand(count, generator=generator, dtype=torch.float64)  # uneven, so that a flip would show
         maps = torch.randn(2, 3, height, width, generator=generator, dtype=torch.float64)
-        torch.testing.assert_close(low_pass(maps, taps, stride, padding), by_numpy(maps, taps, stride, padding))
+        stride = (step, 1 + (step + count) % 4)
+        expected = by_numpy(maps, taps, stride, padding)
+        for way in (low_pass, convolved.filtered):
+            torch.testing.assert_close(way(maps, taps, stride, padding), expected)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_both_ways_spread_a_gradient_alike(padding: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for count, step, height, width in itertools.product(range(1, 8), (1, 2, 3, 4), (1, 2, 5, 8), (1, 4, 9)):
+        taps = torch.rand(count, generator=generator, dtype=torch.float64)
+        stride = (step, 1 + (step + count) % 4)
+        shape = [-(-size // each) for size, each in zip((height, width), stride, strict=True)]
+        gradient = torch.randn(2, 3, *shape, generator=generator, dtype=torch.float64)
+        ours = passes.spread(gradient, (height, width), taps.tolist(), stride, padding)
+        torch.testing.assert_close(ours, convolved.spread(gradient, (height, width), taps, stride, padding))
+
+
+def test_portions_hide_no_image() -> None:
+    maps = torch.randn(5, 64, 96, 96).to(memory_format=torch.channels_last)  # five portions
+    expected = convolved.filtered(maps, binomial(3), (2, 2), "reflect")
+    torch.testing.assert_close(low_pass(maps, binomial(3), 2, "reflect"), expected)
+    assert low_pass(maps[:0], binomial(3), 2, "reflect").shape == (0, 64, 48, 48)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
@@ -66,7 +89,7 @@ def test_runs_under_autocast_with_a_float32_gradient() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         filtered = low_pass(maps * 1.0, binomial(4), 2, "reflect")
     filtered.float().pow(2).sum().backward()
-    assert filtered.dtype == torch.bfloat16
+    assert filtered.dtype == torch.float32  # as the images
     assert maps.grad is not None
     assert maps.grad.dtype == torch.float32
     plain = torch.autograd.functional.jacobian(lambda x: low_pass(x, binomial(4), 2, "reflect").pow(2).sum(), maps)

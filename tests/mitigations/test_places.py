@@ -35,7 +35,13 @@ def test_lists_strides_in_order_with_their_readers() -> None:
     assert not places["left"].first
     assert places["left"].readers == places["right"].readers == ()
     assert places["shared"].calls == 2
-    assert places["max_pool2d"].layer is places["getitem"].layer is None
+    assert (places["max_pool2d"].layer.kernel_size, places["max_pool2d"].stride) == (2, (2, 2))
+    assert (places["getitem"].layer.kernel_size, places["getitem"].layer.stride) == (1, (2, 2))
+    assert [place.cumulative for place in found] == [(each, each) for each in (2, 4, 4, 4, 8, 16, 32)]
+    assert {place.channels for place in found} == {8}
+    assert places["left"].chain == ("norm", "left")
+    assert places["left"].activated
+    assert not places["left"].complete  # its activation is a function call
 
 
 def test_output_is_no_reader() -> None:

@@ -46,7 +46,7 @@ def evaluation(names, folder, protocols=PROTOCOLS):
     cost = {"macs": 3_000_000, "latency_ms": 2.5, "peak_bytes": 4_000_000, "peak_method": "tensors", "batch": 8}
     cost |= {"device": "cpu", "memory_format": "channels_last", "threads": 1}
     model = {"source": "x.ckpt", "backbone": "tiny_resnet", "mitigations": ["blurpool"], "translation": None}
-    model |= {"parameters": 1000, "image_size": 16, "cost": cost}
+    model |= {"parameters": 1000, "image_size": 16, "cost": cost, "weights": None, "passes": 1}
     results = {
         "schema": 2,
         "command": ["--models", "a b=x.ckpt"],
@@ -170,6 +170,29 @@ def test_one_model_and_one_view(tmp_path):
     assert "only (reference) is right on 90.0 % [80.0, 95.0] of the views of centre_crop." in text
     for heading in ("What the failures look like", "Heat maps", "difference from", "Cost of one view"):
         assert heading not in text
+
+
+def test_published_numbers(tmp_path):
+    results, outcomes = evaluation(["only"], tmp_path, {"crop": ("px", 2)})
+    results["models"][0] |= {"backbone": "torchvision/resnet50"}
+    results |= {"groups": [], "group_rows": []}
+    results["rows"] += [row | {"score": "mean_absolute_change"} for row in results["rows"][:1]]
+    results["scores"]["mean_absolute_change"] = {"unit": "probability", "higher_is_better": False}
+    text = " ".join("".join(Reader(save_page(results, outcomes, tmp_path).read_text()).text).split())
+    assert "Published numbers" in text
+    assert ".061 ±" in text  # P(top-1 change) of Table 1
+    assert "no: the pictures are not the ILSVRC2012 validation set" in text
+
+
+def test_a_film_without_a_label(tmp_path):
+    results, outcomes = evaluation(["only"], tmp_path, {"frames": ("frame", 2)})
+    results |= {"samples": "frame pairs", "pictures": [], "groups": [], "group_rows": []}
+    results["rows"] = [row for row in results["rows"] if row["score"] == "top1_change"]
+    results["scores"].pop("accuracy")
+    text = " ".join("".join(Reader(save_page(results, outcomes, tmp_path).read_text()).text).split())
+    assert "1 model on 40 frame pairs of" in text
+    assert "changes its answer from one view to the next in 90.0 % [80.0, 95.0] of the cases of frames." in text
+    assert "Classes" not in text
 
 
 def test_pictures_that_were_deleted_are_left_out(tmp_path):

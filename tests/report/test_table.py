@@ -56,6 +56,14 @@ def test_groups_of_seeds(results):
     assert "over seeds: mean of the runs [interval over images], ± standard deviation of the runs' means" in text
 
 
+def test_many_passes_are_told(results):
+    assert "forward passes" not in format_tables(results)
+    for model, passes in zip(results["models"], (1, 16, 1, 4), strict=True):
+        model["passes"] = passes
+    told = "forward passes for one view: aa_resnet50 takes 16, a_very_long_name_of_a_run_that_was_tuned takes 4"
+    assert told in format_tables(results)
+
+
 def test_one_model_has_no_differences(results):
     results["models"] = results["models"][:1]
     results["rows"] = [row for row in results["rows"] if row["model"] == "baseline"]

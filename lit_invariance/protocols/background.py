@@ -1,0 +1,47 @@
+"""What a canvas shows where no picture lies."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from lit_invariance.protocols.inpainting import Rectangle, inpaint, inpaint_original
+from lit_invariance.protocols.placed import Placed
+from lit_invariance.protocols.protocol import BACKGROUNDS, one_of
+from lit_invariance.protocols.view import View, overlap
+
+INPAINTINGS = {"inpaint": inpaint, "inpaint_original": inpaint_original}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnBackground(Placed):
+    """A protocol whose pictures leave part of the canvas to a background.
+
+    Args:
+        background: `"black"` (0 before normalisation), `"mean"` (0 after it, as in the authors' script), `"inpaint"`
+            (continues the picture, see `inpaint`) or `"inpaint_original"` (with the peculiarities of the authors'
+            function, see `inpaint_original`).
+    """
+
+    background: str = "black"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("background", self.background, (*BACKGROUNDS, *INPAINTINGS))
+
+    @property
+    def canvas(self) -> tuple[float, ...]:
+        """Colour of the background."""
+        return self.mean if self.background == "mean" else super().canvas
+
+    def drawn(self, image: Tensor, views: Sequence[View]) -> Tensor:
+        """Draw some of the views and fill their background."""
+        stack = super().drawn(image, views)
+        if self.background not in INPAINTINGS:
+            return stack
+        return INPAINTINGS[self.background](stack, [self._covered(view) for view in views])
+
+    def _covered(self, view: View) -> Rectangle:
+        top, bottom = overlap(view.at_top, view.to_height, self.size)
+        left, right = overlap(view.at_left, view.to_width, self.size)
+        return Rectangle(top, left, bottom, right)

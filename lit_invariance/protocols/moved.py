@@ -1,0 +1,48 @@
+"""Protocols that move one picture of the network's size, so that nothing new comes into view."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from lit_invariance.protocols.centre_crop import CentreCrop
+from lit_invariance.protocols.protocol import Box, Protocol
+
+Offset = tuple[float, float]
+"""Pixels by which the picture moves down and to the right; negative ones move it up and to the left."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved(Protocol):
+    """A protocol whose views are the picture of `centre_crop`, S x S pixels, moved by an offset each."""
+
+    @abstractmethod
+    def offsets(self, generator: Generator) -> list[Offset]:
+        """Choose by how much each of the T views is moved.
+
+        Args:
+            generator: The image's own generator.
+        """
+
+    @abstractmethod
+    def move(self, picture: Tensor, down: float, right: float) -> Tensor:
+        """Move the picture.
+
+        Args:
+            picture: `(C, S, S)`.
+            down: Rows; positive moves it down.
+            right: Columns; positive moves it to the right.
+
+        Returns:
+            `(C, S, S)`.
+        """
+
+    def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
+        """Make the picture once and move it a few times at a time."""
+        centre = CentreCrop(size=self.size, mean=self.mean, interpolation=self.interpolation)
+        (picture,) = centre(image, generator)
+        offsets = self.offsets(generator)
+        for start in range(0, len(offsets), most):
+            yield torch.stack([self.move(picture, *offset) for offset in offsets[start : start + most]])
