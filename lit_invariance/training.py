@@ -16,6 +16,7 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveCon
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
 
+from lit_invariance.callbacks import Hyperparameters, ProbePictures, Throughput
 from lit_invariance.checkpoint import read_checkpoint
 from lit_invariance.classifier import LitClassifier
 from lit_invariance.configs import ConfigFile
@@ -121,6 +122,7 @@ class TrainingCLI(LightningCLI):
         bar = trainer["enable_progress_bar"] is not False
         trainer["enable_progress_bar"] = bar and sys.stdout.isatty()
         callbacks = [*(trainer["callbacks"] or []), LearningRateMonitor(), *progress(bar)]
+        callbacks += [Throughput(), ProbePictures(), Hyperparameters()]
         if trainer["enable_checkpointing"] is not False and not trainer["fast_dev_run"]:
             callbacks += best_and_last(self.folder)
         return callbacks

@@ -9,8 +9,9 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import Spec, UserError
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.evaluation.options import LOADING
+from lit_invariance.evaluation.precision import EXACT
 from lit_invariance.evaluation.protocols import choose_protocols
-from lit_invariance.evaluation.runner import EXACT, make_trainer, run
+from lit_invariance.evaluation.runner import make_trainer, run
 from lit_invariance.evaluation.sources import parse_source
 from lit_invariance.evaluation.summary import summarise
 from lit_invariance.files import replacing

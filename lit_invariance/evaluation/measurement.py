@@ -1,6 +1,6 @@
 """The LightningModule that shows every image to every model under every protocol."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -27,8 +27,10 @@ class Measurement(pl.LightningModule):
         models: The models.
         protocols: The protocols.
         seed: Seed of the views.
+        keep: Called with what was measured of each batch.
 
     Attributes:
+        parts: What this process measured, batch by batch.
         mistake: What one of several processes found wrong. It is raised once all have met, since a process that waits
             for a dead one waits for ever; a single process raises it at once.
 
@@ -36,12 +38,20 @@ class Measurement(pl.LightningModule):
         UserError: If a protocol refuses an option.
     """
 
-    def __init__(self, models: Sequence[Model], protocols: Sequence[ProtocolChoice], seed: int) -> None:
+    def __init__(
+        self,
+        models: Sequence[Model],
+        protocols: Sequence[ProtocolChoice],
+        seed: int,
+        keep: Callable[[Outcomes], None] | None = None,
+    ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(model.classifier for model in models)
         self.tasks = plan(models, protocols)
         self.order: list[Cell] = [(model.name, choice.label) for choice in protocols for model in models]
         self.seed = seed
+        self.keep = keep
+        self.parts: list[Outcomes] = []
         self.recorder = Recorder()
         self.mistake: UserError | None = None
 
@@ -60,6 +70,7 @@ class Measurement(pl.LightningModule):
         """
         if self.mistake is not None:
             return batch.indices
+        self.recorder = Recorder()
         try:
             for task in self.tasks:
                 self._measure(task, batch)
@@ -67,7 +78,11 @@ class Measurement(pl.LightningModule):
             if self.trainer.world_size == 1:
                 raise
             self.mistake = error
+            return batch.indices
         self.recorder.add_images(batch.indices, batch.labels)
+        self.parts.append(self.recorder.outcomes(self.order))
+        if self.keep is not None:
+            self.keep(self.parts[-1])
         return batch.indices
 
     def _measure(self, task: Task, batch: Batch) -> None:
@@ -125,10 +140,6 @@ class Measurement(pl.LightningModule):
     def _image_name(self, index: int) -> str:
         loader: Any = self.trainer.predict_dataloaders
         return str(loader.dataset.name(index))
-
-    def outcomes(self) -> Outcomes | None:
-        """Return what this process measured; None where it got no image."""
-        return self.recorder.outcomes(self.order)
 
 
 def _numbered(batch: Batch) -> Iterator[tuple[Tensor, int]]:

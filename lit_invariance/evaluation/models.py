@@ -45,6 +45,7 @@ class Model:
             "translation": self.source.translation,
             "parameters": sum(parameter.numel() for parameter in self.classifier.backbone.parameters()),
             "image_size": self.classifier.image_size,
+            "cost": None,
             "passes": self.classifier.mitigated.passes,
         }
 

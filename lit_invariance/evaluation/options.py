@@ -7,8 +7,8 @@ from jsonargparse import Namespace
 
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.precision import EXACT
 from lit_invariance.evaluation.protocols import GROUPS
-from lit_invariance.evaluation.runner import EXACT
 from lit_invariance.evaluation.sources import Source, choose_reference, find_sources
 from lit_invariance.parser import OneSentenceErrors
 
@@ -63,6 +63,14 @@ def make_parser() -> OneSentenceErrors:
         type=Literal["32-true", "bf16-mixed", "16-mixed"],
         default=EXACT,
         help="Arithmetic of the networks; 32-true is float32 without TF32.",
+    )
+    parser.add_argument(
+        "--cost", type=bool, default=True, help="Measure multiplications, latency and memory; a few seconds a model."
+    )
+    parser.add_argument(
+        "--from",
+        type=str | None,
+        help="Draw tables, plots and report of an earlier evaluation's folder anew, without models or data.",
     )
     parser.add_argument("--progress", type=bool, default=True, help="Show a progress bar.")
     parser.add_class_arguments(InvarianceData, "data", instantiate=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+EXACT = "32-true"
 Switch = tuple[Any, str, str | bool]
 
 

@@ -28,7 +28,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Recorder:
-    """Holds what one process measured.
+    """Holds what was measured of a batch.
 
     Attributes:
         positions: Positions in the data set, a part for each batch.
@@ -60,14 +60,12 @@ class Recorder:
             self.scores.setdefault((*cell, name), []).append(values.cpu().double())
         self.answers.setdefault(cell, []).append(_answers(logits, group))
 
-    def outcomes(self, order: Sequence[Cell]) -> Outcomes | None:
-        """Return the record; None where there was no image.
+    def outcomes(self, order: Sequence[Cell]) -> Outcomes:
+        """Return the record.
 
         Args:
             order: The cells in the order of the tables.
         """
-        if not self.positions:
-            return None
         columns = {
             (*cell, score): torch.cat(self.scores[(*cell, score)]).numpy()
             for cell in order

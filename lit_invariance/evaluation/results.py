@@ -11,8 +11,9 @@ from typing import Any
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.outcomes import Outcomes, save_outcomes
 from lit_invariance.evaluation.protocols import ProtocolChoice
+from lit_invariance.evaluation.seeds import seed_groups
 from lit_invariance.evaluation.statistics import LEVEL
-from lit_invariance.evaluation.summary import summarise
+from lit_invariance.evaluation.summary import summarise, summarise_groups
 from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
 from lit_invariance.report.schema import SCHEMA, ProtocolEntry, Results
@@ -41,26 +42,37 @@ def compile_results(
         run: `command`, `device` and `precision`.
     """
     measured = {score for _, _, score in outcomes.columns}
+    entries = [_protocol_entry(choice, models[0]) for choice in protocols]
+    groups = seed_groups([model.source for model in models])
     return {
         "schema": SCHEMA,
         "command": run["command"],
-        "versions": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+        "versions": versions(),
         "device": run["device"],
         "precision": run["precision"],
         "seed": seed,
         "level": LEVEL,
         "images": len(outcomes.indices),
         "data": dict(data),
+        "class_names": [],
         "reference": reference,
         "models": [model.describe() for model in models],
-        "protocols": [_protocol_entry(choice, models[0]) for choice in protocols],
+        "protocols": entries,
         "scores": {
             name: {"unit": score.unit, "higher_is_better": score.higher_is_better}
             for name, score in SCORES.items()
             if name in measured
         },
-        "rows": summarise(outcomes, reference, seed),
+        "rows": summarise(outcomes, reference, seed, {entry["label"]: entry["headline"] for entry in entries} or None),
+        "groups": groups,
+        "group_rows": summarise_groups(outcomes, groups, seed),
+        "pictures": [],
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that make the numbers."""
+    return {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}}
 
 
 def _protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:

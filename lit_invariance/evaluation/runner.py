@@ -16,11 +16,10 @@ from lit_invariance.errors import UserError
 from lit_invariance.evaluation.measurement import Measurement
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.outcomes import Outcomes, merge
-from lit_invariance.evaluation.precision import exact_float32
+from lit_invariance.evaluation.precision import EXACT, exact_float32
 from lit_invariance.evaluation.protocols import ProtocolChoice
+from lit_invariance.evaluation.unfinished import Unfinished
 from lit_invariance.parser import one_sentence
-
-EXACT = "32-true"
 
 
 def make_trainer(accelerator: str, devices: int | str, precision: str, progress: bool) -> pl.Trainer:
@@ -54,7 +53,12 @@ def make_trainer(accelerator: str, devices: int | str, precision: str, progress:
 
 
 def run(
-    trainer: pl.Trainer, models: Sequence[Model], protocols: Sequence[ProtocolChoice], data: InvarianceData, seed: int
+    trainer: pl.Trainer,
+    models: Sequence[Model],
+    protocols: Sequence[ProtocolChoice],
+    data: InvarianceData,
+    seed: int,
+    unfinished: Unfinished | None = None,
 ) -> Outcomes:
     """Score every image of the data for every model under every protocol.
 
@@ -66,6 +70,7 @@ def run(
         protocols: The protocols.
         data: Whose prediction images are evaluated.
         seed: Seed of the views.
+        unfinished: Where each batch is kept. What is kept there already is not measured again, nor decoded.
 
     Returns:
         Per-image scores, in every process.
@@ -73,9 +78,13 @@ def run(
     Raises:
         UserError: If an image cannot be read or is too small for a protocol, or a model's logits are not finite.
     """
-    measurement = Measurement(models, protocols, seed)
+    earlier = [] if unfinished is None else unfinished.read()
+    data.leave_out(index for part in earlier for index in part.indices.tolist())
+    if earlier and not len(data.predict_dataloader().dataset):  # type: ignore[arg-type]
+        return merge(earlier)
+    measurement = Measurement(models, protocols, seed, None if unfinished is None else unfinished.add)
     predict(trainer, measurement, data)
-    return _gathered(measurement, trainer.world_size)
+    return merge([*earlier, *_gathered(measurement, trainer.world_size)])
 
 
 def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> None:
@@ -90,9 +99,9 @@ def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> 
         trainer.predict(measurement, data, return_predictions=False)
 
 
-def _gathered(measurement: Measurement, processes: int) -> Outcomes:
-    """Join the outcomes of all processes in each of them, or end all of them with the first mistake, told once."""
-    own = measurement.mistake or measurement.outcomes()
+def _gathered(measurement: Measurement, processes: int) -> list[Outcomes]:
+    """Collect what all processes measured in each of them, or end all of them with the first mistake, told once."""
+    own = measurement.mistake or (merge(measurement.parts) if measurement.parts else None)
     parts: list[Any] = [own]
     if processes > 1:
         parts = [None] * processes
@@ -100,7 +109,7 @@ def _gathered(measurement: Measurement, processes: int) -> Outcomes:
     for part in parts:
         if isinstance(part, UserError):
             raise part if torch.distributed.get_rank() == 0 else SystemExit(2)
-    return merge([part for part in parts if part is not None])
+    return [part for part in parts if part is not None]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lit_invariance.files import replacing
-from lit_invariance.report.schema import Results, estimate, find_row, headline_scores, samples
+from lit_invariance.report.schema import Results, estimate, find_row, headline_scores, is_different, samples
 
 # Okabe & Ito's palette without yellow: told apart by colour-blind readers, and by marker where printed in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -27,6 +27,7 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "lit_invariance",
 }
 STABILITY = "top1_change"
+PANEL = (3.5, 2.9)  # inches, which a phone shows at full width
 LETTER = 0.085  # inches that a letter of a model's name takes
 
 
@@ -45,13 +46,13 @@ def save_plots(results: Results, folder: Path) -> list[Path]:
         for protocol in results["protocols"]:
             name = re.sub(r"[^\w.-]+", "_", f"scores_{protocol['label']}").strip("_")
             written += save_figure(scores_figure(results, protocol["label"]), folder / name)
-        if _stability_protocols(results):
+        if stability_protocols(results):
             written += save_figure(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
     return written
 
 
 def scores_figure(results: Results, protocol: str) -> Figure:
-    """Draw the scores under one protocol: a panel a score, a line a model, the interval as a bar.
+    """Draw the scores under one protocol: a panel a score, a line a model, the interval as a bar, a star as in tables.
 
     Args:
         results: The results.
@@ -64,9 +65,12 @@ def scores_figure(results: Results, protocol: str) -> Figure:
     panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
     for score, axes in zip(scores, panels, strict=True):
         for place, model in enumerate(models):
-            known = estimate(find_row(results, model["name"], protocol, score))
+            row = find_row(results, model["name"], protocol, score)
+            known = estimate(row)
             if known:
-                axes.errorbar(known[0], place, xerr=_arms(known), **_look(place))
+                axes.errorbar(known[0], place, xerr=_arms(known), **look_of(place))
+            if known and is_different(row):
+                axes.annotate("*", (known[0], place), (0, 3), textcoords="offset points", ha="center", fontsize=12)
         reference = estimate(find_row(results, results["reference"], protocol, score))
         if reference:
             axes.axvline(reference[0], color="#999999", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
@@ -89,7 +93,7 @@ def tradeoff_figure(results: Results) -> Figure:
     Args:
         results: The results.
     """
-    protocols = _stability_protocols(results)
+    protocols = stability_protocols(results)
     columns = 2 if len(protocols) == 4 else min(3, len(protocols))
     lines = -(-len(protocols) // columns)
     figure = Figure(figsize=(3.9 * columns + 0.3, 3.3 * lines + 0.8), layout="constrained")
@@ -104,23 +108,41 @@ def tradeoff_figure(results: Results) -> Figure:
     return figure
 
 
+def tradeoff_panel(results: Results, protocol: str) -> Figure:
+    """Draw accuracy against top-1 change under one protocol, small and without a legend.
+
+    Args:
+        results: The results.
+        protocol: Label of a protocol that has neighbouring views.
+    """
+    figure = Figure(figsize=PANEL, layout="constrained")
+    _tradeoff(figure.subplots(), results, protocol)
+    return figure
+
+
 def _tradeoff(axes: Axes, results: Results, protocol: str) -> None:
     for place, model in enumerate(results["models"]):
         change = estimate(find_row(results, model["name"], protocol, STABILITY))
         accuracy = estimate(find_row(results, model["name"], protocol, "accuracy"))
         if change and accuracy:
-            look = _look(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": model["name"]}
+            look = look_of(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": model["name"]}
             axes.errorbar(change[0], accuracy[0], **look)
     axes.set(title=protocol, xlabel="top1 change (steadier to the left)", ylabel="accuracy")
     axes.margins(0.12)
 
 
-def _stability_protocols(results: Results) -> list[str]:
+def stability_protocols(results: Results) -> list[str]:
+    """Return the labels of the protocols that have neighbouring views."""
     labels = [protocol["label"] for protocol in results["protocols"]]
     return [label for label in labels if {"accuracy", STABILITY} <= set(headline_scores(results, label))]
 
 
-def _look(place: int) -> dict[str, Any]:
+def look_of(place: int) -> dict[str, Any]:
+    """Return colour and marker of a model, as matplotlib takes them.
+
+    Args:
+        place: Its place among the models.
+    """
     return {
         "color": COLOURS[place % len(COLOURS)],
         "marker": MARKERS[(place + place // len(COLOURS)) % len(MARKERS)],

@@ -6,13 +6,32 @@ from typing import Any, NotRequired, TypedDict
 
 from lit_invariance.errors import UserError
 
-SCHEMA = 1
+SCHEMA = 2
+SIGNIFICANCE = 0.05
+
+
+class CostEntry(TypedDict):
+    """What a forward pass takes: see `lit_invariance.evaluation.cost.measure_cost`.
+
+    `macs` and `latency_ms` are of one view, `latency_ms` and `peak_bytes` in batches of `batch` on `device`;
+    `peak_method` is `allocator` or `tensors`; `threads` is None but on a CPU.
+    """
+
+    macs: int
+    latency_ms: float
+    peak_bytes: int
+    peak_method: str
+    batch: int
+    device: str
+    memory_format: str
+    threads: int | None
 
 
 class ModelEntry(TypedDict):
-    """A model: its name and source as given, what it is made of, its size, and its forward passes for one view.
+    """A model: name and source as given, what it is made of, its size, its forward passes for one view, and its cost.
 
-    `weights` is torchvision's name of its published weights, None where it has others.
+    `weights` is torchvision's name of its published weights, None where it has others; `cost` is None where it was not
+    measured.
     """
 
     name: str
@@ -23,6 +42,7 @@ class ModelEntry(TypedDict):
     translation: dict[str, Any] | None
     parameters: int
     image_size: int
+    cost: CostEntry | None
     passes: int
 
 
@@ -48,8 +68,10 @@ class Row(TypedDict):
     """The mean over images of one score of one model under one protocol.
 
     `low` and `high` are the ends of the 95 % interval. `difference` is the mean over images of this model's score less
-    the reference's, with the interval of the paired comparison; all three are None in the reference's own rows. A mean
-    is None where the score is defined for no image, as `top1_change_given_correct` of a model that is never right.
+    the reference's, with the interval of the paired comparison; `p` is the p-value of the paired test, `p_holm` the
+    same corrected for all comparisons that the tables show, None for a score that they do not show. All five are None
+    in the reference's own rows. A mean is None where the score is defined for no image, as `top1_change_given_correct`
+    of a model that is never right.
     """
 
     model: str
@@ -61,14 +83,55 @@ class Row(TypedDict):
     difference: float | None
     difference_low: float | None
     difference_high: float | None
+    p: float | None
+    p_holm: float | None
+
+
+class GroupEntry(TypedDict):
+    """Runs of one config: the name they share, the models' names, and the seed of each."""
+
+    name: str
+    members: list[str]
+    seeds: list[int]
+
+
+class GroupRow(TypedDict):
+    """The mean over seeds and images of one score of a group of runs.
+
+    `seed_deviation` is the standard deviation (n - 1) of the runs' means, the spread from one training to the next.
+    `low` and `high` are what other images would change: the 95 % interval of the mean of these very runs.
+    """
+
+    group: str
+    protocol: str
+    score: str
+    mean: float | None
+    seed_deviation: float | None
+    low: float | None
+    high: float | None
+
+
+class PictureEntry(TypedDict):
+    """Two neighbouring views of an image, kept to be looked at.
+
+    `index` is the image's position in the data set, `name` its file where it has one; `views` are the positions of the
+    two in the protocol's steps, `files` the pictures in the results folder.
+    """
+
+    protocol: str
+    index: int
+    name: str
+    views: list[int]
+    files: list[str]
 
 
 class Results(TypedDict):
-    """A results file.
+    """A results file; `docs/results.md` says the same for readers in other languages.
 
     `images` is the number of rows of the outcomes, which are `samples` where they are not images; `resampled` is what
     the bootstrap draws where that is not single images. `command` are the arguments; `versions` the libraries' and
-    Python's; `data` the settings of the data set with its number of `classes`; `level` the coverage of the intervals.
+    Python's; `data` the settings of the data set with its number of `classes` and the `fingerprint` of its images;
+    `level` the coverage of the intervals.
     """
 
     schema: int
@@ -80,11 +143,15 @@ class Results(TypedDict):
     level: float
     images: int
     data: dict[str, Any]
+    class_names: list[str]
     reference: str
     models: list[ModelEntry]
     protocols: list[ProtocolEntry]
     scores: dict[str, ScoreEntry]
     rows: list[Row]
+    groups: list[GroupEntry]
+    group_rows: list[GroupRow]
+    pictures: list[PictureEntry]
     samples: NotRequired[str]
     resampled: NotRequired[str]
 
@@ -137,7 +204,12 @@ def find_row(results: Results, model: str, protocol: str, score: str) -> Row:
     raise KeyError((model, protocol, score))
 
 
-def estimate(row: Row) -> tuple[float, float, float] | None:
+def is_different(row: Row) -> bool:
+    """Tell whether a model differs from the reference, by the test that is corrected for all comparisons shown."""
+    return row["p_holm"] is not None and row["p_holm"] < SIGNIFICANCE
+
+
+def estimate(row: Row | GroupRow) -> tuple[float, float, float] | None:
     """Return a row's mean with the ends of its interval; None where the score is defined for no image."""
     value, low, high = row["mean"], row["low"], row["high"]
     return None if value is None or low is None or high is None else (value, low, high)

@@ -2,7 +2,18 @@
 
 import textwrap
 
-from lit_invariance.report.schema import ProtocolEntry, Results, Row, estimate, find_row, headline_scores, samples
+from lit_invariance.report.schema import (
+    SIGNIFICANCE,
+    GroupRow,
+    ProtocolEntry,
+    Results,
+    Row,
+    estimate,
+    find_row,
+    headline_scores,
+    is_different,
+    samples,
+)
 
 WIDTH = 120
 LONGEST_NAME = 28
@@ -57,11 +68,14 @@ def _blocks(columns: dict[str, list[str]], room: int) -> list[list[str]]:
 
 
 def _names(results: Results) -> list[str]:
-    """First column: a heading, then two lines for each model."""
+    """First column: a heading, two lines for each model, one for each group of runs."""
     names = [""]
     for model in results["models"]:
         mark = " (reference)" if model["name"] == results["reference"] else ""
         names += [_shortened(model["name"], LONGEST_NAME - len(mark)) + mark, "  difference"]
+    for group in results["groups"]:
+        seeds = f" ({len(group['members'])} seeds)"
+        names.append(_shortened(group["name"], LONGEST_NAME - len(seeds)) + seeds)
     return names
 
 
@@ -70,10 +84,16 @@ def _column(results: Results, protocol: str, score: str) -> list[str]:
     for model in results["models"]:
         row = find_row(results, model["name"], protocol, score)
         cells += [_estimate(row), _difference(row)]
-    return cells
+    rows = {row["group"]: row for row in results["group_rows"] if (row["protocol"], row["score"]) == (protocol, score)}
+    return cells + [_over_seeds(rows[group["name"]]) for group in results["groups"]]
 
 
-def _estimate(row: Row) -> str:
+def _over_seeds(row: GroupRow) -> str:
+    deviation = row["seed_deviation"]
+    return _estimate(row) + ("" if deviation is None else f" ±{number(deviation)}")
+
+
+def _estimate(row: Row | GroupRow) -> str:
     known = estimate(row)
     if known is None:
         return "undefined"
@@ -85,7 +105,7 @@ def _difference(row: Row) -> str:
     value, low, high = row["difference"], row["difference_low"], row["difference_high"]
     if value is None or low is None or high is None:
         return ""
-    return f"{number(value, '+')} [{number(low, '+')}, {number(high, '+')}]{'*' * (low > 0 or high < 0)}"
+    return f"{number(value, '+')} [{number(low, '+')}, {number(high, '+')}]{'*' * is_different(row)}"
 
 
 def number(value: float, sign: str = "-") -> str:
@@ -124,5 +144,10 @@ def _legend(results: Results) -> list[str]:
     costly = [f"{model['name']} takes {model['passes']}" for model in results["models"] if model.get("passes", 1) > 1]
     lines += [f"forward passes for one view: {', '.join(costly)}"] * bool(costly)
     if len(results["models"]) > 1:
-        lines.append(f"difference from {results['reference']}, on the same {what}; * its interval leaves out 0")
+        lines.append(
+            f"difference from {results['reference']}, on the same {what}; * p < {number(SIGNIFICANCE)[:3]} in a paired "
+            "test, corrected for all comparisons shown (Holm)"
+        )
+    if results["groups"]:
+        lines.append("over seeds: mean of the runs [interval over images], ± standard deviation of the runs' means")
     return lines

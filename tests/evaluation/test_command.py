@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ class TestAfterTraining:
         labels = ("centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black")
         stems = {"accuracy_against_top1_change", *(f"scores_{label}" for label in labels)}
         plots = {f"{stem}{suffix}" for stem in stems for suffix in (".png", ".svg")}
-        assert names == plots | {"results.json", "results.csv", "outcomes.npz"}
+        assert names == plots | {"results.json", "results.csv", "outcomes.npz", "report.html", "pictures"}
         for name in plots:
             assert (compared / name).stat().st_size > 2000
 
@@ -57,6 +58,10 @@ class TestAfterTraining:
         assert (results["images"], results["data"]["dataset"], results["data"]["classes"]) == (23, "shapes", 10)
         assert (results["precision"], results["device"], results["seed"]) == ("32-true", "cpu", 0)
         assert results["command"] == ["--accelerator", "cpu"]
+        assert len(results["class_names"]) == 10
+        assert len(results["data"]["fingerprint"]) == 16
+        assert results["models"][0]["cost"]["macs"] > 10_000
+        assert {entry["protocol"] for entry in results["pictures"]} <= {"crop", "embed_black", "scale_black"}
         assert results["versions"]["torch"] == torch.__version__.partition("+")[0]
         crop = results["protocols"][1]
         headline = ["accuracy", "top1_change", "mean_absolute_change", "top1_change_given_correct"]
@@ -103,9 +108,11 @@ class TestAfterTraining:
         assert "plain (reference)" in printed
         assert "difference from plain" in printed
         assert (
-            printed.rstrip().splitlines()[-2].startswith("results: out/results.json, out/results.csv, out/outcomes.npz")
+            printed.rstrip().splitlines()[-3].startswith("results: out/results.json, out/results.csv, out/outcomes.npz")
         )
-        assert "out/accuracy_against_top1_change.png" in printed.rstrip().splitlines()[-1]
+        assert "out/accuracy_against_top1_change.png" in printed.rstrip().splitlines()[-2]
+        assert printed.rstrip().splitlines()[-1] == "report:  out/report.html"
+        assert "cost of one view (cpu, " in printed
         assert "Predicting" in printed + progress
         evaluate([*QUICK, "--output", "out", "--protocols", "crop"])
         assert "Predicting" not in "".join(capsys.readouterr())
@@ -172,6 +179,43 @@ def test_reference_protocols_and_subset(in_folder):
     assert Path("results/scores_embed_black_min_side_5.png").is_file()
 
 
+class TestFromEarlierResults:
+    def test_redraws_without_models_or_data(self, compared, tmp_path, capsys, monkeypatch):
+        folder = tmp_path / "copy"
+        shutil.copytree(compared, folder)
+        drawn = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+        for path in folder.iterdir():
+            if path.suffix in (".png", ".svg", ".html"):
+                path.unlink()
+        monkeypatch.chdir(tmp_path)
+        evaluate(["--from", "copy"])
+        assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == drawn
+        printed = capsys.readouterr().out
+        assert "difference from plain" in printed
+        assert "report:  copy/report.html" in printed
+
+    @pytest.mark.parametrize("missing", ["results.json", "outcomes.npz"])
+    def test_missing_or_broken(self, compared, tmp_path, missing):
+        for name in ("results.json", "outcomes.npz"):
+            shutil.copy(compared / name, tmp_path)
+        (tmp_path / missing).write_text("cut")
+        with pytest.raises(UserError, match=f"{missing} cannot be read"):
+            evaluate(["--from", str(tmp_path)])
+
+
+def test_two_runs_of_one_config_are_a_group(save_run, in_folder):
+    for seed, name in enumerate(("aa_s0", "aa_s1")):
+        save_run(name)
+        Path(f"checkpoints/{name}/config.yaml").write_text(f"seed_everything: {seed}\nname: {name}\nmodel: {{}}\n")
+    evaluate([*QUICK, "--protocols", "crop", "--cost", "false"])
+    results = read_results(Path("results/results.json"))
+    assert results["groups"] == [{"name": "aa", "members": ["aa_s0", "aa_s1"], "seeds": [0, 1]}]
+    first, second = (next(row for row in results["rows"] if row["model"] == name) for name in ("aa_s0", "aa_s1"))
+    assert results["group_rows"][0]["mean"] == pytest.approx((first["mean"] + second["mean"]) / 2)
+    assert results["group_rows"][0]["seed_deviation"] == pytest.approx(abs(first["mean"] - second["mean"]) / 2**0.5)
+    assert [model["cost"] for model in results["models"]] == [None, None]
+
+
 def test_precision_is_noted(in_folder):
     evaluate([*NEW, *SHAPES, *QUICK, "--protocols", "crop", "--precision", "bf16-mixed"])
     assert read_results(Path("results/results.json"))["precision"] == "bf16-mixed"
@@ -208,7 +252,8 @@ def test_a_mistake_is_told_once_by_two_processes(in_folder):
     assert done.returncode == 2
     assert done.stderr.count("protocol crop cannot show image 3 (pictures/cat/3.png)") == 1
     assert "Traceback" not in done.stderr
-    assert list(Path("results").iterdir()) == []
+    # The other process has measured its images, from which a second run goes on.
+    assert [path.name for path in Path("results").iterdir()] == ["unfinished"]
 
 
 class TestBadInput:

@@ -32,7 +32,9 @@ def test_description(save_run):
         "mitigations": [{"blurpool": {"taps": 3}}],
         "translation": {"kind": "pad"},
         "image_size": 16,
+        "weights": None,
         "passes": 1,
+        "cost": None,
     }
 
 

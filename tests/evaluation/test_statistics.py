@@ -100,6 +100,32 @@ def test_constant_column_has_no_width(value):
     assert ours.low[0] == ours.high[0] == ours.mean[0] == pytest.approx(value)
 
 
+def test_constant_column_with_bounds_has_the_ends_of_clopper_and_pearson():
+    values = np.column_stack([np.zeros(50), np.ones(50), np.full(50, 0.5), np.zeros(50), np.arange(50) % 2])
+    values[40:, 3] = np.nan
+    bounds = np.array([0.0, 0.0, 0.0, 0.0, np.nan]), np.array([1.0, 1.0, 1.0, 1.0, np.nan])
+    ours = bootstrap(values, seed=0).intervals(bounds=bounds)
+    none = stats.binomtest(0, 50).proportion_ci(0.95, "exact").high
+    every = stats.binomtest(50, 50).proportion_ci(0.95, "exact").low
+    assert (ours.low[0], ours.high[0]) == pytest.approx((0, none))
+    assert (ours.low[1], ours.high[1]) == pytest.approx((every, 1))
+    assert (ours.low[2], ours.high[2]) == pytest.approx((0.5 - none / 2, 0.5 + none / 2))
+    assert ours.high[3] == pytest.approx(stats.binomtest(0, 40).proportion_ci(0.95, "exact").high)
+    free = intervals(values, seed=0)
+    assert (ours.low[4], ours.high[4]) == (free.low[4], free.high[4])
+
+
+def test_average_of_columns():
+    values = np.random.default_rng(0).random((80, 3))
+    values[:30, 2] = np.nan
+    averaged = bootstrap(values, seed=0).averaged([[0, 1], [2], [1, 2]])
+    plain = bootstrap(values[:, :2].mean(1, keepdims=True), seed=0)
+    np.testing.assert_allclose(averaged.resampled[:, 0], plain.resampled[:, 0])
+    ours, alone = averaged.intervals(), plain.intervals()
+    assert (ours.low[0], ours.high[0]) == pytest.approx((alone.low[0], alone.high[0]))
+    assert ours.mean[2] == pytest.approx((values[:, 1].mean() + np.nanmean(values[:, 2])) / 2)
+
+
 def test_single_image():
     ours = intervals(np.array([[0.25, 1.0]]), seed=0)
     np.testing.assert_array_equal(ours.low, [0.25, 1.0])

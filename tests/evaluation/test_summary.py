@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from lit_invariance.evaluation.outcomes import Outcomes
+from lit_invariance.evaluation.paired_test import holm, paired_p_values
 from lit_invariance.evaluation.statistics import bootstrap
-from lit_invariance.evaluation.summary import summarise
+from lit_invariance.evaluation.summary import summarise, summarise_groups
 
 
 @pytest.fixture
@@ -29,3 +30,34 @@ def test_differences_are_paired(outcomes):
     assert rows[3]["difference"] == pytest.approx(apart.mean()) == pytest.approx(rows[3]["mean"] - rows[1]["mean"])
     assert (rows[3]["difference_low"], rows[3]["difference_high"]) == pytest.approx((paired.low[0], paired.high[0]))
     assert {rows[0][key] for key in rows[0] if key.startswith("difference")} == {None}
+    assert rows[0]["p"] is rows[0]["p_holm"] is None
+
+
+def test_tests_are_corrected_for_the_comparisons_shown(outcomes):
+    rows = summarise(outcomes, "base", seed=3)
+    p = paired_p_values(outcomes.matrix(), [0, 1, 0, 1], seed=3)
+    assert [row["p"] for row in rows[2:]] == pytest.approx(p[2:])
+    assert [row["p_holm"] for row in rows[2:]] == pytest.approx(holm(p[2:]))
+    some = summarise(outcomes, "base", seed=3, shown={"crop": ["agreement"]})
+    assert (some[2]["p_holm"], some[3]["p_holm"]) == (None, pytest.approx(p[3]))
+
+
+def test_a_share_without_exceptions_has_an_interval_with_a_width():
+    columns = {(model, "crop", "top1_change"): np.zeros(100) for model in ("base", "aa")}
+    rows = summarise(Outcomes(np.arange(100), np.zeros(100, dtype=np.int64), columns, {}), "base", seed=0)
+    end = 1 - 0.025 ** (1 / 100)
+    assert (rows[0]["low"], rows[0]["high"]) == (0, pytest.approx(end))
+    assert (rows[1]["difference_low"], rows[1]["difference_high"]) == pytest.approx((-end, end))
+    assert rows[1]["p"] == 1
+
+
+def test_spread_over_seeds_is_told_apart_from_that_over_images():
+    """Three runs with means .2, .5, .8 that are equal on all images: no spread over images, a wide one over seeds."""
+    columns = {(f"aa_s{run}", "crop", "mean_absolute_change"): np.full(40, 0.2 + 0.3 * run) for run in range(3)}
+    outcomes = Outcomes(np.arange(40), np.zeros(40, dtype=np.int64), columns, {})
+    group = {"name": "aa", "members": ["aa_s0", "aa_s1", "aa_s2"], "seeds": [0, 1, 2]}
+    (row,) = summarise_groups(outcomes, [group], seed=0)
+    assert (row["group"], row["protocol"], row["score"]) == ("aa", "crop", "mean_absolute_change")
+    assert row["mean"] == row["low"] == row["high"] == pytest.approx(0.5)
+    assert row["seed_deviation"] == pytest.approx(0.3)
+    assert summarise_groups(outcomes, [], seed=0) == []

@@ -14,16 +14,18 @@ def make_row(model, protocol, score, place):
     value = MODELS[model] if SCORES[score][1] else 0.3 - 0.05 * place - 0.01 * len(protocol)
     row = {"model": model, "protocol": protocol, "score": score, "mean": value, "low": value - 0.03}
     row |= {"high": value + 0.035, "difference": None, "difference_low": None, "difference_high": None}
+    row |= {"p": None, "p_holm": None}
     if place:
         low = -0.02 * place
         row |= {"difference": low + 0.015, "difference_low": low, "difference_high": low + 0.03}
+        row |= {"p": 0.01 / place, "p_holm": 0.1 / place**2}
     return row
 
 
 @pytest.fixture
 def results():
     return {
-        "schema": 1,
+        "schema": 2,
         "command": [],
         "versions": {},
         "device": "cpu",
@@ -33,6 +35,7 @@ def results():
         "images": 650,
         "data": {},
         "reference": "baseline",
+        "class_names": [],
         "models": [{"name": name} for name in MODELS],
         "protocols": [
             {"label": label, "steps": list(range(views)), "headline": [*SCORES, "agreement_of_another_protocol"]}
@@ -46,4 +49,7 @@ def results():
             for score in SCORES
             if views > 1 or score == "accuracy"
         ],
+        "groups": [],
+        "group_rows": [],
+        "pictures": [],
     }

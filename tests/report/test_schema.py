@@ -18,7 +18,7 @@ def test_read_back(results, tmp_path):
         (None, "cannot be read as a results file"),
         ("{cut", "cannot be read as a results file"),
         ("[]", "cannot be read as a results file"),
-        ('{"schema": 99}', "has schema 99, this version reads 1; evaluate again"),
+        ('{"schema": 99}', "has schema 99, this version reads 2; evaluate again"),
     ],
 )
 def test_refused(tmp_path, text, message):

@@ -25,7 +25,7 @@ def test_every_row_is_there(results):
     assert lines[2].split()[2:5] == [".800", "[.770,", ".835]"]
     assert lines[3].startswith("aa_resnet50 ")
     assert lines[4].split()[:4] == ["difference", "-.005", "[-.020,", "+.010]"]
-    assert lines[6].split()[3] == "-.010]*"
+    assert [line.count("*") for line in lines[4:9:2]] == [0, 4, 4]  # p_holm is .1, .025, .011
     assert len(lines) == 2 + 1 + 3 * 2
 
 
@@ -41,6 +41,19 @@ def test_legend(results):
     assert "[95% interval, bootstrap over images]" in text
     assert "higher is better: accuracy, agreement; lower is better: top1_change, mean_absolute_change" in text
     assert "difference from baseline" in text
+    assert "* p < .05 in a paired test, corrected for all comparisons shown (Holm)" in " ".join(text.split())
+
+
+def test_groups_of_seeds(results):
+    assert "over seeds" not in format_tables(results)
+    results["groups"] = [{"name": "aa", "members": ["aa_resnet50", "aug_resnet50"], "seeds": [0, 1]}]
+    row = {"group": "aa", "protocol": "crop", "mean": 0.8, "seed_deviation": 0.02, "low": 0.7, "high": 0.85}
+    results["protocols"] = results["protocols"][1:2]
+    results["group_rows"] = [row | {"score": score} for score in results["scores"]]
+    text = format_tables(results)
+    assert "aa (2 seeds)" in text
+    assert ".800 [.700, .850] ±.020" in text
+    assert "over seeds: mean of the runs [interval over images], ± standard deviation of the runs' means" in text
 
 
 def test_many_passes_are_told(results):

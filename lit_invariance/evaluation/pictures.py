@@ -1,0 +1,113 @@
+"""The views on which the reference failed worst, saved as small pictures for the report."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from lit_invariance.data.batch import Positioned
+from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.outcomes import Answers, Outcomes
+from lit_invariance.evaluation.protocols import ProtocolChoice
+from lit_invariance.files import replacing
+from lit_invariance.protocols import Protocol, generator_for
+from lit_invariance.report.schema import PictureEntry
+
+FOLDER = "pictures"
+WORST = 3  # images of each protocol
+SIDE = 240  # pixels, at most
+QUALITY = 80
+AT_ONCE = 64
+
+
+def save_pictures(
+    outcomes: Outcomes,
+    models: Sequence[Model],
+    protocols: Sequence[ProtocolChoice],
+    reference: str,
+    images: Positioned,
+    seed: int,
+    folder: Path,
+) -> list[PictureEntry]:
+    """Make the worst pair of neighbouring views of the worst images anew, and save them as WebP.
+
+    The worst images of a protocol are those on which the reference model changes its answer from one view to the next
+    and the true class's probability most.
+
+    Args:
+        outcomes: What the models answered.
+        models: The models.
+        protocols: The protocols; those of one view have no neighbours and are passed over.
+        reference: Name of the reference model.
+        images: The images that were evaluated.
+        seed: Seed of the views.
+        folder: The results folder; the pictures are written to `pictures` in it, in place of earlier ones.
+
+    Returns:
+        What was saved, in the order of the protocols and, within each, from the worst on.
+    """
+    target = folder / FOLDER
+    target.mkdir(exist_ok=True)
+    for old in target.glob("*.webp"):
+        old.unlink()
+    network = next(model for model in models if model.name == reference).classifier
+    entries: list[PictureEntry] = []
+    for choice in protocols:
+        protocol = choice.build(network.image_size, network.mean)
+        for row, first in worst_pairs(outcomes.answers[reference, choice.label]):
+            index = int(outcomes.indices[row])
+            pair = _views(protocol, images, index, seed, (first, first + 1))
+            stem = re.sub(r"[^\w.-]+", "_", choice.label).strip("_")
+            files = [f"{FOLDER}/{stem}_{index}_{first + place}.webp" for place in range(2)]
+            for file, view in zip(files, pair, strict=True):
+                _save(view, folder / file)
+            paths = getattr(images.source, "paths", None)
+            name = "" if paths is None else Path(paths[index]).name
+            views = [first, first + 1]
+            entries.append({"protocol": choice.label, "index": index, "name": name, "views": views, "files": files})
+    return entries
+
+
+def worst_pairs(answers: Answers, most: int = WORST) -> list[tuple[int, int]]:
+    """Find the images whose true class's probability jumps most where the answer changes; then, where it does not.
+
+    Args:
+        answers: Of one model under one protocol.
+        most: Greatest number of images.
+
+    Returns:
+        Pairs of an image's row and the first view of its greatest jump, the worst image first.
+    """
+    if answers.true_probability.shape[1] < 2:
+        return []
+    jumps: NDArray[np.float64] = np.nan_to_num(np.abs(np.diff(answers.true_probability.astype(np.float64), axis=1)))
+    # A jump is at most 1, so that every change of the answer comes before all else.
+    badness = jumps + ((np.diff(answers.predictions, axis=1) != 0) & (jumps > 0))
+    rows = np.argsort(-badness.max(1), kind="stable")[:most]
+    return [(int(row), int(badness[row].argmax())) for row in rows if badness[row].max() > 0]
+
+
+def _views(protocol: Protocol, images: Positioned, index: int, seed: int, wanted: Sequence[int]) -> list[Tensor]:
+    """Make some views of an image, out of all that it has room for."""
+    image, _ = images.source[index]
+    boxes = getattr(images.source, "boxes", None)
+    box = None if boxes is None else boxes[index]
+    steps = protocol.shown(image.shape[1], image.shape[2], box)
+    places = [steps.index(step) for step in wanted]
+    found, start = [], 0
+    for part in protocol.parts(image, generator_for(seed, protocol.name, index), AT_ONCE, box):
+        found += [part[place - start] for place in places if start <= place < start + len(part)]
+        start += len(part)
+    return found
+
+
+def _save(view: Tensor, path: Path) -> None:
+    pixels = (view.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((SIDE, SIDE))
+    with replacing(path) as temporary:
+        picture.save(temporary, quality=QUALITY)

@@ -1,0 +1,60 @@
+"""Which models are runs of one config that differ in nothing but the seed."""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from lit_invariance.evaluation.sources import Source
+from lit_invariance.report.schema import GroupEntry
+
+# What a run is called is no part of the experiment.
+UNIMPORTANT = ("name", "seed_everything")
+SEED_SUFFIX = re.compile(r"([_\-. ]+(seed|run|s))?[_\-. ]*\d*$")
+
+
+def seed_groups(sources: Sequence[Source]) -> list[GroupEntry]:
+    """Group the runs of one config, as told by the `config.yaml` that training leaves beside the checkpoints.
+
+    Args:
+        sources: The models.
+
+    Returns:
+        The groups of two runs or more, whose configs are equal but for the run's name and `seed_everything`, and which
+        are evaluated from the checkpoint of the same file name. A seed that occurs twice is one run, the first.
+    """
+    runs: dict[str, dict[int, str]] = {}
+    for source in sources:
+        found = _experiment(source)
+        if found is not None:
+            runs.setdefault(found[0], {}).setdefault(found[1], source.name)
+    return [
+        {"name": _common_name(list(group.values())), "members": list(group.values()), "seeds": list(group)}
+        for group in runs.values()
+        if len(group) > 1
+    ]
+
+
+def _experiment(source: Source) -> tuple[str, int] | None:
+    """What a run was, as text, and its seed; None where that is not known."""
+    if source.checkpoint is None:
+        return None
+    try:
+        config = yaml.safe_load((source.checkpoint.parent / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    if not isinstance(config, dict) or type(config.get("seed_everything")) is not int:  # True draws a seed
+        return None
+    seed = int(config["seed_everything"])
+    rest = {key: value for key, value in config.items() if key not in UNIMPORTANT}
+    # What the user added to the checkpoint, such as an inference wrapper, makes another experiment of it.
+    added = source.text.removeprefix(str(source.checkpoint))
+    return json.dumps([rest, Path(source.checkpoint).name, added], sort_keys=True, default=str), seed
+
+
+def _common_name(names: list[str]) -> str:
+    start = os.path.commonprefix(names)  # noqa: RUF071  # letters are meant, not parts of a path
+    return SEED_SUFFIX.sub("", start) or start or names[0]

@@ -1,0 +1,82 @@
+"""The parts of the report that show single images: the worst failures, and heat maps of many."""
+
+from pathlib import Path
+from typing import Any
+
+from lit_invariance.evaluation.outcomes import Outcomes
+from lit_invariance.report.inline import Drawing, data_uri
+from lit_invariance.report.schema import PictureEntry, Results
+from lit_invariance.report.views import (
+    class_name,
+    curve_figure,
+    grid_side,
+    heat_figure,
+    heat_rows,
+    is_sweep,
+    map_figure,
+    place_of,
+)
+
+
+def failure(results: Results, outcomes: Outcomes, picture: PictureEntry, folder: Path, draw: Drawing) -> dict[str, Any]:
+    """Lay out one failure: the two views, what each model said of them, and curves or maps over all views."""
+    protocol = next(entry for entry in results["protocols"] if entry["label"] == picture["protocol"])
+    row, label = outcomes.indices.tolist().index(picture["index"]), picture["protocol"]
+    truth = class_name(results, int(outcomes.labels[row]))
+    what = f"{truth}, image {picture['index']}"
+    views = []
+    for file, view in zip(picture["files"], picture["views"], strict=True):
+        said = [_said(results, outcomes, model["name"], label, row, view) for model in results["models"]]
+        views.append({"uri": data_uri(folder / file), "place": place_of(protocol, view), "said": said})
+    figures = [
+        draw(
+            curve_figure(results, outcomes, protocol, row, picture["views"]),
+            f"Probability of the class {truth} against the shift under {label}, image {picture['index']}, by model.",
+        )
+    ]
+    if grid_side(protocol) is not None:
+        figures = [
+            draw(
+                map_figure(results, outcomes, protocol, model["name"], row),
+                f"Label and probability of {truth} at every shift of image {picture['index']}, model {model['name']}.",
+            )
+            for model in results["models"]
+        ]
+    return {
+        "protocol": label,
+        "truth": truth,
+        "what": what,
+        "name": picture["name"],
+        "index": picture["index"],
+        "views": views,
+        "figures": figures,
+        "captions": [model["name"] for model in results["models"]] if grid_side(protocol) is not None else [""],
+    }
+
+
+def _said(results: Results, outcomes: Outcomes, model: str, protocol: str, row: int, view: int) -> dict[str, Any]:
+    answers = outcomes.answers[model, protocol]
+    label = int(answers.predictions[row, view])
+    return {
+        "model": model,
+        "answer": class_name(results, label) if label >= 0 else "not shown",
+        "probability": float(answers.top_probability[row, view]) if label >= 0 else 0.0,
+        "right": label == int(outcomes.labels[row]),
+    }
+
+
+def heat_maps(results: Results, outcomes: Outcomes, draw: Drawing) -> list[dict[str, Any]]:
+    """Draw a heat map of each model for each protocol whose views are a sweep."""
+    maps = []
+    for protocol in filter(is_sweep, results["protocols"]):
+        rows = heat_rows(outcomes, protocol["label"], results["reference"])
+        figures = [
+            draw(
+                heat_figure(outcomes, protocol, model["name"], rows),
+                f"Heat map of the true class's probability over the shifts of {protocol['label']}, {len(rows)} images, "
+                f"model {model['name']}.",
+            )
+            for model in results["models"]
+        ]
+        maps.append({"protocol": protocol["label"], "images": len(rows), "figures": figures})
+    return maps

@@ -1,0 +1,62 @@
+"""Figures and pictures as text in a page: they take the page's colours, and need no other file."""
+
+import base64
+import io
+import re
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from lit_invariance.report.plots import STYLE
+
+# Colours that nothing else has stand for the page's own, which differ between day and night.
+INK, RULE = "#010203", "#010204"
+THEMED: dict[Any, Any] = STYLE | {
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    "savefig.facecolor": "none",
+    "grid.color": RULE,
+    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+}
+PROLOGUE = re.compile(r"^.*?(?=<svg)|<metadata>.*?</metadata>|<style.*?</style>", re.DOTALL)
+IDENTIFIER = re.compile(r'(\bid="|href="#|url\(#)')
+
+
+class Drawing:
+    """Puts figures into the page, each under a name of its own."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, figure: Figure, description: str) -> Markup:
+        """Return a figure, which a description stands in for, as an element of the page."""
+        self.count += 1
+        return Markup(inline_svg(figure, f"f{self.count}", description))
+
+
+def inline_svg(figure: Figure, name: str, description: str) -> str:
+    """Turn a figure into an `<svg>` element.
+
+    Args:
+        figure: Made under the style `THEMED`.
+        name: Unique in the page, for the identifiers inside.
+        description: What a reader who does not see the figure is told.
+    """
+    buffer = io.StringIO()
+    with matplotlib.rc_context(THEMED):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = IDENTIFIER.sub(rf"\g<1>{name}-", PROLOGUE.sub("", buffer.getvalue()))
+    # The network's own black would not be seen at night.
+    text = re.sub(f"{INK}|#000000", "currentColor", text).replace(RULE, "var(--rule)")
+    return text.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
+
+
+def data_uri(path: Path) -> str:
+    """Turn a WebP picture into an address that holds all of it."""
+    return f"data:image/webp;base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -1,0 +1,161 @@
+"""The report: one HTML page that needs no network and no other file."""
+
+import inspect
+import math
+import shlex
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from lit_invariance.evaluation.outcomes import Outcomes
+from lit_invariance.files import replacing
+from lit_invariance.metrics import SCORES
+from lit_invariance.protocols import PROTOCOLS
+from lit_invariance.report.classes import class_lines
+from lit_invariance.report.costs import cost_cells, how_measured
+from lit_invariance.report.failures import failure, heat_maps
+from lit_invariance.report.inline import THEMED, Drawing
+from lit_invariance.report.plots import COLOURS, STABILITY, stability_protocols, tradeoff_panel
+from lit_invariance.report.published import published_rows
+from lit_invariance.report.schema import (
+    SIGNIFICANCE,
+    ProtocolEntry,
+    Results,
+    estimate,
+    find_row,
+    headline_scores,
+    is_different,
+)
+from lit_invariance.report.sentences import leading_protocol, summary_sentence
+from lit_invariance.report.table import number
+
+NAME = "report.html"
+TEMPLATE = "report.html.j2"
+SYMBOLS = "●■◆▼▲✚✖"  # as the markers of the plots
+
+
+def save_page(results: Results, outcomes: Outcomes, folder: Path) -> Path:
+    """Write the report of an evaluation.
+
+    Args:
+        results: The results.
+        outcomes: Per-image outcomes.
+        folder: The results folder, with the pictures that the results name; the page takes them into itself.
+
+    Returns:
+        `report.html` in the folder.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": _number, "percent": lambda value: f"{100 * value:.0f} %"}
+    with matplotlib.rc_context(THEMED):
+        page = environment.get_template(TEMPLATE).render(_content(results, outcomes, folder))
+    path = folder / NAME
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, Any]:
+    leading, draw = leading_protocol(results), Drawing()
+    # Pairs of frames are all of one class.
+    lines, classes = class_lines(results, outcomes, leading) if "samples" not in results else ([], 0)
+    return {
+        "results": results,
+        "leading": leading,
+        "models": _models(results),
+        "overview": _overview(results),
+        "stable": stability_protocols(results),
+        "cost_note": how_measured(results),
+        "tables": [_table(results, protocol) for protocol in results["protocols"]],
+        "significance": number(SIGNIFICANCE)[:3],
+        "meanings": {name: SCORES[name].meaning for name in results["scores"] if name in SCORES},
+        "tradeoffs": [
+            draw(
+                tradeoff_panel(results, protocol),
+                f"Accuracy against top-1 change under {protocol}; the numbers are those of the tables.",
+            )
+            for protocol in stability_protocols(results)
+        ],
+        "failures": [
+            failure(results, outcomes, picture, folder, draw)
+            for picture in results["pictures"]
+            if all((folder / file).is_file() for file in picture["files"])
+        ],
+        "heat": heat_maps(results, outcomes, draw),
+        "class_lines": lines,
+        "classes": classes,
+        "published": published_rows(results),
+        "command": shlex.join(["python", "evaluate.py", *results["command"]]),
+        "group_rows": [row for row in results["group_rows"] if row["score"] in ("accuracy", STABILITY)],
+    }
+
+
+def _models(results: Results) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": model["name"],
+            "entry": model,
+            # The network's own black would not be seen at night.
+            "colour": COLOURS[place % len(COLOURS)].replace("#000000", "currentColor"),
+            "symbol": SYMBOLS[(place + place // len(COLOURS)) % len(SYMBOLS)],
+            "sentence": summary_sentence(results, model["name"]),
+        }
+        for place, model in enumerate(results["models"])
+    ]
+
+
+def _overview(results: Results) -> dict[str, Any]:
+    """The comparison of all models over all protocols: accuracy and top-1 change, and what each model costs."""
+    protocols = [protocol["label"] for protocol in results["protocols"]]
+    columns = [(protocol, "accuracy") for protocol in protocols[:1] if "accuracy" in headline_scores(results, protocol)]
+    columns += [(protocol, STABILITY) for protocol in stability_protocols(results)]
+    costs = [cost_cells(model) for model in results["models"]]
+    measured = any(value is not None for line in costs for _, _, value in line[1:])
+    return {
+        "columns": columns,
+        "cells": [[_cell(results, model["name"], *column) for column in columns] for model in results["models"]],
+        "cost_names": [name for name, _, _ in costs[0]] if measured else [],
+        "costs": costs if measured else [[] for _ in costs],
+    }
+
+
+def _table(results: Results, protocol: ProtocolEntry) -> dict[str, Any]:
+    label, name = protocol["label"], protocol["name"]
+    scores = headline_scores(results, label)
+    summary = (inspect.getdoc(PROTOCOLS[name]) or "").partition("\n")[0] if name in PROTOCOLS else ""
+    about = summary.partition(" T = ")[0]  # the number of views stands there already
+    return {
+        "label": label,
+        "about": about,
+        "views": len(protocol["steps"]),
+        "scores": scores,
+        "cells": [[_cell(results, model["name"], label, score) for score in scores] for model in results["models"]],
+    }
+
+
+def _cell(results: Results, model: str, protocol: str, score: str) -> dict[str, Any]:
+    row = find_row(results, model, protocol, score)
+    known = estimate(row)
+    value, low, high = row["difference"], row["difference_low"], row["difference_high"]
+    apart = value is not None and low is not None and high is not None
+    return {
+        "value": row["mean"],
+        "text": "undefined" if known is None else number(known[0]),
+        "interval": "" if known is None else f"[{number(known[1])}, {number(known[2])}]",
+        "difference": f"{number(value, '+')} [{number(low, '+')}, {number(high, '+')}]" if apart else "",  # type: ignore[arg-type]
+        "different": is_different(row),
+        "p": "" if row["p"] is None else f"p = {row['p']:.2g}"
+        + ("" if row["p_holm"] is None else f", corrected {row['p_holm']:.2g}"),
+    }  # fmt: skip
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else number(value)

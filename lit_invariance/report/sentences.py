@@ -1,0 +1,77 @@
+"""The outcome in a sentence or two for each model."""
+
+from lit_invariance.report.plots import STABILITY, stability_protocols
+from lit_invariance.report.schema import Results, Row, estimate, find_row, is_different, scores_under
+
+
+def leading_protocol(results: Results) -> str:
+    """Return the protocol that summaries speak of: the first with neighbouring views, else the first."""
+    return (stability_protocols(results) or [results["protocols"][0]["label"]])[0]
+
+
+def summary_sentence(results: Results, model: str) -> str:
+    """Say how accurate and how steady a model is, and what of it is a real difference from the reference.
+
+    Args:
+        results: The results.
+        model: Its name.
+    """
+    protocol = leading_protocol(results)
+    known = scores_under(results, protocol)
+    parts, differences = [], []
+    if "accuracy" in known:
+        accuracy = find_row(results, model, protocol, "accuracy")
+        parts.append(f"is right on {_percent(accuracy)} of the views of {protocol}")
+        differences.append(_compared("accuracy", accuracy, "more accurate", "less accurate"))
+    if STABILITY in known:
+        change = find_row(results, model, protocol, STABILITY)
+        where = "" if parts else f" of {protocol}"
+        parts.append(f"changes its answer from one view to the next in {_percent(change)} of the cases{where}")
+        differences.insert(0, _compared("steadiness", change, "less steady", "steadier"))
+    sentence = " and ".join(parts) + "."
+    if model == results["reference"]:
+        return sentence
+    return " ".join(
+        [sentence, f"Compared with {results['reference']} it is", "; ".join(differences) + ".", *_count(results, model)]
+    )
+
+
+def _compared(what: str, row: Row, above: str, below: str) -> str:
+    value, low, high = row["difference"], row["difference_low"], row["difference_high"]
+    if value is None or low is None or high is None:
+        return f"not comparable in {what}"
+    if not is_different(row):
+        return f"not shown to differ in {what} ({_points(value, low, high)}{_p(row)})"
+    return f"{above if value > 0 else below} ({_points(value, low, high)}{_p(row)})"
+
+
+def _count(results: Results, model: str) -> list[str]:
+    protocols = stability_protocols(results)
+    if len(protocols) < 2:
+        return []
+    rows = [find_row(results, model, protocol, STABILITY) for protocol in protocols]
+    steadier = sum(is_different(row) and (row["difference"] or 0) < 0 for row in rows)
+    less = sum(is_different(row) and (row["difference"] or 0) > 0 for row in rows)
+    if not steadier and not less:
+        return [f"No difference in steadiness is shown under any of {len(protocols)} protocols."]
+    return [f"It is shown to be steadier under {steadier} and less steady under {less} of {len(protocols)} protocols."]
+
+
+def _percent(row: Row) -> str:
+    known = estimate(row)
+    return (
+        "an undefined share"
+        if known is None
+        else f"{100 * known[0]:.1f} % [{100 * known[1]:.1f}, {100 * known[2]:.1f}]"
+    )
+
+
+def _points(value: float, low: float, high: float) -> str:
+    return f"{100 * value:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def _p(row: Row) -> str:
+    p = row["p_holm"] if row["p_holm"] is not None else row["p"]
+    if p is None:
+        return ""
+    return ", p < .001" if p < 0.001 else f", p = {p:.3f}".replace("0.", ".", 1)

@@ -1,0 +1,160 @@
+"""Figures over the views of a protocol: probability against shift, heat maps of many images, maps over a shift grid."""
+
+import math
+
+import numpy as np
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lit_invariance.evaluation.outcomes import Outcomes
+from lit_invariance.report.plots import COLOURS, PANEL, look_of
+from lit_invariance.report.schema import ProtocolEntry, Results
+
+SWEEP = 8  # views from which on a heat map says more than a table
+MOST_ROWS = 60
+NAMED_LABELS = 7
+OTHERS = "#b8b8b8"
+
+
+def grid_side(protocol: ProtocolEntry) -> int | None:
+    """Return the side of the square of shifts that a protocol's views are, row by row; None for other protocols."""
+    side = math.isqrt(len(protocol["steps"]))
+    return side if protocol["unit"] == "shift" and side > 1 and side**2 == len(protocol["steps"]) else None
+
+
+def place_of(protocol: ProtocolEntry, view: int) -> str:
+    """Say where a view is: its shift down and to the right on a grid, else its step."""
+    side = grid_side(protocol)
+    if side is None:
+        return f"{protocol['steps'][view]:g} {protocol['unit']}"
+    return f"{view // side - side // 2:+d} px down, {view % side - side // 2:+d} px right"
+
+
+def is_sweep(protocol: ProtocolEntry) -> bool:
+    """Tell whether the views are so many along one line that a heat map shows them."""
+    return grid_side(protocol) is None and len(protocol["steps"]) >= SWEEP
+
+
+def curve_figure(results: Results, outcomes: Outcomes, protocol: ProtocolEntry, row: int, pair: list[int]) -> Figure:
+    """Draw the true class's probability of one image against the shift, as in Figure 1 of Azulay & Weiss 2019.
+
+    Args:
+        results: The results.
+        outcomes: Per-image outcomes.
+        protocol: Whose views.
+        row: Row of the image in the outcomes.
+        pair: The two views to mark.
+    """
+    figure = Figure(figsize=(PANEL[0], 2.3), layout="constrained")
+    axes, steps = figure.subplots(), np.array(protocol["steps"])
+    if len(steps) > 2:
+        axes.axvspan(steps[pair[0]], steps[pair[1]], color="#e8b400", alpha=0.3, linewidth=0)
+    for place, model in enumerate(results["models"]):
+        look = look_of(place)
+        probability = outcomes.answers[model["name"], protocol["label"]].true_probability[row]
+        dense = len(steps) > 20
+        axes.plot(
+            steps,
+            probability,
+            color=look["color"],
+            linewidth=1.3,
+            marker=None if dense else look["marker"],
+            markersize=4.5,
+            label=model["name"],
+        )
+    axes.set(ylim=(-0.03, 1.03), xlabel=protocol["unit"], ylabel="P(true class)")
+    if len(steps) <= 5:
+        axes.set_xticks(steps)
+    return figure
+
+
+def heat_figure(outcomes: Outcomes, protocol: ProtocolEntry, model: str, rows: np.ndarray) -> Figure:
+    """Draw the true class's probability over shifts, an image a row.
+
+    Args:
+        outcomes: Per-image outcomes.
+        protocol: Whose views.
+        model: Name of the model.
+        rows: Rows of the outcomes to show, from the top.
+    """
+    figure = Figure(figsize=(PANEL[0], 2.6), layout="constrained")
+    axes, steps = figure.subplots(), protocol["steps"]
+    values = outcomes.answers[model, protocol["label"]].true_probability[rows]
+    shown = axes.imshow(
+        values, aspect="auto", vmin=0, vmax=1, cmap="viridis", interpolation="nearest",
+        extent=(steps[0], steps[-1], len(rows), 0),
+    )  # fmt: skip
+    axes.grid(visible=False)
+    axes.set(xlabel=protocol["unit"], ylabel="images", yticks=[], title=model)
+    figure.colorbar(shown, ax=axes, label="P(true class)", shrink=0.9)
+    return figure
+
+
+def heat_rows(outcomes: Outcomes, protocol: str, reference: str) -> np.ndarray:
+    """Choose the images of the heat maps: evenly out of all, by falling mean probability under the reference."""
+    probability = outcomes.answers[reference, protocol].true_probability
+    means = np.array([np.nanmean(line) if np.isfinite(line).any() else 0.0 for line in probability])
+    order = np.argsort(-means, kind="stable")
+    chosen: np.ndarray = order[np.linspace(0, len(order) - 1, min(MOST_ROWS, len(order))).round().astype(int)]
+    return chosen
+
+
+def map_figure(results: Results, outcomes: Outcomes, protocol: ProtocolEntry, model: str, row: int) -> Figure:
+    """Draw, for each shift of a grid, which label a model gave and how probable it found the true class.
+
+    Args:
+        results: The results.
+        outcomes: Per-image outcomes.
+        protocol: A protocol whose views are a grid of shifts.
+        model: Name of the model.
+        row: Row of the image in the outcomes.
+    """
+    side = grid_side(protocol)
+    assert side is not None, protocol["label"]
+    reach, answers = side // 2, outcomes.answers[model, protocol["label"]]
+    labels, probability = (
+        answers.predictions[row].reshape(side, side),
+        answers.true_probability[row].reshape(side, side),
+    )
+    named, colours = _named_labels(labels, int(outcomes.labels[row]))
+    figure = Figure(figsize=(PANEL[0] * 1.25, 2.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    extent = (-reach - 0.5, reach + 0.5, reach + 0.5, -reach - 0.5)
+    places = np.select([labels == label for label in named], range(len(named)), len(named))
+    colour_map = ListedColormap([*colours, OTHERS])
+    left.imshow(places, cmap=colour_map, vmin=-0.5, vmax=len(named) + 0.5, interpolation="nearest", extent=extent)
+    right.imshow(probability, cmap="viridis", vmin=0, vmax=1, interpolation="nearest", extent=extent)
+    left.set(title="label", ylabel="shift down (px)", xlabel="shift right (px)")
+    right.set(title="P(true class)", xlabel="shift right (px)")
+    for axes in (left, right):
+        axes.grid(visible=False)
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    right.set(yticks=[])
+    texts = [_short(results, label) for label in named] + ["others"] * bool((places == len(named)).any())
+    for text, colour in zip(texts, [*colours, OTHERS], strict=False):
+        left.plot([], [], "s", color=colour, label=text)
+    left.set(xlim=extent[:2], ylim=extent[2:])
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=8)
+    return figure
+
+
+def _named_labels(labels: np.ndarray, true: int) -> tuple[list[int], list[str]]:
+    """The true class first, in green, then the most frequent other answers."""
+    found, counts = np.unique(labels, return_counts=True)
+    others = [int(label) for label in found[np.argsort(-counts, kind="stable")] if label != true]
+    named = [true, *others[: NAMED_LABELS - 1]]
+    palette = [COLOURS[2], *(colour for colour in COLOURS[:-1] if colour != COLOURS[2]), "#8c6bb1"]
+    return named, palette[: len(named)]
+
+
+def _short(results: Results, label: int) -> str:
+    name = class_name(results, label)
+    return name if len(name) <= 22 else f"{name[:20]}.."
+
+
+def class_name(results: Results, label: int) -> str:
+    """Return the name of a class, its number where no name is known."""
+    names = results["class_names"]
+    return names[label].partition(",")[0] if 0 <= label < len(names) else f"class {label}"

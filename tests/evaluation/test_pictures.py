@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lit_invariance.evaluation.outcomes import Answers
+from lit_invariance.evaluation.pictures import save_pictures, worst_pairs
+from lit_invariance.evaluation.protocols import choose_protocols
+from lit_invariance.evaluation.runner import make_trainer, run
+from lit_invariance.protocols import PROTOCOLS, generator_for
+
+
+def answers(predictions, true):
+    true = np.array(true, dtype=np.float32)
+    return Answers(np.array(predictions, dtype=np.int32), true, true)
+
+
+def test_worst_pairs():
+    said = answers(
+        [[1, 1, 1], [1, 1, 2], [3, 3, 3], [-1, 4, 5], [-1, 6, -1]],
+        [[0.9, 0.1, 0.1], [0.5, 0.9, 0.7], [0.2, 0.2, 0.2], [np.nan, 0.1, 0.4], [np.nan, 0.4, np.nan]],
+    )
+    # Changed answers first, by the jump at which they change; images without a jump, or without a pair, never.
+    assert worst_pairs(said) == [(3, 1), (1, 1), (0, 0)]
+    assert worst_pairs(said, most=1) == [(3, 1)]
+    assert worst_pairs(answers([[1]], [[0.5]])) == []
+
+
+def test_saved_views_are_those_that_were_judged(pixel_model, shapes, tmp_path):
+    models, chosen, data = (
+        [pixel_model("a"), pixel_model("b", seed=2)],
+        choose_protocols(["centre_crop", "crop"]),
+        shapes(),
+    )
+    outcomes = run(make_trainer("cpu", 1, "32-true", False), models, chosen, data, seed=4)
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "of_an_earlier_run.webp").touch()
+    images = data.validation_images()
+    entries = save_pictures(outcomes, models, chosen, "b", images, 4, tmp_path)
+    assert [entry["protocol"] for entry in entries] == ["crop"] * 3
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == sorted(
+        file.removeprefix("pictures/") for entry in entries for file in entry["files"]
+    )
+    for entry, (row, first) in zip(entries, worst_pairs(outcomes.answers["b", "crop"]), strict=True):
+        assert (entry["index"], entry["views"]) == (row, [first, first + 1])
+        image, _ = images.source[entry["index"]]
+        views = PROTOCOLS["crop"](size=16, mean=(0.5,) * 3)(image, generator_for(4, "crop", entry["index"]))
+        predictions = models[1].classifier(views).argmax(1)
+        assert predictions.tolist() == outcomes.answers["b", "crop"].predictions[row].tolist()
+        for file, view in zip(entry["files"], views, strict=True):
+            with Image.open(tmp_path / file) as picture:
+                saved = torch.from_numpy(np.array(picture)).permute(2, 0, 1) / 255
+            assert (saved - view).abs().mean() < 0.06  # WebP loses something
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 64])
+def test_few_views_at_a_time(pixel_model, shapes, tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr("lit_invariance.evaluation.pictures.AT_ONCE", at_once)
+    models, chosen, data = [pixel_model("a")], choose_protocols(["embed_black"]), shapes()
+    outcomes = run(make_trainer("cpu", 1, "32-true", False), models, chosen, data, seed=4)
+    entries = save_pictures(outcomes, models, chosen, "a", data.validation_images(), 4, tmp_path)
+    assert all((tmp_path / file).stat().st_size > 20 for entry in entries for file in entry["files"])

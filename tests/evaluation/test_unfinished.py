@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.command import evaluate
+from lit_invariance.evaluation.measurement import Measurement
+from lit_invariance.evaluation.outcomes import load_outcomes
+from lit_invariance.evaluation.unfinished import Unfinished
+from tests.evaluation.test_command import NEW, QUICK, SHAPES, run_script
+from tests.evaluation.test_outcomes import equal_answers, part
+
+CHOSEN = [*NEW, *SHAPES, *QUICK, "--cost", "false", "--protocols", "crop", "embed_black", "--data.batch_size", "4"]
+
+
+@pytest.fixture(autouse=True)
+def without_drawings(monkeypatch):
+    monkeypatch.setattr("lit_invariance.evaluation.command._present", lambda *_: None)
+
+
+@pytest.fixture
+def interrupted(in_folder, monkeypatch):
+    """An evaluation that is killed after so many batches of 4 of its 23 images."""
+
+    def start(batches):
+        measure, done = Measurement.predict_step, []
+
+        def step(self, batch, number):
+            if len(done) == batches:
+                raise KeyboardInterrupt
+            done.append(number)
+            return measure(self, batch, number)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Measurement, "predict_step", step)
+            with pytest.raises((KeyboardInterrupt, SystemExit)):
+                evaluate([*CHOSEN, "--output", "parts"])
+
+    return start
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Positions of the images that reach the models."""
+    seen, measure = [], Measurement.predict_step
+
+    def step(self, batch, number):
+        seen.extend(batch.indices.tolist())
+        return measure(self, batch, number)
+
+    monkeypatch.setattr(Measurement, "predict_step", step)
+    return seen
+
+
+def same(one, two):
+    first, second = (load_outcomes(f"{folder}/outcomes.npz") for folder in (one, two))
+    assert first.indices.tolist() == second.indices.tolist() == list(range(23))
+    assert list(first.columns) == list(second.columns)
+    np.testing.assert_array_equal(first.matrix(), second.matrix())
+    equal_answers(first, second)
+
+
+def test_goes_on_where_it_stopped(in_folder, interrupted, decoded, capsys):
+    interrupted(3)
+    assert not (in_folder / "parts" / "results.json").exists()
+    decoded.clear()
+    evaluate([*CHOSEN, "--output", "parts"])
+    assert decoded == list(range(12, 23))
+    assert "going on where parts/unfinished stopped: 12 of 23 images are done" in capsys.readouterr().out
+    assert not (in_folder / "parts" / "unfinished").exists()
+    evaluate([*CHOSEN, "--output", "whole"])
+    same("parts", "whole")
+
+
+def test_everything_was_measured_but_nothing_written(in_folder, monkeypatch, decoded):
+    with monkeypatch.context() as patch:
+        patch.setattr("lit_invariance.evaluation.command.compile_results", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            evaluate([*CHOSEN, "--output", "parts"])
+    assert len(decoded) == 23
+    evaluate([*CHOSEN, "--output", "parts"])
+    assert len(decoded) == 23
+    evaluate([*CHOSEN, "--output", "whole"])
+    same("parts", "whole")
+
+
+def test_another_evaluation_starts_anew(in_folder, interrupted, decoded, capsys):
+    interrupted(2)
+    decoded.clear()
+    evaluate([*CHOSEN, "--output", "parts", "--seed", "3"])
+    assert decoded == list(range(23))
+    printed = capsys.readouterr().out
+    assert "parts/unfinished is of other models, protocols, data or settings; starting anew" in printed
+
+
+def test_two_processes_go_on_where_one_stopped(in_folder, interrupted):
+    interrupted(3)
+    done = run_script(in_folder, [*CHOSEN, "--output", "parts", "--devices", "2"])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("12 of 23 images are done") == 1
+    evaluate([*CHOSEN, "--output", "whole"])
+    first, second = (load_outcomes(f"{folder}/outcomes.npz") for folder in ("parts", "whole"))
+    assert first.indices.tolist() == list(range(23))
+    np.testing.assert_allclose(first.matrix(), second.matrix(), atol=1e-6)
+
+
+def test_parts_of_several_writers(tmp_path):
+    ours = Unfinished.open(tmp_path, "abc", 6)
+    ours.add(part([0, 2]))
+    Unfinished.open(tmp_path, "abc", 6).add(part([1, 3]))
+    assert [found.indices.tolist() for found in ours.read()] == [[0, 2], [1, 3]]
+    assert Unfinished.open(tmp_path, "other", 6).read() == []
+    ours.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistake_before_the_first_batch_leaves_nothing_to_go_on_from(in_folder):
+    (in_folder / "pictures" / "cat").mkdir(parents=True)
+    (in_folder / "pictures" / "cat" / "a.jpg").write_text("no picture")
+    with pytest.raises(UserError, match="cannot read the image"):
+        evaluate([*NEW, "--data.root", "pictures", "--data.image_size", "16", *QUICK])
+    assert list((in_folder / "results").iterdir()) == []
