@@ -126,9 +126,7 @@ def _correlation(measured: Mapping[str, Any]) -> str:
 
 
 def _size(models: Mapping[str, Any]) -> CauseSection:
-    text = (
-        "Accuracy when the picture is shown at growing sizes on one canvas; the cross is what people reach."
-    )
+    text = "Accuracy when the picture is shown at growing sizes on one canvas; the cross is what people reach."
     what = "Top-5 accuracy against the size of the picture."
     return CauseSection("Accuracy against size", text, [CauseFigure("cause_size", size_figure(models), what)])
 
