@@ -44,7 +44,7 @@ class Unfinished:
         done = sum(len(part.indices) for part in self.read())
         if done:
             print(f"going on where {self.folder} stopped: {done} of {wanted} images are done")
-        elif self.folder.exists():
+        elif any(self.folder.glob("*.npz")):
             print(f"{self.folder} is of other models, protocols, data or settings; starting anew")
             shutil.rmtree(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
