@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypedDict
 
+import matplotlib
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from lit_invariance.causes.causal_cell import CONFIGS, Cell, CellResult, finished, run_cell
@@ -17,7 +18,7 @@ from lit_invariance.errors import UserError, unknown
 from lit_invariance.files import replacing, writable_folder
 from lit_invariance.parser import OneSentenceErrors
 from lit_invariance.report.causes_plots import causal_figure
-from lit_invariance.report.plots import save_figure
+from lit_invariance.report.plots import STYLE, save_figure
 
 
 class CausalResults(TypedDict):
@@ -74,7 +75,8 @@ def run_causal(args: Sequence[str] | None = None) -> CausalResults:
     results: CausalResults = {"cells": done}
     with replacing(folder / "causal.json") as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    plots = save_figure(causal_figure(results), folder / "causal")
+    with matplotlib.rc_context(STYLE):
+        plots = save_figure(causal_figure(results), folder / "causal")
     print("\n".join(_table(done)))
     print(f"\nresults: {folder / 'causal.json'}\nplots:   {plots[0]} (and .svg)")
     return results

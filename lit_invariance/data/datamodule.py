@@ -125,8 +125,8 @@ class InvarianceData(LightningDataModule):
         """
         splits = self._opened()
         self._check_classes(len(splits.class_names))
-        if stage == "fit" and self._train is None:
-            self._train = splits.load_train()
+        if stage == "fit":
+            self.training_images()  # where there are none, this is told before the training begins
 
     @property
     def class_names(self) -> list[str]:
@@ -138,6 +138,16 @@ class InvarianceData(LightningDataModule):
         """All images that may validate, whatever `max_images` chooses of them."""
         return self._opened().val
 
+    def training_images(self) -> Source:
+        """Return all images to train on, as they are before any augmentation.
+
+        Raises:
+            UserError: If there are none.
+        """
+        if self._train is None:
+            self._train = self._opened().load_train()
+        return self._train
+
     @property
     def num_classes(self) -> int:
         """The number of outputs K that labels refer to."""
@@ -145,12 +155,10 @@ class InvarianceData(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the loader of augmented training batches; under DDP Lightning shares the images out."""
-        if self._train is None:
-            self._train = self._opened().load_train()
         options = self.hparams
         rank = 0 if self.trainer is None else self.trainer.global_rank
         view = TrainingView(options["image_size"], options["flip"], options["translation"], stream=rank)
-        training = TrainingSet(self._train, view)
+        training = TrainingSet(self.training_images(), view)
         # A last batch of one image would fail batch normalisation, a small one would disturb it.
         drop_last = len(training) >= options["batch_size"]
         return self._loader(training, options["batch_size"], shuffle=True, drop_last=drop_last)

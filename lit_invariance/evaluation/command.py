@@ -10,6 +10,7 @@ from jsonargparse import Namespace
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.synsets import is_imagenet_validation
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.causes import Ground, check_causes, measure_causes
 from lit_invariance.evaluation.cost import measure_costs
 from lit_invariance.evaluation.film import evaluate_film
 from lit_invariance.evaluation.fingerprint import data_fingerprint, run_fingerprint
@@ -23,6 +24,7 @@ from lit_invariance.evaluation.runner import make_trainer, run
 from lit_invariance.evaluation.sources import Source
 from lit_invariance.evaluation.unfinished import Unfinished
 from lit_invariance.files import writable_folder
+from lit_invariance.report.causes_sections import save_causes
 from lit_invariance.report.costs import format_costs
 from lit_invariance.report.page import save_page
 from lit_invariance.report.plots import save_plots
@@ -58,6 +60,7 @@ def evaluate(args: Sequence[str] | None = None) -> None:
     protocols = choose_protocols(settings.protocols)
     folder = writable_folder(Path(settings.output))
     data = InvarianceData(**settings.data.as_dict())
+    check_causes(settings.causes, settings.causes_boxes, data)
     models = load_models(sources, data.num_classes, settings.data.image_size, settings.seed)
     trainer = make_trainer(settings.accelerator, settings.devices, settings.precision, settings.progress)
     images = data.validation_images()
@@ -81,6 +84,9 @@ def evaluate(args: Sequence[str] | None = None) -> None:
     )
     results["class_names"] = data.class_names
     results["pictures"] = save_pictures(outcomes, models, protocols, reference, images, settings.seed, folder)
+    if settings.causes:
+        ground = Ground(data, outcomes, device, settings.causes_images, settings.causes_boxes, settings.seed)
+        results["causes"] = measure_causes(settings.causes, models, ground)
     if settings.cost:
         costs = measure_costs(models, trainer)
         for entry, cost in zip(results["models"], costs, strict=True):
@@ -108,7 +114,7 @@ def redraw(folder: Path) -> None:
 
 
 def _present(results: Results, outcomes: Outcomes, folder: Path, files: Sequence[Path]) -> None:
-    plots = save_plots(results, folder)
+    plots = save_plots(results, folder) + save_causes(results.get("causes", {}), folder)
     page = save_page(results, outcomes, folder)
     print("\n\n".join(filter(None, (format_tables(results), format_costs(results), format_published(results)))))
     if files:

@@ -7,6 +7,7 @@ from jsonargparse import Namespace
 
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.causes import CAUSES
 from lit_invariance.evaluation.precision import EXACT
 from lit_invariance.evaluation.protocols import GROUPS
 from lit_invariance.evaluation.sources import Source, choose_reference, find_sources
@@ -52,6 +53,19 @@ def make_parser() -> OneSentenceErrors:
         "--video_label",
         type=int | str | None,
         help="The film's true class, as the number of an output or an ImageNet synset; it gives accuracy.",
+    )
+    parser.add_argument(
+        "--causes",
+        nargs="+",
+        type=str,
+        default=[],
+        help=f"Measure why, too: {', '.join(CAUSES)}. typicality needs training images, bias needs --causes_boxes.",
+    )
+    parser.add_argument(
+        "--causes_images", type=int, default=50, help="Images that shiftability, aliasing and size look at."
+    )
+    parser.add_argument(
+        "--causes_boxes", type=str | None, help="Bounding boxes: a folder of VOC XML, a COCO .json or a .csv file."
     )
     parser.add_argument("--output", type=str, default="results", help="Folder for the results.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the views and of the bootstrap.")

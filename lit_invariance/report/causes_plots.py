@@ -1,7 +1,7 @@
 """Figures of the causes: shiftability, aliasing, photographer's bias, typicality, size and the causal experiment.
 
 They read what the instruments of `lit_invariance.causes` return, as it stands in a results file. `models` maps a
-model's name to its measurement; the colours follow the order of the models.
+model's name to its measurement; the colours follow the order of the models. The caller sets the style.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lit_invariance.report.plots import COLOURS, MARKERS, STYLE
+from lit_invariance.report.plots import COLOURS, MARKERS
 
 if TYPE_CHECKING:
     from lit_invariance.causes.aliasing import Aliasing
@@ -28,7 +27,6 @@ GREY = "#999999"
 FAINT = 0.3
 
 
-@matplotlib.rc_context(STYLE)
 def shiftability_figure(models: Mapping[str, Shiftability]) -> Figure:
     """Draw non-shiftability against subsampling: a dot a layer, a line through the mean of each factor's last layer."""
     figure = Figure(figsize=(6, 3.8), layout="constrained")
@@ -48,7 +46,6 @@ def shiftability_figure(models: Mapping[str, Shiftability]) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(STYLE)
 def response_figure(measured: Shiftability, map_number: int = 0) -> Figure:
     """Draw S(d) of one map at the last layer of each factor, over its mean; the band is what counts as constant.
 
@@ -74,7 +71,6 @@ def response_figure(measured: Shiftability, map_number: int = 0) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(STYLE)
 def feature_map_figure(shown: FeatureMaps) -> Figure:
     """Draw one feature map under several moves of the picture, all in one scale of grey."""
     figure = Figure(figsize=(0.4 + 2.2 * len(shown["steps"]), 2.9), layout="constrained")
@@ -90,7 +86,6 @@ def feature_map_figure(shown: FeatureMaps) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(STYLE)
 def aliasing_figure(models: Mapping[str, Aliasing]) -> Figure:
     """Draw the aliased share of each strided operation in the order of the forward pass, a panel a model."""
     most = max(len(measured["operations"]) for measured in models.values())
@@ -108,7 +103,6 @@ def aliasing_figure(models: Mapping[str, Aliasing]) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(STYLE)
 def bias_figure(measured: Bias, label: str | None = None) -> Figure:
     """Draw where objects stand and how high they are; the broken line is what no bias gives to heights.
 
@@ -135,7 +129,6 @@ def bias_figure(measured: Bias, label: str | None = None) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(STYLE)
 def typicality_figure(models: Mapping[str, Typicality]) -> Figure:
     """Draw the mean change of images in bins of distance from the training set, with intervals."""
     figure = Figure(figsize=(6, 3.8), layout="constrained")
@@ -151,7 +144,6 @@ def typicality_figure(models: Mapping[str, Typicality]) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(STYLE)
 def size_figure(models: Mapping[str, SizeAccuracy]) -> Figure:
     """Draw accuracy against the size of the picture, with the human point for orientation."""
     figure = Figure(figsize=(6, 3.8), layout="constrained")
@@ -166,7 +158,6 @@ def size_figure(models: Mapping[str, SizeAccuracy]) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(STYLE)
 def causal_figure(results: CausalResults) -> Figure:
     """Draw change and accuracy against the bias of training, inside and outside it; a line joins means over seeds."""
     cells = results["cells"]

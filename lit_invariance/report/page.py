@@ -13,6 +13,7 @@ from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
 from lit_invariance.protocols import PROTOCOLS
+from lit_invariance.report.causes_sections import cause_sections
 from lit_invariance.report.classes import class_lines
 from lit_invariance.report.costs import cost_cells, how_measured
 from lit_invariance.report.failures import failure, heat_maps
@@ -90,6 +91,14 @@ def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, An
             if all((folder / file).is_file() for file in picture["files"])
         ],
         "heat": heat_maps(results, outcomes, draw),
+        "causes": [
+            {
+                "title": section.title,
+                "text": section.text,
+                "figures": [draw(shown.figure, shown.description) for shown in section.figures],
+            }
+            for section in cause_sections(results.get("causes", {}))
+        ],
         "class_lines": lines,
         "classes": classes,
         "published": published_rows(results),
