@@ -16,6 +16,7 @@ from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.files import replacing
 from lit_invariance.protocols import Protocol, generator_for
 from lit_invariance.report.schema import PictureEntry
+from lit_invariance.report.views import grid_side
 
 FOLDER = "pictures"
 WORST = 3  # images of each protocol
@@ -58,7 +59,8 @@ def save_pictures(
     entries: list[PictureEntry] = []
     for choice in protocols:
         protocol = choice.build(network.image_size, network.mean)
-        for row, first in worst_pairs(outcomes.answers[reference, choice.label]):
+        side = grid_side({"unit": protocol.unit, "steps": list(protocol.steps)})
+        for row, first in worst_pairs(outcomes.answers[reference, choice.label], side):
             index = int(outcomes.indices[row])
             pair = _views(protocol, images, index, seed, (first, first + 1))
             stem = re.sub(r"[^\w.-]+", "_", choice.label).strip("_")
@@ -72,11 +74,12 @@ def save_pictures(
     return entries
 
 
-def worst_pairs(answers: Answers, most: int = WORST) -> list[tuple[int, int]]:
+def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) -> list[tuple[int, int]]:
     """Find the images whose true class's probability jumps most where the answer changes; then, where it does not.
 
     Args:
         answers: Of one model under one protocol.
+        side: Of the grid of shifts that the views are, row by row; the end of a row is no neighbour of the next one.
         most: Greatest number of images.
 
     Returns:
@@ -85,6 +88,8 @@ def worst_pairs(answers: Answers, most: int = WORST) -> list[tuple[int, int]]:
     if answers.true_probability.shape[1] < 2:
         return []
     jumps: NDArray[np.float64] = np.nan_to_num(np.abs(np.diff(answers.true_probability.astype(np.float64), axis=1)))
+    if side is not None:
+        jumps[:, side - 1 :: side] = 0
     # A jump is at most 1, so that every change of the answer comes before all else.
     badness = jumps + ((np.diff(answers.predictions, axis=1) != 0) & (jumps > 0))
     rows = np.argsort(-badness.max(1), kind="stable")[:most]

@@ -8,7 +8,6 @@ import numpy as np
 from pytorch_lightning.utilities import rank_zero_only
 
 from lit_invariance.evaluation.outcomes import Outcomes, load_outcomes, save_outcomes
-from lit_invariance.files import replacing
 
 NAME = "unfinished"
 
@@ -17,13 +16,15 @@ NAME = "unfinished"
 class Unfinished:
     """The parts of one evaluation, a file a batch, each written whole or not at all.
 
-    Several processes may write at a time: an image is measured once, and a part is named by its images.
+    Several processes may write at a time: an image is measured once, and a part is named by its evaluation and images.
 
     Args:
         folder: Where the parts are.
+        fingerprint: Name of the evaluation.
     """
 
     folder: Path
+    fingerprint: str
 
     @classmethod
     def open(cls, output: Path, fingerprint: str, wanted: int) -> "Unfinished":
@@ -34,38 +35,35 @@ class Unfinished:
             fingerprint: Name of the evaluation.
             wanted: Number of its images, to say how many of them are done.
         """
-        parts = cls(output / NAME)
-        parts._prepare(fingerprint, wanted)
+        parts = cls(output / NAME, fingerprint)
+        parts._prepare(wanted)
         return parts
 
     @rank_zero_only
-    def _prepare(self, fingerprint: str, wanted: int) -> None:
-        name = self.folder / "fingerprint.txt"
-        if name.is_file() and name.read_text(encoding="utf-8") == fingerprint:
-            done = sum(len(part.indices) for part in self.read())
+    def _prepare(self, wanted: int) -> None:
+        done = sum(len(part.indices) for part in self.read())
+        if done:
             print(f"going on where {self.folder} stopped: {done} of {wanted} images are done")
-            return
-        if self.folder.exists():
+        elif any(self.folder.glob("*.npz")):
             print(f"{self.folder} is of other models, protocols, data or settings; starting anew")
             shutil.rmtree(self.folder)
-        self.folder.mkdir(parents=True)
-        with replacing(name) as temporary:
-            temporary.write_text(fingerprint, encoding="utf-8")
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     def read(self) -> list[Outcomes]:
         """Return what has been measured."""
-        return [load_outcomes(path) for path in sorted(self.folder.glob("part_*.npz"))]
+        return [load_outcomes(path) for path in sorted(self.folder.glob(f"{self.fingerprint}_*.npz"))]
 
     def add(self, part: Outcomes) -> None:
         """Keep what was measured of a batch."""
-        save_outcomes(part, self.folder / f"part_{np.min(part.indices):09d}_{len(part.indices)}.npz")
+        first, count = np.min(part.indices), len(part.indices)
+        save_outcomes(part, self.folder / f"{self.fingerprint}_{first:09d}_{count}.npz")
 
     def __enter__(self) -> "Unfinished":
         return self
 
     def __exit__(self, *error: object) -> None:
         """Leave no folder behind if not a single batch was measured."""
-        if not any(self.folder.glob("part_*.npz")):
+        if not any(self.folder.glob("*.npz")):
             self.remove()
 
     @rank_zero_only

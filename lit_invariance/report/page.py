@@ -122,10 +122,13 @@ def _models(results: Results) -> list[dict[str, Any]]:
 
 
 def _overview(results: Results) -> dict[str, Any]:
-    """The comparison of all models over all protocols: accuracy and top-1 change, and what each model costs."""
+    """The comparison of all models over all protocols: accuracy, a score of stability each, and what a model costs."""
     protocols = [protocol["label"] for protocol in results["protocols"]]
     columns = [(protocol, "accuracy") for protocol in protocols[:1] if "accuracy" in headline_scores(results, protocol)]
-    columns += [(protocol, STABILITY) for protocol in stability_protocols(results)]
+    for protocol in results["protocols"]:
+        scores = [score for score in headline_scores(results, protocol["label"]) if score != "accuracy"]
+        if len(protocol["steps"]) > 1 and scores:
+            columns.append((protocol["label"], STABILITY if STABILITY in scores else scores[0]))
     costs = [cost_cells(model) for model in results["models"]]
     measured = any(value is not None for line in costs for _, _, value in line[1:])
     return {

@@ -1,6 +1,7 @@
 """Figures over the views of a protocol: probability against shift, heat maps of many images, maps over a shift grid."""
 
 import math
+from typing import TypedDict
 
 import numpy as np
 from matplotlib.colors import ListedColormap
@@ -17,7 +18,14 @@ NAMED_LABELS = 7
 OTHERS = "#b8b8b8"
 
 
-def grid_side(protocol: ProtocolEntry) -> int | None:
+class Steps(TypedDict):
+    """What says whether a protocol's views are a line or a square of shifts: a part of a `ProtocolEntry`."""
+
+    unit: str
+    steps: list[float]
+
+
+def grid_side(protocol: Steps | ProtocolEntry) -> int | None:
     """Return the side of the square of shifts that a protocol's views are, row by row; None for other protocols."""
     side = math.isqrt(len(protocol["steps"]))
     return side if protocol["unit"] == "shift" and side > 1 and side**2 == len(protocol["steps"]) else None

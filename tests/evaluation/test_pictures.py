@@ -24,6 +24,8 @@ def test_worst_pairs():
     assert worst_pairs(said) == [(3, 1), (1, 1), (0, 0)]
     assert worst_pairs(said, most=1) == [(3, 1)]
     assert worst_pairs(answers([[1]], [[0.5]])) == []
+    grid = answers([[1, 1, 2, 2]], [[0.5, 0.4, 0.9, 0.6]])
+    assert (worst_pairs(grid), worst_pairs(grid, side=2)) == ([(0, 1)], [(0, 2)])
 
 
 def test_saved_views_are_those_that_were_judged(pixel_model, shapes, tmp_path):
