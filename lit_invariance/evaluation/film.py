@@ -22,6 +22,7 @@ from lit_invariance.evaluation.sources import Source
 from lit_invariance.evaluation.summary import summarise
 from lit_invariance.files import writable_folder
 from lit_invariance.report.film_curve import Curve, save_curve
+from lit_invariance.report.page import save_page
 from lit_invariance.report.plots import save_plots
 from lit_invariance.report.schema import ProtocolEntry
 from lit_invariance.report.table import format_tables
@@ -83,7 +84,9 @@ def evaluate_film(settings: Namespace, sources: Sequence[Source], reference: str
         csv, *drawn = save_curve(curve, folder)
         files, plots = [*files, csv], [*plots, *drawn]
     print(format_tables(results))
+    page = save_page(results, outcomes, folder)
     print(f"\nresults: {', '.join(map(str, files))}\nplots:   {', '.join(str(plot) for plot in plots[::2])} (and .svg)")
+    print(f"report:  {page}")
 
 
 def find_class(text: int | str, classes: int) -> int:

@@ -24,6 +24,7 @@ from lit_invariance.report.schema import (
     SIGNIFICANCE,
     ProtocolEntry,
     Results,
+    Row,
     estimate,
     find_row,
     headline_scores,
@@ -156,17 +157,28 @@ def _table(results: Results, protocol: ProtocolEntry) -> dict[str, Any]:
 def _cell(results: Results, model: str, protocol: str, score: str) -> dict[str, Any]:
     row = find_row(results, model, protocol, score)
     known = estimate(row)
-    value, low, high = row["difference"], row["difference_low"], row["difference_high"]
-    apart = value is not None and low is not None and high is not None
     return {
         "value": row["mean"],
         "text": "undefined" if known is None else number(known[0]),
         "interval": "" if known is None else f"[{number(known[1])}, {number(known[2])}]",
-        "difference": f"{number(value, '+')} [{number(low, '+')}, {number(high, '+')}]" if apart else "",  # type: ignore[arg-type]
+        "difference": _difference(row),
         "different": is_different(row),
-        "p": "" if row["p"] is None else f"p = {row['p']:.2g}"
-        + ("" if row["p_holm"] is None else f", corrected {row['p_holm']:.2g}"),
-    }  # fmt: skip
+        "p": _p_values(row),
+    }
+
+
+def _difference(row: Row) -> str:
+    value, low, high = row["difference"], row["difference_low"], row["difference_high"]
+    if value is None or low is None or high is None:
+        return ""
+    return f"{number(value, '+')} [{number(low, '+')}, {number(high, '+')}]"
+
+
+def _p_values(row: Row) -> str:
+    if row["p"] is None:
+        return ""
+    corrected = "" if row["p_holm"] is None else f", corrected {row['p_holm']:.2g}"
+    return f"p = {row['p']:.2g}{corrected}"
 
 
 def _number(value: float | None) -> str:

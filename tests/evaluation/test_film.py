@@ -169,6 +169,7 @@ class TestCommand:
             assert all(0 <= float(value) <= 1 for row in rows for value in row[1:])
             assert Path(f"results/video_{name}.png").stat().st_size > 2000
             assert Path(f"results/video_{name}.svg").is_file()
+        assert "frame pairs" in Path("results/report.html").read_text()
 
     def test_a_file_without_a_label(self, save_run, in_folder, write_film, capsys):
         save_run("plain")
