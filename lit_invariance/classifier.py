@@ -1,6 +1,7 @@
 """The LightningModule: fine-tune a classifier and measure its invariance at every validation epoch."""
 
 import math
+from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -22,6 +23,16 @@ from lit_invariance.protocols import PROTOCOLS, CentreCrop, Protocol, Unshowable
 from lit_invariance.schedule import OPTIMIZERS, parameter_groups, warmup_cosine
 
 VIEWS_SEED = 0
+RANGES = {
+    "reestimate_batch_norm": (0, math.inf),
+    "lr": (0, math.inf),
+    "backbone_lr": (0, math.inf),
+    "momentum": (0, 0.9999),
+    "weight_decay": (0, math.inf),
+    "warmup_epochs": (0, math.inf),
+    "label_smoothing": (0, 1),
+    "invariance_images": (0, math.inf),
+}
 
 
 class LitClassifier(pl.LightningModule):
@@ -79,8 +90,7 @@ class LitClassifier(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        if reestimate_batch_norm < 0:
-            raise UserError(f"reestimate_batch_norm is {reestimate_batch_norm}; it is a number of images, or 0.")
+        _check_ranges(self.hparams)
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
         made = create_backbone(backbone, weights, num_classes)
@@ -268,6 +278,14 @@ class LitClassifier(pl.LightningModule):
         warmup = round(total * min(1.0, options["warmup_epochs"] / epochs))
         curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
+
+
+def _check_ranges(options: Mapping[str, Any]) -> None:
+    for name, (low, high) in RANGES.items():
+        value = options[name]
+        if value is not None and not low <= value <= high:
+            wanted = f"from {low} on" if high == math.inf else f"from {low} to {high}"
+            raise UserError(f"model.{name} is {value}; it is a number {wanted}.")
 
 
 def _as_float(images: Tensor) -> Tensor:

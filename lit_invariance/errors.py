@@ -1,6 +1,7 @@
 """What a user did wrong, said in one sentence, and the lookup that names the nearest right word."""
 
 import difflib
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -78,7 +79,13 @@ def build(kind: str, registry: Mapping[str, Callable[..., Built]], spec: Spec, *
     name, options = split_spec(kind, spec)
     if name not in registry:
         raise unknown(kind, name, registry)
+    known = inspect.signature(registry[name]).parameters
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of {kind} {name}", option, [other for other in known if other not in given])
     try:
         return registry[name](**{**given, **options})
-    except (TypeError, ValueError) as error:
+    except TypeError as error:
+        raise UserError(f"{kind} {name}: an option has a value of another kind than it takes ({error}).") from error
+    except ValueError as error:
         raise UserError(f"{kind} {name}: {error}") from error

@@ -44,6 +44,10 @@ def writable_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(
+            f"the output folder {folder} cannot be written, for it is or lies below a file; name another one."
+        ) from error
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"the output folder {folder} cannot be written: {reason}; name another one.") from error

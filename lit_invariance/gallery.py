@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lit_invariance.cli import run_command
 from lit_invariance.data.images import decode
+from lit_invariance.errors import UserError
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.files import replacing, writable_folder
 from lit_invariance.parser import OneSentenceErrors
@@ -65,9 +66,12 @@ def gallery(args: Sequence[str] | None = None) -> None:
     for choice in choose_protocols(settings.protocols):
         protocol = choice.build(SIZE, MEAN)
         name = "_".join([choice.name, *(str(value) for value in choice.options.values())])
+        try:
+            figure = draw(protocol, image, f"{choice.label}: {len(protocol.steps)} views")
+        except (ValueError, RuntimeError) as error:
+            raise UserError(f"protocol {choice.label} cannot show {settings.photo}: {error}") from error
         with replacing(folder / f"{name}.jpg") as path:
-            title = f"{choice.label}: {len(protocol.steps)} views"
-            draw(protocol, image, title).savefig(path, dpi=100, pil_kwargs=QUALITY)
+            figure.savefig(path, dpi=100, pil_kwargs=QUALITY)
     print(f"pictures: {folder}")
 
 

@@ -28,6 +28,7 @@ from lit_invariance.progress import progress
 
 CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
+SAME_WHEN_RESUMED = ("backbone", "num_classes", "mitigations", "optimizer")
 
 
 class TrainingParser(OneSentenceErrors, LightningArgumentParser):
@@ -93,21 +94,52 @@ class TrainingCLI(LightningCLI):
             raise UserError(f"there is no checkpoint {resume} to resume from; train without --ckpt_path first.")
         if resume:
             read_checkpoint(resume)  # a broken one is told before anything is built or downloaded
-        if not self.config["trainer"]["fast_dev_run"]:
-            self._prepare_folders(resume)
+        if self._leaves_files:
+            self._check_folders(resume)
+
+    @property
+    def _leaves_files(self) -> bool:
+        return not self.config["trainer"]["fast_dev_run"]
 
     @rank_zero_only
-    def _prepare_folders(self, resume: str | None) -> None:
-        earlier = sorted(self.folder.glob("*.ckpt"))
-        if earlier and not resume and not self.config["overwrite"]:
+    def _check_folders(self, resume: str | None) -> None:
+        if any(self.folder.glob("*.ckpt")) and not resume and not self.config["overwrite"]:
             raise UserError(
                 f"{self.folder} holds an earlier run; resume it with --ckpt_path last, replace it with "
                 "--overwrite true, or choose another --name."
             )
         writable_folder(self.folder)
-        events = list(writable_folder(RUNS / self.config["name"]).glob("events.out.tfevents.*"))
-        for path in [] if resume else [*earlier, *events]:
-            path.unlink()
+        writable_folder(RUNS / self.config["name"])
+
+    def check(self) -> None:
+        """Find what would end the training in its first minute, before an earlier run is touched.
+
+        Raises:
+            UserError: If the data cannot be opened, has another number of classes than the model, or a checkpoint to
+                resume from is of another training.
+        """
+        if self.config["ckpt_path"]:
+            self._check_same_training(read_checkpoint(self.config["ckpt_path"])["hyper_parameters"])
+        if not self.datamodule.hparams["download"]:
+            self.datamodule.check_classes(self.model.num_classes)
+            self.datamodule.setup("fit")
+
+    def _check_same_training(self, earlier: Mapping[str, Any]) -> None:
+        for option in SAME_WHEN_RESUMED:
+            before, now = earlier.get(option), self.model.hparams.get(option)
+            if before != now:
+                raise UserError(
+                    f"{self.config['ckpt_path']} was trained with model.{option} {before}, not {now}; resume with the "
+                    "same settings, or begin a run of its own with another --name and without --ckpt_path."
+                )
+
+    @rank_zero_only
+    def clear(self) -> None:
+        """Delete the checkpoints and curves of an earlier run, unless it goes on."""
+        if self._leaves_files and not self.config["ckpt_path"]:
+            events = (RUNS / self.config["name"]).glob("events.out.tfevents.*")
+            for path in [*self.folder.glob("*.ckpt"), *events]:
+                path.unlink()
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the Trainer with the logger and the callbacks every run has."""
@@ -171,11 +203,14 @@ def train(args: list[str] | None = None) -> TrainingCLI:
         run=False,
         args=args,
     )
+    cli.check()
+    cli.clear()
     cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.config["ckpt_path"], weights_only=True)
     if cli.trainer.checkpoint_callback and not cli.config["trainer"]["fast_dev_run"]:
         best = cli.trainer.checkpoint_callback.best_model_score  # type: ignore[attr-defined]
+        kept = "last.ckpt" if best is None else f"best.ckpt (val/acc {best:.4f}) and last.ckpt"
         rank_zero_info(
-            f"checkpoints: {cli.folder}/best.ckpt (val/acc {best:.4f}) and last.ckpt, with config.yaml\n"
+            f"checkpoints: {cli.folder}/{kept}, with config.yaml\n"
             f"curves:      tensorboard --logdir {RUNS}\n"
             "compare:     python evaluate.py"
         )

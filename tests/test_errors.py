@@ -35,7 +35,9 @@ def test_build_passes_options_and_tells_what_a_factory_refuses():
     assert build("thing", {"a": make}, {"a": {"side": 2}}, size=3) == (3, 2)
     with pytest.raises(UserError, match="thing a: side is too long"):
         build("thing", {"a": make}, {"a": {"side": 9}}, size=3)
-    with pytest.raises(UserError, match="unexpected keyword argument 'hue'"):
+    with pytest.raises(UserError, match="unknown option of thing a 'hue'; known are side"):
         build("thing", {"a": make}, {"a": {"hue": 9}}, size=3)
+    with pytest.raises(UserError, match="thing a: an option has a value of another kind than it takes"):
+        build("thing", {"a": make}, {"a": {"side": "wide"}}, size=3)
     with pytest.raises(UserError, match="unknown thing 'b'"):
         build("thing", {"a": make}, "b")

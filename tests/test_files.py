@@ -49,9 +49,11 @@ def test_folder_is_made_and_left_empty(tmp_path):
 
 def test_folder_below_a_file(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"the output folder .*file/x cannot be written: Not a directory"):
+    with pytest.raises(
+        UserError, match=r"the output folder .*file/x cannot be written, for it is or lies below a file"
+    ):
         writable_folder(tmp_path / "file" / "x")
-    with pytest.raises(UserError, match=r"the output folder .*file cannot be written: File exists"):
+    with pytest.raises(UserError, match=r"the output folder .*file cannot be written, for it is or lies below a file"):
         writable_folder(tmp_path / "file")
 
 

@@ -163,3 +163,22 @@ def test_two_processes_log_what_one_computes(in_folder):
     together = scalars("runs/shapes")
     for tag in ("val/loss", "val/acc", "val/top1_change", "val/mean_absolute_change", "val/agreement"):
         assert together[tag] == pytest.approx([alone[tag]], abs=1e-6), tag
+
+
+def test_a_mistake_leaves_an_earlier_run_as_it_was(in_folder):
+    train([*TINY, "--trainer.max_epochs", "1"])
+    kept = {path: path.read_bytes() for path in Path("checkpoints/shapes").iterdir()}
+    curves = sorted(Path("runs/shapes").iterdir())
+    for mistake in (["--model.backbone", "tiny_resnt"], ["--model.num_classes", "7"]):
+        with pytest.raises(UserError):
+            train([*TINY, "--overwrite", "true", *mistake])
+    for other in (["--model.mitigations", "[blurpool]"], ["--model.optimizer", "sgd"]):
+        with pytest.raises(UserError, match=f"was trained with {other[0][2:]}"):
+            train([*TINY, "--ckpt_path", "last", *other])
+    assert {path: path.read_bytes() for path in Path("checkpoints/shapes").iterdir()} == kept
+    assert sorted(Path("runs/shapes").iterdir()) == curves
+
+
+def test_without_validation_images_there_is_no_best(in_folder, caplog):
+    train([*TINY, "--trainer.max_epochs", "1", "--trainer.limit_val_batches", "0"])
+    assert Path("checkpoints/shapes/last.ckpt").is_file()

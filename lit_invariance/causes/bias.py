@@ -114,23 +114,6 @@ def measure_bias(boxes: Iterable[AnnotatedBox], *, level: float = LEVEL, seed: i
     }
 
 
-def copies_for_full_augmentation(subsampling: int) -> int:
-    """Return how many translated copies of each image would show a network every phase of its sampling.
-
-    Azulay & Weiss 2019: a network that keeps every s-th sample of each direction is sure to be invariant to
-    1 of s^2 translations only; s = 45, as in InceptionResNetV2, needs 2025 copies.
-
-    Args:
-        subsampling: The network's total subsampling factor s, from 1.
-
-    Raises:
-        ValueError: If it is less than 1.
-    """
-    if subsampling < 1:
-        raise ValueError(f"a subsampling factor is at least 1, not {subsampling}.")
-    return subsampling**2
-
-
 def _largest_of_each_image(boxes: Iterable[AnnotatedBox]) -> tuple[list[AnnotatedBox], int]:
     largest: dict[tuple[str, str], AnnotatedBox] = {}
     left_out = 0

@@ -16,7 +16,7 @@ from lit_invariance.data.batch import Positioned, collate
 from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.data.rendered_shapes import load_shapes
 from lit_invariance.data.source import Source, Splits
-from lit_invariance.data.torchvision_sets import TORCHVISION_SETS
+from lit_invariance.data.torchvision_sets import TORCHVISION_SETS, load_imagenet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
 from lit_invariance.errors import UserError, build, unknown
 
@@ -70,8 +70,8 @@ class InvarianceData(LightningDataModule):
         seed: Names the images of `shapes`, the part that `val_fraction` holds out and the choice of `max_images`.
         shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`, see `load_shapes`.
         max_images: Validate on a random choice of so many images; their indices stay those in the whole set.
-        boxes: `image_folder` only: folder of the validation images' bounding boxes in Pascal VOC XML, `<stem>.xml` or
-            `<class folder>/<stem>.xml`, for protocols that keep the object in view.
+        boxes: `image_folder` and `ImageNet` only: folder of the validation images' bounding boxes in Pascal VOC XML,
+            `<stem>.xml` or `<class folder>/<stem>.xml`, for protocols that keep the object in view.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class InvarianceData(LightningDataModule):
         for name in ("image_size", "batch_size", "val_batch_size", "max_images"):
             if self.hparams[name] is not None and self.hparams[name] < 1:
                 raise UserError(f"data.{name} is {self.hparams[name]}; it must be at least 1.")
-        if boxes is not None and dataset != "image_folder":
-            raise UserError(f"data.boxes belongs to image_folder, not to {dataset}; leave it out.")
+        if boxes is not None and dataset not in ("image_folder", "ImageNet"):
+            raise UserError(f"data.boxes belongs to image_folder and ImageNet, not to {dataset}; leave it out.")
         if num_workers is not None and num_workers < 0:
             raise UserError(f"data.num_workers is {num_workers}; it must not be negative.")
         self.workers = self._default_workers() if num_workers is None else num_workers
@@ -123,8 +123,8 @@ class InvarianceData(LightningDataModule):
         Raises:
             UserError: If the data set cannot be read, or its number of classes is not the model's.
         """
-        splits = self._opened()
-        self._check_classes(len(splits.class_names))
+        model = None if self.trainer is None else self.trainer.lightning_module
+        self.check_classes(getattr(model, "num_classes", None))
         if stage == "fit":
             self.training_images()  # where there are none, this is told before the training begins
 
@@ -213,6 +213,8 @@ class InvarianceData(LightningDataModule):
         if name == "image_folder":
             chosen = ("root", "val_root", "val_fraction", "seed", "boxes")
             return load_image_folder(**{option: options[option] for option in chosen})
+        if name == "ImageNet":
+            return load_imagenet(options["root"], download, options["boxes"])
         return TORCHVISION_SETS[name](options["root"], download)
 
     def _chosen(self) -> list[int] | None:
@@ -229,9 +231,13 @@ class InvarianceData(LightningDataModule):
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(cores, MOST_WORKERS)
 
-    def _check_classes(self, classes: int) -> None:
-        model = None if self.trainer is None else self.trainer.lightning_module
-        outputs = getattr(model, "num_classes", None)
+    def check_classes(self, outputs: int | None) -> None:
+        """Open the data set and compare its number of classes with that of a model's outputs, where it has any.
+
+        Raises:
+            UserError: If the data set cannot be read, or the two differ.
+        """
+        classes = self.num_classes
         if outputs is not None and outputs != classes:
             raise UserError(
                 f"data {self.hparams['dataset']} has {classes} classes but model.num_classes is {outputs}; "

@@ -1,5 +1,6 @@
 """Torchvision's data sets by name, read from disk and fetched only on request."""
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -123,7 +124,7 @@ def load_imagenette(root: str | None, download: bool = False) -> Splits:
     return load_image_folder(str(place / found))
 
 
-def load_imagenet(root: str | None, download: bool = False) -> Splits:
+def load_imagenet(root: str | None, download: bool = False, boxes: str | None = None) -> Splits:
     """Open ILSVRC2012 from `root/train` and `root/val`, unpacked from its archives if need be; it cannot be fetched."""
     place = Path(_required("ImageNet", root))
     files = "val with one folder for each synset, or ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz"
@@ -131,7 +132,7 @@ def load_imagenet(root: str | None, download: bool = False) -> Splits:
         _open("ImageNet", root, False, files, datasets.ImageNet, split="val")
     if not (place / "train").is_dir() and (place / "ILSVRC2012_img_train.tar").is_file() and download:
         _open("ImageNet", root, False, files, datasets.ImageNet, split="train")
-    return load_image_folder(str(place))
+    return load_image_folder(str(place), boxes=boxes)
 
 
 def _open(name: str, root: str | None, download: bool, files: str, make: Callable[..., Any], **split: Any) -> Any:
@@ -143,6 +144,8 @@ def _open(name: str, root: str | None, download: bool, files: str, make: Callabl
     except (OSError, RuntimeError, EOFError) as error:
         if download:
             raise UserError(f"{name} could not be fetched ({error}); put {files} into {root} by hand.") from error
+        if "download" not in inspect.signature(make).parameters:
+            raise UserError(f"{name} is not in {root}, and cannot be fetched; put {files} there.") from error
         raise UserError(
             f"{name} is not in {root}; put {files} there, or let it be fetched or unpacked with --data.download true."
         ) from error

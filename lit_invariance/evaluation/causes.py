@@ -16,7 +16,10 @@ from lit_invariance.causes import (
     measure_size,
     measure_typicality,
 )
+from lit_invariance.causes.feature_maps import show_feature_map, telling_positions
 from lit_invariance.causes.perceptual import choose_embedding
+from lit_invariance.causes.shiftability import Shiftability
+from lit_invariance.classifier import LitClassifier
 from lit_invariance.data.annotated_boxes import read_annotated_boxes
 from lit_invariance.data.batch import Batch, Positioned, collate
 from lit_invariance.data.datamodule import InvarianceData
@@ -78,22 +81,30 @@ class Moved:
             yield Batch(images, batch.labels.to(self.device), batch.indices)
 
 
-def check_causes(names: Sequence[str], boxes: str | None, data: InvarianceData) -> None:
+def check_causes(names: Sequence[str], images: int, boxes: str | None, neighbours: bool, data: InvarianceData) -> None:
     """Refuse what cannot be measured, before anything is.
 
     Args:
         names: The causes asked for.
+        images: Number of images to look at.
         boxes: Path of the boxes.
+        neighbours: Whether a protocol of the evaluation shows neighbouring views.
         data: The data set.
 
     Raises:
-        UserError: If a cause is unknown, or lacks boxes or training images.
+        UserError: If a cause is unknown, or lacks images, neighbouring views, training images or readable boxes.
     """
+    if images < 1:
+        raise UserError(f"--causes_images is {images}; it must be at least 1.")
     for name in names:
         if name not in CAUSES:
             raise unknown("cause", name, CAUSES)
     if "bias" in names and boxes is None:
         raise UserError("--causes bias tests bounding boxes; name their folder or file with --causes_boxes PATH.")
+    if "bias" in names:
+        read_annotated_boxes(str(boxes))
+    if "typicality" in names and not neighbours:
+        raise UserError("--causes typicality needs a protocol with neighbouring views; add crop to --protocols.")
     if "typicality" in names:
         data.training_images()  # tells in one sentence where there are none
 
@@ -130,7 +141,22 @@ def _on_device(measure: Callable[[Model, Ground], Any], model: Model, ground: Gr
 def _shiftability(model: Model, ground: Ground) -> Any:
     network = model.classifier
     protocol = SweepInpaint(size=network.image_size, mean=network.mean)
-    return measure_shiftability(network, network.backbone, ground.some(), protocol, seed=ground.seed)
+    measured = measure_shiftability(network, network.backbone, ground.some(), protocol, seed=ground.seed)
+    return {**measured, "feature_map": _feature_map(network, measured, protocol, ground)}
+
+
+def _feature_map(network: LitClassifier, measured: Shiftability, protocol: SweepInpaint, ground: Ground) -> Any:
+    """The map of the deepest layer whose response moves most, under the moves that show it; None without curves."""
+    if not measured["curves"]:
+        return None
+    deepest = [curve for curve in measured["curves"] if curve["layer"] == measured["curves"][-1]["layer"]]
+    curve = max(deepest, key=lambda curve: float(np.ptp(curve["responses"])) / (abs(np.mean(curve["responses"])) or 1))
+    batch = next(iter(ground.some()))
+    positions = telling_positions(curve["responses"])
+    index = int(batch.indices[0])
+    return show_feature_map(
+        network, network.backbone, batch.images[0], protocol, curve["layer"], curve["map"], positions, index=index
+    )
 
 
 def _aliasing(model: Model, ground: Ground) -> Any:
@@ -148,9 +174,7 @@ def _size(model: Model, ground: Ground) -> Any:
 def _typicality(model: Model, ground: Ground) -> Any:
     """Change under the first protocol that has neighbours, against the distance from the training images."""
     network, outcomes = model.classifier, ground.outcomes
-    label = next((of[1] for of in outcomes.columns if of[2] == CHANGE), None)
-    if label is None:
-        raise UserError("--causes typicality needs a protocol with neighbouring views; add crop to --protocols.")
+    label = next(of[1] for of in outcomes.columns if of[2] == CHANGE)
     changes = outcomes.columns[model.name, label, CHANGE]
     defined = ~np.isnan(changes)
     training = ground.data.training_images()

@@ -7,6 +7,7 @@ from typing import Any
 
 from jsonargparse import Namespace
 
+from lit_invariance.backbones import IMAGENET_MEAN
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.synsets import is_imagenet_validation
 from lit_invariance.errors import UserError
@@ -16,7 +17,7 @@ from lit_invariance.evaluation.film import evaluate_film
 from lit_invariance.evaluation.fingerprint import data_fingerprint, run_fingerprint
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.evaluation.options import make_parser, parse
-from lit_invariance.evaluation.outcomes import Outcomes, load_outcomes
+from lit_invariance.evaluation.outcomes import UNREADABLE, Outcomes, load_outcomes
 from lit_invariance.evaluation.pictures import save_pictures
 from lit_invariance.evaluation.protocols import ProtocolChoice, choose_protocols
 from lit_invariance.evaluation.results import compile_results, versions, write_results
@@ -33,6 +34,7 @@ from lit_invariance.report.schema import Results, read_results
 from lit_invariance.report.table import format_tables
 
 # What a data set is, as opposed to how it is loaded or augmented.
+PLOTS = ("scores_", "accuracy_against_", "cause_")
 DESCRIBING = ("dataset", "root", "val_root", "val_fraction", "image_size", "seed", "shapes", "max_images", "boxes")
 
 
@@ -60,7 +62,8 @@ def evaluate(args: Sequence[str] | None = None) -> None:
     protocols = choose_protocols(settings.protocols)
     folder = writable_folder(Path(settings.output))
     data = InvarianceData(**settings.data.as_dict())
-    check_causes(settings.causes, settings.causes_boxes, data)
+    neighbours = any(len(choice.build(data.hparams["image_size"], IMAGENET_MEAN).steps) > 1 for choice in protocols)
+    check_causes(settings.causes, settings.causes_images, settings.causes_boxes, neighbours, data)
     models = load_models(sources, data.num_classes, settings.data.image_size, settings.seed)
     trainer = make_trainer(settings.accelerator, settings.devices, settings.precision, settings.progress)
     images = data.validation_images()
@@ -83,7 +86,6 @@ def evaluate(args: Sequence[str] | None = None) -> None:
         run={"command": args, "device": str(device), "precision": settings.precision},
     )
     results["class_names"] = data.class_names
-    results["pictures"] = save_pictures(outcomes, models, protocols, reference, images, settings.seed, folder)
     if settings.causes:
         ground = Ground(data, outcomes, device, settings.causes_images, settings.causes_boxes, settings.seed)
         results["causes"] = measure_causes(settings.causes, models, ground)
@@ -91,6 +93,7 @@ def evaluate(args: Sequence[str] | None = None) -> None:
         costs = measure_costs(models, trainer)
         for entry, cost in zip(results["models"], costs, strict=True):
             entry["cost"] = cost
+    results["pictures"] = save_pictures(outcomes, models, protocols, reference, images, settings.seed, folder)
     files = write_results(results, outcomes, folder)
     unfinished.remove()
     _present(results, outcomes, folder, files)
@@ -108,12 +111,14 @@ def redraw(folder: Path) -> None:
     results = read_results(folder / "results.json")
     try:
         outcomes = load_outcomes(folder / "outcomes.npz")
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{folder / 'outcomes.npz'} cannot be read; evaluate again.") from error
     _present(results, outcomes, writable_folder(folder), [])
 
 
 def _present(results: Results, outcomes: Outcomes, folder: Path, files: Sequence[Path]) -> None:
+    for old in [path for stem in PLOTS for path in folder.glob(f"{stem}*") if path.suffix in (".png", ".svg")]:
+        old.unlink()
     plots = save_plots(results, folder) + save_causes(results.get("causes", {}), folder)
     page = save_page(results, outcomes, folder)
     print("\n\n".join(filter(None, (format_tables(results), format_costs(results), format_published(results)))))

@@ -1,6 +1,6 @@
 """The evaluation command's options, and what follows from those that were not given."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from jsonargparse import Namespace
@@ -15,6 +15,7 @@ from lit_invariance.parser import OneSentenceErrors
 
 # A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
 LOADING: dict[str, Any] = {"batch_size": 32, "val_batch_size": None, "max_images": None}
+WHICH_DATA = ("dataset", "root", "val_root", "val_fraction")
 WHOLE_FOLDER: dict[str, Any] = {"dataset": "image_folder", "val_root": None, "val_fraction": 1.0}
 
 
@@ -115,11 +116,13 @@ def parse(args: Sequence[str]) -> tuple[Namespace, list[Source], str]:
     trained_on = dict(next((source.data for source in reference_first if source.data), WHOLE_FOLDER | {"root": None}))
     settings = _parsed(args, trained_on | LOADING)
     if (settings.data.dataset, settings.data.root) == (trained_on["dataset"], trained_on["root"]):
-        _same_data(sources, trained_on["dataset"])
+        _same_data(sources, trained_on)
     else:
         # `shapes` has no root, so a root that was given means another data set.
         kind = {"dataset": trained_on["dataset"]} if trained_on["root"] else {}
         settings = _parsed(args, trained_on | LOADING | WHOLE_FOLDER | kind)
+    if settings.seed < 0:
+        raise UserError(f"--seed is {settings.seed}; it is a whole number from 0 on.")
     if settings.max_images is not None:
         settings.data.max_images = settings.max_images
     return settings, reference_first if settings.models is None else sources, reference
@@ -134,10 +137,13 @@ def _parsed(args: Sequence[str], data: dict[str, Any]) -> Namespace:
     return settings
 
 
-def _same_data(sources: Sequence[Source], dataset: str) -> None:
+def _same_data(sources: Sequence[Source], trained_on: Mapping[str, Any]) -> None:
+    """Refuse to evaluate a model on pictures it may have been trained on, or that have nothing to do with it."""
     for source in sources:
-        if source.data and source.data["dataset"] != dataset:
-            raise UserError(
-                f"{source.name} was trained on {source.data['dataset']}, not on {dataset} like the reference; choose "
-                "what to compare with --models, or the data with --data.dataset and --data.root."
-            )
+        for option in WHICH_DATA if source.data else ():
+            own, reference = source.data.get(option), trained_on.get(option)  # type: ignore[union-attr]
+            if own != reference:
+                raise UserError(
+                    f"{source.name} was trained with data.{option} {own}, the reference with {reference}; choose what "
+                    "to compare with --models, or name the data with --data.dataset and --data.root."
+                )

@@ -1,5 +1,7 @@
 """The primary record of an evaluation: what every model said of every image under every protocol."""
 
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,9 @@ class Answers:
     top_probability: NDArray[np.float32]
     true_probability: NDArray[np.float32]
 
+
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What `load_outcomes` may raise on a file that is missing, cut off or of another kind."""
 
 PARTS = tuple(Answers.__annotations__)
 

@@ -18,7 +18,7 @@ from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
 from lit_invariance.report.schema import SCHEMA, ProtocolEntry, Results
 
-LIBRARIES = ("lit_invariance", "torch", "torchvision", "pytorch_lightning", "numpy", "scipy")
+LIBRARIES = ("lit_invariance", "torch", "torchvision", "timm", "pytorch_lightning", "pillow", "numpy", "scipy")
 
 
 def compile_results(

@@ -83,7 +83,13 @@ def run(
     if earlier and not len(data.predict_dataloader().dataset):  # type: ignore[arg-type]
         return merge(earlier)
     measurement = Measurement(models, protocols, seed, None if unfinished is None else unfinished.add)
-    predict(trainer, measurement, data)
+    try:
+        predict(trainer, measurement, data)
+    except UserError as error:
+        # A picture that one of several processes cannot read; the others wait for this one further down.
+        if trainer.world_size == 1:
+            raise
+        measurement.mistake = error
     return merge([*earlier, *_gathered(measurement, trainer.world_size)])
 
 

@@ -1,13 +1,14 @@
 """What an interrupted evaluation has measured so far, kept beside its results until it is finished."""
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from pytorch_lightning.utilities import rank_zero_only
 
-from lit_invariance.evaluation.outcomes import Outcomes, load_outcomes, save_outcomes
+from lit_invariance.evaluation.outcomes import UNREADABLE, Outcomes, load_outcomes, save_outcomes
 
 NAME = "unfinished"
 
@@ -51,7 +52,11 @@ class Unfinished:
 
     def read(self) -> list[Outcomes]:
         """Return what has been measured."""
-        return [load_outcomes(path) for path in sorted(self.folder.glob(f"{self.fingerprint}_*.npz"))]
+        parts = []
+        for path in sorted(self.folder.glob(f"{self.fingerprint}_*.npz")):
+            with suppress(*UNREADABLE):  # its images are measured anew
+                parts.append(load_outcomes(path))
+        return parts
 
     def add(self, part: Outcomes) -> None:
         """Keep what was measured of a batch."""

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from lit_invariance.report.causes_plots import (
     aliasing_figure,
     bias_figure,
+    feature_map_figure,
     response_figure,
     shiftability_figure,
     size_figure,
@@ -85,6 +86,9 @@ def _shiftability(models: Mapping[str, Any]) -> CauseSection:
         if measured["curves"]:
             what = f"Response sums of feature maps of {name} against the move of the picture."
             figures.append(CauseFigure(f"cause_response_{name}", response_figure(measured), what))
+        if measured["feature_map"]:
+            what = f"One feature map of {name} under three moves of a picture."
+            figures.append(CauseFigure(f"cause_map_{name}", feature_map_figure(measured["feature_map"]), what))
     text = (
         "If a feature map holds no frequency above what its sampling can carry, the sum over its positions does not "
         "change when the picture moves. The figure counts the moves at which it changes by more than a fifth; it rises "

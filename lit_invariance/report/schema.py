@@ -178,6 +178,8 @@ def read_results(path: Path) -> Results:
         raise UserError(f"{path} cannot be read as a results file; make it with evaluate.py.") from error
     if schema != SCHEMA:
         raise UserError(f"{path} has schema {schema}, this version reads {SCHEMA}; evaluate again.")
+    if missing := sorted(Results.__required_keys__ - results.keys()):
+        raise UserError(f"{path} is incomplete, {missing[0]} is missing; evaluate again.")
     return results
 
 

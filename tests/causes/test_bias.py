@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from lit_invariance.causes.bias import copies_for_full_augmentation, measure_bias
+from lit_invariance.causes.bias import measure_bias
 from lit_invariance.data.annotated_boxes import AnnotatedBox
 from lit_invariance.data.shapes import draw_scene
 
@@ -90,9 +90,3 @@ def test_objects_without_room_tell_nothing_of_position():
 def test_nothing_to_measure():
     with pytest.raises(ValueError, match="no box has an area"):
         measure_bias([])
-
-
-def test_copies():
-    assert copies_for_full_augmentation(45) == 2025
-    with pytest.raises(ValueError, match="at least 1, not 0"):
-        copies_for_full_augmentation(0)

@@ -49,7 +49,7 @@ def test_first_checkpoint_decides_where_the_reference_is_none(save_run):
 def test_trainings_on_different_data(save_run):
     save_run("shapes")
     save_run("cifar", dataset="CIFAR10", root="x", mitigations=["blurpool"])
-    with pytest.raises(UserError, match="cifar was trained on CIFAR10, not on shapes"):
+    with pytest.raises(UserError, match="cifar was trained with data.dataset CIFAR10, the reference with shapes"):
         parse([])
     assert data("--data.dataset", "CIFAR10", "--data.root", "x").dataset == "CIFAR10"
 
