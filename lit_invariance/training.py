@@ -156,7 +156,8 @@ class TrainingCLI(LightningCLI):
         callbacks = [*(trainer["callbacks"] or []), LearningRateMonitor(), *progress(bar)]
         callbacks += [Throughput(), ProbePictures(), Hyperparameters()]
         if trainer["enable_checkpointing"] is not False and not trainer["fast_dev_run"]:
-            callbacks += best_and_last(self.folder)
+            best, last = best_and_last(self.folder)
+            callbacks += [last] if trainer["limit_val_batches"] == 0 else [best, last]
         return callbacks
 
 

@@ -244,15 +244,23 @@ def test_whole_folder_of_images(in_folder):
     assert read_results(Path("results/results.json"))["images"] == 6
 
 
-def test_a_mistake_is_told_once_by_two_processes(in_folder):
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda file: Image.new("RGB", (1, 1)).save(file), "protocol crop cannot show image 3 (pictures/cat/3.png)"),
+        (lambda file: file.write_bytes(file.read_bytes()[:40]), "cannot read the image pictures/cat/3.png"),
+    ],
+)
+def test_a_mistake_is_told_once_by_two_processes(spoil, told, in_folder):
     Path("pictures/cat").mkdir(parents=True)
-    for number, size in enumerate((20, 20, 20, 1)):
-        Image.new("RGB", (size, size)).save(f"pictures/cat/{number}.png")
+    for number in range(4):
+        Image.new("RGB", (20, 20)).save(f"pictures/cat/{number}.png")
+    spoil(Path("pictures/cat/3.png"))  # the second process's
     done = run_script(
         in_folder, ["--models", "a=tiny_resnet@none", "--data.root", "pictures", *QUICK, "--devices", "2"]
     )
     assert done.returncode == 2
-    assert done.stderr.count("protocol crop cannot show image 3 (pictures/cat/3.png)") == 1
+    assert done.stderr.count(told) == 1
     assert "Traceback" not in done.stderr
     # The other process has measured its images, from which a second run goes on.
     assert [path.name for path in Path("results").iterdir()] == ["unfinished"]
