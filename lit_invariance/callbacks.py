@@ -71,9 +71,9 @@ class ProbePictures(Callback):
         probabilities = _answers(trainer, module, views).softmax(-1)
         names = trainer.datamodule.class_names  # type: ignore[attr-defined]
         step = trainer.global_step
-        writer.add_image("probe/views", views_picture(views, probabilities, labels, names), step)
+        writer.add_image("views/pictures", views_picture(views, probabilities, labels, names), step)
         figure = probability_figure(module.protocol.steps, module.protocol.unit, probabilities, labels, names)
-        writer.add_figure("probe/probability_against_shift", figure, step, close=False)
+        writer.add_figure("views/probability_against_shift", figure, step, close=False)
         self._drawn, self._since = step, time.monotonic()
         self._cost = self._since - start
 
@@ -86,7 +86,9 @@ class Hyperparameters(Callback):
         writer, measured = _writer(trainer), trainer.callback_metrics
         if writer is None:
             return
-        metrics = {f"final/{name.removeprefix('val/')}": float(measured[name]) for name in FINAL if name in measured}
+        metrics = {
+            f"val/final_{name.removeprefix('val/')}": float(measured[name]) for name in FINAL if name in measured
+        }
         data = {} if trainer.datamodule is None else trainer.datamodule.hparams  # type: ignore[attr-defined]
         settings = _described(pl_module.hparams, data) | {"epochs": int(trainer.max_epochs or 0)}
         for part in hparams(settings, metrics):  # type: ignore[no-untyped-call]

@@ -36,7 +36,10 @@ class TrainingParser(OneSentenceErrors, LightningArgumentParser):
 
 
 class Curves(TensorBoardLogger):
-    """TensorBoard without the curve of the epoch's number, which would stand before those that matter."""
+    """TensorBoard with the curves that matter where they are seen: it opens the first two groups only.
+
+    The epoch's number, a group of its own, is left out, and the learning rates stand with the training.
+    """
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Write scalars.
@@ -45,7 +48,8 @@ class Curves(TensorBoardLogger):
             metrics: Tag to value.
             step: The training step.
         """
-        super().log_metrics({tag: value for tag, value in metrics.items() if tag != "epoch"}, step)
+        tags = {tag: f"train/{tag}" if tag.startswith("lr-") else tag for tag in metrics if tag != "epoch"}
+        super().log_metrics({tags[tag]: metrics[tag] for tag in tags}, step)
 
 
 class SaveResolvedConfig(SaveConfigCallback):

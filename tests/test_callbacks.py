@@ -40,15 +40,15 @@ def always(monkeypatch):
 def test_pictures_are_there_at_the_right_epochs(tmp_path, always):
     train(tmp_path, [ProbePictures(every=2)], epochs=4)
     read = events(tmp_path)
-    for tag in ("probe/views", "probe/probability_against_shift"):
+    for tag in ("views/pictures", "views/probability_against_shift"):
         assert [image.step for image in read.Images(tag)] == [5, 15, 20]  # epochs 0 and 2 of 5 batches each, the end
         assert all(len(image.encoded_image_string) > 1000 for image in read.Images(tag))
-    assert read.Images("probe/views")[0].height == 8 * 146
+    assert read.Images("views/pictures")[0].height == 8 * 146
 
 
 def test_the_last_epoch_is_not_drawn_twice(tmp_path, always):
     train(tmp_path, [ProbePictures(every=1)], epochs=2)
-    assert [image.step for image in events(tmp_path).Images("probe/views")] == [5, 10]
+    assert [image.step for image in events(tmp_path).Images("views/pictures")] == [5, 10]
 
 
 def test_short_epochs_are_passed_over_but_the_last(tmp_path, monkeypatch):
@@ -124,10 +124,10 @@ def test_hparams_tab(tmp_path):
     assert (start.hparams["lr"].number_value, start.hparams["seed"].number_value) == (0.05, 1)
     experiment = metadata.parse_experiment_plugin_data(content[metadata.EXPERIMENT_TAG].plugin_data.content)
     tags = {info.name.tag for info in experiment.metric_infos}
-    assert tags == {"final/acc", "final/top1_change", "final/mean_absolute_change", "final/agreement"}
+    assert tags == {"val/final_acc", "val/final_top1_change", "val/final_mean_absolute_change", "val/final_agreement"}
     for tag in tags:
         (value,) = [event.value for event in read.Scalars(tag)]
-        assert value == pytest.approx(float(trainer.callback_metrics[tag.replace("final", "val")]))
+        assert value == pytest.approx(float(trainer.callback_metrics[tag.replace("final_", "")]))
     end = metadata.parse_session_end_info_plugin_data(content[metadata.SESSION_END_INFO_TAG].plugin_data.content)
     assert end.status == api_pb2.STATUS_SUCCESS
 

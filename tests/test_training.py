@@ -35,7 +35,7 @@ def test_a_run_leaves_what_it_promises(in_folder):
     for tag in ("val/acc", "val/top1_change", "val/mean_absolute_change", "val/loss", "train/acc"):
         assert len(logged[tag]) == 2, tag
     assert len(logged["train/loss"]) == 4
-    assert any(tag.startswith("lr-") for tag in logged)
+    assert any(tag.startswith("train/lr-") for tag in logged)
     restored = load_checkpoint("checkpoints/shapes/last.ckpt")
     assert restored.hparams["backbone"] == "tiny_resnet"
 
