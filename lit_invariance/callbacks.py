@@ -90,8 +90,7 @@ class Hyperparameters(Callback):
             f"val/final_{name.removeprefix('val/')}": float(measured[name]) for name in FINAL if name in measured
         }
         data = {} if trainer.datamodule is None else trainer.datamodule.hparams  # type: ignore[attr-defined]
-        settings = _described(pl_module.hparams, data) | {"epochs": int(trainer.max_epochs or 0)}
-        for part in hparams(settings, metrics):  # type: ignore[no-untyped-call]
+        for part in hparams(_described(pl_module.hparams, data), metrics):  # type: ignore[no-untyped-call]
             writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
         for name, value in metrics.items():
             writer.add_scalar(name, value, trainer.global_step)
@@ -165,19 +164,18 @@ def _answers(trainer: pl.Trainer, module: LitClassifier, views: Tensor) -> Tenso
 
 
 def _described(model: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that runs differ in, each as a word or a number."""
+    """The settings that runs differ in, each as a word or a number; TensorBoard shows the first five of the alphabet."""
     mitigations = [split_spec("mitigation", spec) for spec in model["mitigations"] or []]
-    translation = data.get("translation") or {}
+    if data.get("translation"):
+        mitigations.append(("translation", data["translation"]))
     return {
         "mitigations": "+".join(name for name, _ in mitigations) or "none",
         "mitigation_options": "; ".join(f"{name} {options}" for name, options in mitigations if options) or "none",
-        "translation": str(translation.get("kind", "none")),
         "backbone": model["backbone"],
         "weights": str(model["weights"]),
         "dataset": str(data.get("dataset", "unknown")),
         "optimizer": model["optimizer"],
         "lr": float(model["lr"]),
         "weight_decay": float(model["weight_decay"]),
-        "batch_size": int(data.get("batch_size", 0)),
         "seed": int(os.environ.get("PL_GLOBAL_SEED", -1)),  # where Lightning leaves it
     }

@@ -120,7 +120,6 @@ def test_hparams_tab(tmp_path):
     start = metadata.parse_session_start_info_plugin_data(content[metadata.SESSION_START_INFO_TAG].plugin_data.content)
     assert start.hparams["mitigations"].string_value == "blurpool"
     assert start.hparams["mitigation_options"].string_value == "blurpool {'taps': 3}"
-    assert start.hparams["translation"].string_value == "none"
     assert (start.hparams["lr"].number_value, start.hparams["seed"].number_value) == (0.05, 1)
     experiment = metadata.parse_experiment_plugin_data(content[metadata.EXPERIMENT_TAG].plugin_data.content)
     tags = {info.name.tag for info in experiment.metric_infos}
