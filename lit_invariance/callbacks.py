@@ -164,7 +164,7 @@ def _answers(trainer: pl.Trainer, module: LitClassifier, views: Tensor) -> Tenso
 
 
 def _described(model: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that runs differ in, each as a word or a number; TensorBoard shows the first five of the alphabet."""
+    """The settings that runs differ in, as words and numbers; TensorBoard shows the first five of the alphabet."""
     mitigations = [split_spec("mitigation", spec) for spec in model["mitigations"] or []]
     if data.get("translation"):
         mitigations.append(("translation", data["translation"]))
