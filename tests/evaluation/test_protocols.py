@@ -72,5 +72,5 @@ def test_refused(spec, message):
 @pytest.mark.parametrize("options", [{"min_sde": 8}, {"min_side": 900}, {"location": "left"}])
 def test_refused_options(options):
     (choice,) = choose_protocols([{"embed_black": options}])
-    with pytest.raises(UserError, match="protocol embed_black: "):
+    with pytest.raises(UserError, match="protocol embed_black"):
         choice.build(16, (0.5,) * 3)

@@ -32,8 +32,11 @@ def shapes():
 def trained_for(epochs, resume=None, **options):
     module = make(**options)
     torch.manual_seed(0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # another number rounds otherwise, and a small network ends elsewhere
     trainer = pl.Trainer(max_epochs=epochs, log_every_n_steps=1, **QUIET)
     trainer.fit(module, shapes(), ckpt_path=resume, weights_only=None if resume is None else True)
+    torch.set_num_threads(threads)
     return module
 
 
