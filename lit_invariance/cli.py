@@ -35,11 +35,3 @@ def evaluate_command() -> None:
     from lit_invariance.evaluation.command import evaluate
 
     run_command(evaluate)
-
-
-def causal_command() -> None:
-    """Run the causal experiment; exits with code 2 and one sentence after a user's mistake."""
-    keep_freed_memory()
-    from lit_invariance.causes.causal import run_causal
-
-    run_command(run_causal)

@@ -8,23 +8,18 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
 
 import matplotlib
 from tqdm import tqdm  # type: ignore[import-untyped]
 
-from lit_invariance.causes.causal_cell import CONFIGS, Cell, CellResult, finished, run_cell
+from lit_invariance.allocator import keep_freed_memory
+from lit_invariance.causes.causal_cell import CONFIGS, CausalResults, Cell, CellResult, finished, run_cell
+from lit_invariance.cli import run_command
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.files import replacing, writable_folder
 from lit_invariance.parser import OneSentenceErrors
 from lit_invariance.report.causes_plots import causal_figure
 from lit_invariance.report.plots import STYLE, save_figure
-
-
-class CausalResults(TypedDict):
-    """The whole experiment: its cells in the order of the grid."""
-
-    cells: list[CellResult]
 
 
 def make_parser() -> OneSentenceErrors:
@@ -104,6 +99,5 @@ def _table(cells: Sequence[CellResult]) -> list[str]:
 
 
 if __name__ == "__main__":
-    from lit_invariance.cli import causal_command
-
-    causal_command()
+    keep_freed_memory()
+    run_command(run_causal)

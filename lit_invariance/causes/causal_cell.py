@@ -68,6 +68,12 @@ class CellResult(TypedDict):
     measured: list[Measured]
 
 
+class CausalResults(TypedDict):
+    """The whole experiment: its cells in the order of the grid."""
+
+    cells: list[CellResult]
+
+
 def finished(cell: Cell, folder: Path) -> CellResult | None:
     """Return what an earlier call has measured, or None.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lit_invariance.evaluation.outcomes import Column, Outcomes
-from lit_invariance.evaluation.paired_test import holm, paired_p_values
+from lit_invariance.evaluation.significance import holm, paired_p_values
 from lit_invariance.evaluation.statistics import Array, bootstrap
 from lit_invariance.metrics import SCORES
 from lit_invariance.report.schema import GroupEntry, GroupRow, Row

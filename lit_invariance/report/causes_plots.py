@@ -17,7 +17,7 @@ from lit_invariance.report.plots import COLOURS, MARKERS
 if TYPE_CHECKING:
     from lit_invariance.causes.aliasing import Aliasing
     from lit_invariance.causes.bias import Bias
-    from lit_invariance.causes.causal import CausalResults
+    from lit_invariance.causes.causal_cell import CausalResults
     from lit_invariance.causes.feature_maps import FeatureMaps
     from lit_invariance.causes.shiftability import Shiftability
     from lit_invariance.causes.size import SizeAccuracy

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lit_invariance.evaluation.paired_test import holm, paired_p_values
+from lit_invariance.evaluation.significance import holm, paired_p_values
 
 
 def p_of(first, second, seed=0, **options):
