@@ -20,7 +20,7 @@ from lit_invariance.causes.feature_maps import show_feature_map, telling_positio
 from lit_invariance.causes.perceptual import choose_embedding
 from lit_invariance.causes.shiftability import Shiftability
 from lit_invariance.classifier import LitClassifier
-from lit_invariance.data.annotated_boxes import read_annotated_boxes
+from lit_invariance.data.annotated_boxes import AnnotatedBox, read_annotated_boxes
 from lit_invariance.data.batch import Batch, Positioned, collate
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.source import Source
@@ -43,7 +43,7 @@ class Ground:
         outcomes: The evaluation's own, for `typicality`.
         device: Where networks run.
         images: How many of the evaluated images they look at, evenly spaced.
-        boxes: Path of the boxes, for `bias`.
+        boxes: The boxes, for `bias`.
         seed: Seed of all draws.
     """
 
@@ -51,7 +51,7 @@ class Ground:
     outcomes: Outcomes
     device: torch.device
     images: int
-    boxes: str | None
+    boxes: Sequence[AnnotatedBox]
     seed: int
 
     def batches(self, source: Source, positions: Sequence[int]) -> "Moved":
@@ -81,7 +81,9 @@ class Moved:
             yield Batch(images, batch.labels.to(self.device), batch.indices)
 
 
-def check_causes(names: Sequence[str], images: int, boxes: str | None, neighbours: bool, data: InvarianceData) -> None:
+def check_causes(
+    names: Sequence[str], images: int, boxes: str | None, neighbours: bool, data: InvarianceData
+) -> Sequence[AnnotatedBox]:
     """Refuse what cannot be measured, before anything is.
 
     Args:
@@ -90,6 +92,9 @@ def check_causes(names: Sequence[str], images: int, boxes: str | None, neighbour
         boxes: Path of the boxes.
         neighbours: Whether a protocol of the evaluation shows neighbouring views.
         data: The data set.
+
+    Returns:
+        The boxes, where `bias` is asked for.
 
     Raises:
         UserError: If a cause is unknown, or lacks images, neighbouring views, training images or readable boxes.
@@ -101,12 +106,11 @@ def check_causes(names: Sequence[str], images: int, boxes: str | None, neighbour
             raise unknown("cause", name, CAUSES)
     if "bias" in names and boxes is None:
         raise UserError("--causes bias tests bounding boxes; name their folder or file with --causes_boxes PATH.")
-    if "bias" in names:
-        read_annotated_boxes(str(boxes))
     if "typicality" in names and not neighbours:
         raise UserError("--causes typicality needs a protocol with neighbouring views; add crop to --protocols.")
     if "typicality" in names:
         data.training_images()  # tells in one sentence where there are none
+    return read_annotated_boxes(str(boxes)) if "bias" in names else []
 
 
 def measure_causes(names: Sequence[str], models: Sequence[Model], ground: Ground) -> dict[str, Any]:
@@ -123,7 +127,7 @@ def measure_causes(names: Sequence[str], models: Sequence[Model], ground: Ground
     measured: dict[str, Any] = {}
     for name in names:
         if name == "bias":
-            measured[name] = measure_bias(read_annotated_boxes(str(ground.boxes)), seed=ground.seed)
+            measured[name] = measure_bias(ground.boxes, seed=ground.seed)
         else:
             measured[name] = {model.name: _on_device(OF_NETWORKS[name], model, ground) for model in models}
     return measured

@@ -63,7 +63,7 @@ def evaluate(args: Sequence[str] | None = None) -> None:
     folder = writable_folder(Path(settings.output))
     data = InvarianceData(**settings.data.as_dict())
     neighbours = any(len(choice.build(data.hparams["image_size"], IMAGENET_MEAN).steps) > 1 for choice in protocols)
-    check_causes(settings.causes, settings.causes_images, settings.causes_boxes, neighbours, data)
+    boxes = check_causes(settings.causes, settings.causes_images, settings.causes_boxes, neighbours, data)
     models = load_models(sources, data.num_classes, settings.data.image_size, settings.seed)
     trainer = make_trainer(settings.accelerator, settings.devices, settings.precision, settings.progress)
     images = data.validation_images()
@@ -87,7 +87,7 @@ def evaluate(args: Sequence[str] | None = None) -> None:
     )
     results["class_names"] = data.class_names
     if settings.causes:
-        ground = Ground(data, outcomes, device, settings.causes_images, settings.causes_boxes, settings.seed)
+        ground = Ground(data, outcomes, device, settings.causes_images, boxes, settings.seed)
         results["causes"] = measure_causes(settings.causes, models, ground)
     if settings.cost:
         costs = measure_costs(models, trainer)

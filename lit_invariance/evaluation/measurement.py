@@ -1,6 +1,6 @@
 """The LightningModule that shows every image to every model under every protocol."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -18,6 +18,8 @@ from lit_invariance.protocols import generator_for
 from lit_invariance.protocols.protocol import Box
 
 VIEWS_AT_ONCE = 64
+Boxes = Mapping[int, Box | None]
+"""Position in the data set to the object's box."""
 
 
 class Measurement(pl.LightningModule):
@@ -52,7 +54,6 @@ class Measurement(pl.LightningModule):
         self.seed = seed
         self.keep = keep
         self.parts: list[Outcomes] = []
-        self.recorder = Recorder()
         self.mistake: UserError | None = None
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -70,49 +71,48 @@ class Measurement(pl.LightningModule):
         """
         if self.mistake is not None:
             return batch.indices
-        self.recorder = Recorder()
+        recorder = Recorder()
         try:
+            boxes = self._boxes(batch)
             for task in self.tasks:
-                self._measure(task, batch)
+                self._measure(task, batch, boxes, recorder)
         except UserError as error:
             if self.trainer.world_size == 1:
                 raise
             self.mistake = error
             return batch.indices
-        self.recorder.add_images(batch.indices, batch.labels)
-        self.parts.append(self.recorder.outcomes(self.order))
+        self.parts.append(recorder.outcomes(batch.indices, batch.labels, self.order))
         if self.keep is not None:
             self.keep(self.parts[-1])
         return batch.indices
 
-    def _measure(self, task: Task, batch: Batch) -> None:
+    def _measure(self, task: Task, batch: Batch, boxes: Boxes, recorder: Recorder) -> None:
         for rows in _slices(len(batch.images), VIEWS_AT_ONCE // len(task.protocol.steps)):
             part = Batch(batch.images[rows], batch.labels[rows], batch.indices[rows])
             shown = [
-                task.protocol.shown(image.shape[1], image.shape[2], self._box(index))
-                for image, index in _numbered(part)
+                task.protocol.shown(image.shape[1], image.shape[2], boxes[index]) for image, index in _numbered(part)
             ]
             group = Group(part.labels, shown, len(task.protocol.steps))
-            for model, logits in zip(task.models, self._logits(task, part), strict=True):
+            for model, logits in zip(task.models, self._logits(task, part, boxes), strict=True):
                 self._check_finite(logits, part, shown, model, task)
-                self.recorder.add_logits((model.name, task.label), logits, group)
+                recorder.add_logits((model.name, task.label), logits, group)
 
-    def _logits(self, task: Task, group: Batch) -> list[Tensor]:
+    def _logits(self, task: Task, group: Batch, boxes: Boxes) -> list[Tensor]:
         """For each model the logits of all views of a group of images, one after another, `(V, K)`."""
         parts: list[list[Tensor]] = [[] for _ in task.models]
-        for views in self._views(task, group):
+        for views in self._views(task, group, boxes):
             for model, logits in zip(task.models, parts, strict=True):
                 logits.append(model.classifier(views).float())
         # Where the protocol passes all images over, there is nothing to classify.
         return [torch.cat(logits or [torch.empty(0, 1, device=group.labels.device)]) for logits in parts]
 
-    def _views(self, task: Task, group: Batch) -> Iterator[Tensor]:
+    def _views(self, task: Task, group: Batch, boxes: Boxes) -> Iterator[Tensor]:
         """Make the views of a group `(V, C, S, S)`, at most `VIEWS_AT_ONCE` together."""
         stacks: list[Tensor] = []
         for image, index in _numbered(group):
             generator = generator_for(self.seed, task.protocol.name, index)
             try:
-                for part in task.protocol.parts(image, generator, VIEWS_AT_ONCE, self._box(index)):
+                for part in task.protocol.parts(image, generator, VIEWS_AT_ONCE, boxes[index]):
                     stacks.append(part)
                     if len(task.protocol.steps) > VIEWS_AT_ONCE:
                         yield stacks.pop()
@@ -131,11 +131,11 @@ class Measurement(pl.LightningModule):
                 "for it."
             )
 
-    def _box(self, index: int) -> Box | None:
-        """Where the object of an image is, if the data set knows."""
+    def _boxes(self, batch: Batch) -> Boxes:
+        """Where the objects of a batch are, as far as the data set knows; each is a file, read here once."""
         loader: Any = self.trainer.predict_dataloaders
         boxes = getattr(loader.dataset.source, "boxes", None)
-        return None if boxes is None else boxes[index]
+        return {index: None if boxes is None else boxes[index] for index in batch.indices.tolist()}
 
     def _image_name(self, index: int) -> str:
         loader: Any = self.trainer.predict_dataloaders

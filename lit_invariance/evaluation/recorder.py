@@ -31,21 +31,12 @@ class Recorder:
     """Holds what was measured of a batch.
 
     Attributes:
-        positions: Positions in the data set, a part for each batch.
-        labels: Labels, likewise.
         scores: Scores of each column, in parts.
         answers: Answers of each model under each protocol, in parts.
     """
 
-    positions: list[Tensor] = field(default_factory=list)
-    labels: list[Tensor] = field(default_factory=list)
     scores: dict[Column, list[Tensor]] = field(default_factory=dict)
     answers: dict[Cell, list[Answers]] = field(default_factory=dict)
-
-    def add_images(self, positions: Tensor, labels: Tensor) -> None:
-        """Note which images a batch held, in the order of its scores."""
-        self.positions.append(positions.cpu())
-        self.labels.append(labels.cpu())
 
     def add_logits(self, cell: Cell, logits: Tensor, group: Group) -> None:
         """Score a group of images and keep the answers.
@@ -60,10 +51,12 @@ class Recorder:
             self.scores.setdefault((*cell, name), []).append(values.cpu().double())
         self.answers.setdefault(cell, []).append(_answers(logits, group))
 
-    def outcomes(self, order: Sequence[Cell]) -> Outcomes:
+    def outcomes(self, positions: Tensor, labels: Tensor, order: Sequence[Cell]) -> Outcomes:
         """Return the record.
 
         Args:
+            positions: `(N,)`, positions of the batch's images in the data set, in the order of their scores.
+            labels: `(N,)`.
             order: The cells in the order of the tables.
         """
         columns = {
@@ -76,7 +69,7 @@ class Recorder:
             cell: Answers(*(np.concatenate([getattr(part, name) for part in self.answers[cell]]) for name in PARTS))
             for cell in order
         }
-        return Outcomes(torch.cat(self.positions).numpy(), torch.cat(self.labels).numpy(), columns, answers)
+        return Outcomes(positions.cpu().numpy(), labels.cpu().numpy(), columns, answers)
 
 
 def _scores(stacks: Sequence[Tensor], group: Group) -> Iterable[tuple[Tensor, str]]:
