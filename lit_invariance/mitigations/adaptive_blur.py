@@ -10,9 +10,8 @@ from lit_invariance.errors import UserError, unknown
 from lit_invariance.mitigations.blurpool import TAPS, binomial
 from lit_invariance.mitigations.extend import extend
 from lit_invariance.mitigations.low_pass import PADDINGS
-from lit_invariance.mitigations.pooled import pair
 from lit_invariance.mitigations.surgery import Change, soften
-from lit_invariance.mitigations.windows import Pair
+from lit_invariance.mitigations.windows import Pair, pair
 
 # A network traced by torch.fx must show one call for each: sizes are unknown while tracing.
 torch.fx.wrap("extend")

@@ -8,10 +8,10 @@ from lit_invariance.errors import UserError
 from lit_invariance.mitigations.adaptive_blur import AdaptiveBlur2d
 from lit_invariance.mitigations.blurpool import BlurPool2d
 from lit_invariance.mitigations.border import Windowed, has_border, surround
-from lit_invariance.mitigations.pooled import pair
+from lit_invariance.mitigations.plan import layer_kind
 from lit_invariance.mitigations.surgery import Change
 from lit_invariance.mitigations.tracing import trace
-from lit_invariance.mitigations.windows import Windows
+from lit_invariance.mitigations.windows import Windows, pair
 
 CONSTANT_PADS = (nn.ZeroPad2d, nn.ConstantPad2d, nn.ReflectionPad2d, nn.ReplicationPad2d, nn.CircularPad2d)
 PADDING_CALLS = {F.pad, F.conv2d, torch.conv2d, F.max_pool2d, F.avg_pool2d}
@@ -83,7 +83,7 @@ def _change(name: str, layer: nn.Module, mode: str) -> Change | None:
     if not isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) or not _feels_border(layer, mode):
         return None
     before = surround(layer, mode)
-    return Change(name, True, f"{_kind(layer)}, padding {before} -> {mode}")
+    return Change(name, True, f"{layer_kind(layer)}, padding {before} -> {mode}")
 
 
 def _reason_to_leave(layer: nn.Module) -> str:
@@ -110,12 +110,6 @@ def _feels_border(layer: Windowed, mode: str) -> bool:
         return False
     windows = Windows.of(layer)
     return any(windows.padding) or windows.ceil_mode
-
-
-def _kind(layer: Windowed) -> str:
-    if isinstance(layer, nn.Conv2d):
-        return f"{'x'.join(map(str, layer.kernel_size))} convolution"
-    return "max pool" if isinstance(layer, nn.MaxPool2d) else "average pool"
 
 
 def _calls(network: nn.Module) -> list[Change]:

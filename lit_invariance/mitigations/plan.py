@@ -8,8 +8,8 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from lit_invariance.mitigations.places import Call, Strided
-from lit_invariance.mitigations.pooled import pair
 from lit_invariance.mitigations.rewriting import rewritten
+from lit_invariance.mitigations.windows import pair
 
 # Makes the layer that keeps every `stride`-th sample of `channels` maps: (N, C, H, W) to (N, C, ceil(H/s), ceil(W/s)).
 Downsampler = Callable[[int | tuple[int, int], int], nn.Module]
@@ -35,7 +35,7 @@ class Change:
     def __str__(self) -> str:
         """One line of the list a user reads."""
         what = self.what if self.changed else f"left alone, {self.what}"
-        stride = f" (cumulative stride {_say(self.cumulative)})" if self.cumulative else ""
+        stride = f" (cumulative stride {stride_words(self.cumulative)})" if self.cumulative else ""
         return f"{self.place}: {what}{stride}"
 
 
@@ -115,7 +115,8 @@ def _decide_convolution(place: Strided, conv: nn.Conv2d, channels: int, plan: Pl
         plan.behind[place.chain[0]] = Added(moved, channels)
         where = f"behind {place.chain[0] if place.chain[0] != place.name else 'itself'}"
     plan.strides[place.name] = kept
-    change = f"stride {_say(place.stride)} -> {_say(kept)}, {plan.name} of stride {_say(moved)} {where}"
+    strides = f"stride {stride_words(place.stride)} -> {stride_words(kept)}"
+    change = f"{strides}, {plan.name} of stride {stride_words(moved)} {where}"
     return Change(place.name, True, f"{size} convolution, {change}", place.cumulative)
 
 
@@ -140,7 +141,7 @@ def is_centred(pool: nn.AvgPool2d) -> bool:
 
 
 def _say_pool(place: Strided, plan: Plan) -> str:
-    stride, layer = _say(place.stride), place.layer
+    stride, layer = stride_words(place.stride), place.layer
     if isinstance(layer, nn.AvgPool2d) and is_centred(layer):
         return f"average pool, stride {stride} -> {plan.name} of stride {stride}"
     if isinstance(layer, nn.AvgPool2d):
@@ -154,5 +155,13 @@ def is_residual(network: nn.Module) -> bool:
     return any(isinstance(layer, BasicBlock | Bottleneck) for layer in network.modules())
 
 
-def _say(stride: tuple[int, ...]) -> str:
+def stride_words(stride: tuple[int, ...]) -> str:
+    """A stride as a user reads it: one number where rows and columns have the same."""
     return str(stride[0]) if stride[0] == stride[-1] else f"{stride[0]}x{stride[-1]}"
+
+
+def layer_kind(layer: object) -> str:
+    """A convolution or pool as a user reads it."""
+    if isinstance(layer, nn.Conv2d):
+        return f"{'x'.join(map(str, layer.kernel_size))} convolution"
+    return "max pool" if isinstance(layer, nn.MaxPool2d) else "average pool"

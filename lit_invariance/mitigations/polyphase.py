@@ -10,6 +10,7 @@ from lit_invariance.mitigations.border import Border, make_dense, surround
 from lit_invariance.mitigations.choosers import LearnedPhase, LoudestPhase
 from lit_invariance.mitigations.lattices import lattices_of
 from lit_invariance.mitigations.places import Strided, strided_places
+from lit_invariance.mitigations.plan import layer_kind, stride_words
 from lit_invariance.mitigations.sampling import Choice, KeepPhase, keep_phase_of
 from lit_invariance.mitigations.surgery import Change
 from lit_invariance.mitigations.tracing import Trace, trace
@@ -103,9 +104,9 @@ def _decide(group: list[Strided], options: _Options) -> list[Change]:
     changes = []
     for place in group:
         who = chooser if place is group[0] else f"as in {group[0].name}"
-        what = (
-            f"{_kind(place)}, stride {_say(place.stride)} -> 1, one of {place.stride[0] * place.stride[1]} phases kept"
-        )
+        phases = place.stride[0] * place.stride[1]
+        strides = f"stride {stride_words(place.stride)} -> 1"
+        what = f"{layer_kind(place.layer)}, {strides}, one of {phases} phases kept"
         changes.append(Change(place.name, True, f"{what}: {who}", place.cumulative))
     return changes
 
@@ -119,7 +120,7 @@ def _reason_to_leave(place: Strided, options: _Options) -> str:
     if place.first and isinstance(layer, nn.Conv2d) and not options.stem:
         return "the stem convolution, which the option `stem` includes"
     if type(layer) is nn.AvgPool2d and max(place.stride) > 2:
-        return f"an average pool of stride {_say(place.stride)}, which may span the whole map"
+        return f"an average pool of stride {stride_words(place.stride)}, which may span the whole map"
     if type(layer) not in (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d) or getattr(layer, "return_indices", False):
         return f"{type(layer).__name__}({layer.extra_repr()}) is not handled"
     if options.learned and place.channels is None:
@@ -157,16 +158,6 @@ def _carry_out(group: list[Strided], learned: bool, network: nn.Module) -> None:
         if mode == "circular":
             surround(layer, mode)
         keep_phase_of(layer, keep.train(layer.training))
-
-
-def _kind(place: Strided) -> str:
-    if isinstance(place.layer, nn.Conv2d):
-        return f"{'x'.join(map(str, place.layer.kernel_size))} convolution"
-    return "max pool" if isinstance(place.layer, nn.MaxPool2d) else "average pool"
-
-
-def _say(stride: tuple[int, int]) -> str:
-    return str(stride[0]) if stride[0] == stride[1] else f"{stride[0]}x{stride[1]}"
 
 
 def _say_size(size: object) -> str:

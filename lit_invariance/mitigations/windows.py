@@ -1,19 +1,16 @@
 """Where the windows of a convolution or pool lie on a map."""
 
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from torch import nn
 
 from lit_invariance.mitigations.extend import Margins
-from lit_invariance.mitigations.pooled import pair
 
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Windows:
-    """The windows of a layer, each number for rows and columns.
+class Windows(NamedTuple):
+    """The windows of a layer, each number for rows and columns; a tuple of numbers, which torch.fx can write down.
 
     Attributes:
         kernel: Samples a window reads.
@@ -41,7 +38,7 @@ class Windows:
 
     def counts(self, height: int, width: int) -> Pair:
         """Say how many windows torch lays on a map of that size, in rows and columns."""
-        return self._count(height, 0), self._count(width, 1)
+        return self.laid(height, 0), self.laid(width, 1)
 
     def margins(self, height: int, width: int) -> Margins:
         """Say how far the windows reach beyond the map: above, below, left, right."""
@@ -65,10 +62,16 @@ class Windows:
     def _span(self, axis: int) -> int:
         return self.dilation[axis] * (self.kernel[axis] - 1) + 1
 
-    def _count(self, size: int, axis: int) -> int:
+    def laid(self, size: int, axis: int) -> int:
+        """Say how many windows torch lays on `size` rows (axis 0) or columns (1); MaxPool2d states the formula."""
         stride, padding = self.stride[axis], self.padding[axis]
         room = size + 2 * padding - self._span(axis)
         if not self.ceil_mode:
             return room // stride + 1
         count = -(-room // stride) + 1
         return count - 1 if (count - 1) * stride >= size + padding else count
+
+
+def pair(value: int | tuple[int, ...]) -> Pair:
+    """A size for rows and columns from how torch's layers state it."""
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])
