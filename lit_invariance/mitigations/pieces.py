@@ -15,12 +15,12 @@ class Piece(NamedTuple):
 
     Attributes:
         start: The first result.
-        count: How many there are.
+        length: How many there are.
         terms: The sample that each term of the first result takes, and its weight; a weight of one comes first.
     """
 
     start: int
-    count: int
+    length: int
     terms: tuple[tuple[int, float], ...]
 
 
@@ -70,9 +70,9 @@ def scattering(taps: tuple[float, ...], stride: int, size: int, padding: str) ->
 
 def run(axis: Axis, source: Tensor, target: Tensor, dim: int) -> None:
     """Filter maps along a dimension, piece by piece, into a target."""
-    for start, count, terms in axis.pieces:
-        goal = _every(target, dim, start, axis.steps.results, count)
-        parts = [(_every(source, dim, sample, axis.steps.samples, count), weight) for sample, weight in terms]
+    for start, length, terms in axis.pieces:
+        goal = _every(target, dim, start, axis.steps.results, length)
+        parts = [(_every(source, dim, sample, axis.steps.samples, length), weight) for sample, weight in terms]
         _sum(parts, goal)
 
 
@@ -131,6 +131,6 @@ def _sum(parts: Sequence[tuple[Tensor, float]], goal: Tensor) -> None:
         goal.add_(part, alpha=weight)
 
 
-def _every(maps: Tensor, dim: int, start: int, step: int, count: int) -> Tensor:
-    stop = start + (count - 1) * step + 1
+def _every(maps: Tensor, dim: int, start: int, step: int, length: int) -> Tensor:
+    stop = start + (length - 1) * step + 1
     return maps[:, :, start:stop:step] if dim == 2 else maps[:, :, :, start:stop:step]
