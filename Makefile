@@ -33,6 +33,8 @@ mitigations: $(TRAINED)
 	$(BIN)/python evaluate.py --output results/mitigations --reference plain \
 	    --models $(foreach file,$(TRAINED),$(patsubst checkpoints/m_%/best.ckpt,%,$(file))=$(file)) \
 	    shift_average=checkpoints/m_plain/best.ckpt+'{shift_average: {shifts: 2}}' \
+	    content_align=checkpoints/m_plain/best.ckpt+content_align \
+	    translation_align=checkpoints/m_translation/best.ckpt+content_align \
 	    content_crop=checkpoints/m_plain/best.ckpt+content_crop \
 	    --protocols centre_crop '{crop: {area: [0.79, 0.79]}}' circular circular_fractional
 

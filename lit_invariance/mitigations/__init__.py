@@ -16,6 +16,7 @@ from lit_invariance.mitigations.adaptive_blur import adaptive_blur
 from lit_invariance.mitigations.batch_norm import batch_norms, reestimate_batch_norm
 from lit_invariance.mitigations.blurpool import BlurPool2d, antialias
 from lit_invariance.mitigations.consistency import Consistency
+from lit_invariance.mitigations.content_align import ContentAlign
 from lit_invariance.mitigations.content_crop import ContentCrop
 from lit_invariance.mitigations.distillation import Distillation
 from lit_invariance.mitigations.ideal_lowpass import ideal_lowpass
@@ -58,6 +59,7 @@ LOSSES: dict[str, Callable[..., Loss]] = {
 }
 INFERENCE: dict[str, Callable[..., Inference]] = {
     "shift_average": ShiftAverage,
+    "content_align": ContentAlign,  # Kaba et al. 2023, "Equivariance with learned canonicalization functions"
     "content_crop": ContentCrop,  # in the spirit of Shifman & Weiss 2024, "Lost in translation", arXiv 2404.07153
 }
 MITIGATIONS = {**SURGERY, **LOSSES, **INFERENCE}

@@ -1,13 +1,10 @@
 """The content crop: the network looks through a window that the picture's own content chooses."""
 
-import torch
 from torch import Tensor
 
-from lit_invariance.errors import UserError
 from lit_invariance.mitigations.kinds import Classify, whole
+from lit_invariance.mitigations.sharpness import sharpest
 from lit_invariance.mitigations.shifts import known_padding, windows
-
-STENCIL = 2  # pixels that the score of a position reads to each side of it
 
 
 class ContentCrop:
@@ -68,35 +65,4 @@ class ContentCrop:
             UserError: If the pictures are smaller than what a score reads.
         """
         height, width = images.shape[-2:]
-        rows, columns = self._candidates(height), self._candidates(width)
-        scores = sharpness(images)[:, rows.start - STENCIL :, columns.start - STENCIL :]
-        scores = scores[:, : len(rows), : len(columns)]
-        best = scores.flatten(1).argmax(1)
-        first = torch.tensor([rows.start, columns.start], device=images.device)
-        return first + torch.stack([best // len(columns), best % len(columns)], 1)
-
-    def _candidates(self, length: int) -> range:
-        middle, reach = length // 2, length // 8 if self.reach is None else self.reach
-        first, last = max(STENCIL, middle - reach), min(length - 1 - STENCIL, middle + reach)
-        if first > last:
-            raise UserError(f"content_crop needs pictures of {2 * STENCIL + 1} pixels or more, not of {length}.")
-        return range(first, last + 1)
-
-
-def sharpness(images: Tensor) -> Tensor:
-    """Size of the Laplacian of the smoothed brightness.
-
-    Sums of slices and no convolution: every value is then computed by the same operations wherever it lies, to the last
-    bit, and equal pixels have equal scores.
-
-    Args:
-        images: `(N, 3, H, W)`, float.
-
-    Returns:
-        `(N, H - 4, W - 4)`; entry (0, 0) belongs to pixel (2, 2).
-    """
-    grey = images[:, 0] + images[:, 1] + images[:, 2]
-    grey = grey[:, :-2] + 2 * grey[:, 1:-1] + grey[:, 2:]
-    grey = grey[:, :, :-2] + 2 * grey[:, :, 1:-1] + grey[:, :, 2:]
-    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-    return (4 * grey[:, 1:-1, 1:-1] - around).abs()
+        return sharpest(images, (height // 8, width // 8) if self.reach is None else (self.reach, self.reach))

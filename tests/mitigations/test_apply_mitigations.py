@@ -59,7 +59,7 @@ def test_kinds_are_told_apart(network: nn.Module) -> None:
     assert (len(mitigated.wrappers), mitigated.passes, mitigated.label_weight) == (2, 16, 0.5)
 
 
-@pytest.mark.parametrize("name", ["distillation", "consistency", "shift_average", "content_crop"])
+@pytest.mark.parametrize("name", ["distillation", "consistency", "shift_average", "content_align", "content_crop"])
 def test_twice_is_refused(network: nn.Module, name: str) -> None:
     with pytest.raises(UserError, match=f"mitigation {name} is named twice"):
         apply_mitigations(network, [name, {name: {}}])
