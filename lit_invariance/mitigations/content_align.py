@@ -13,20 +13,22 @@ class ContentAlign:
 
     A network of total stride s answers alike to moves by multiples of s, up to what happens at the border; it is the
     position within a step of the stride, the phase, that it is unsteady against (Azulay & Weiss, JMLR 2019, arXiv
-    1805.12177, section 3). Here the content fixes the phase: a canonical form in the sense of Kaba et al.,
-    "Equivariance with learned canonicalization functions", ICML 2023, arXiv 2211.06489, though nothing is learnt. Two
-    moves of a picture whose sharpest position is the same piece of content reach the network either as identical
-    pixels or a multiple of `grid` apart. Adaptive polyphase sampling (`polyphase`) does as much at every stride inside
-    the network; this leaves the network and its cost alone.
+    1805.12177, section 3). Here the content fixes the phase modulo `grid`: a canonical form in the sense of Kaba et
+    al., "Equivariance with learned canonicalization functions", ICML 2023, arXiv 2211.06489, though nothing is learnt.
+    Two moves of a picture whose sharpest position is the same piece of content, and whose content stays `grid` pixels
+    away from the frame, reach the network as identical pixels or a multiple of `grid` apart. Adaptive polyphase
+    sampling (`polyphase`) does as much at every stride inside the network; this leaves the network and its cost alone.
 
-    With `padding: circular`, a network under `circular_padding` and a grid that its total stride divides, the logits
-    are equal for every cyclic shift that carries the sharpest position along, for any parameters. In ordinary pictures
-    a move brings new pixels in and the winner may change; the instability that remains is the network's own.
+    With `padding: circular`, the logits are equal up to rounding, for any parameters, for every cyclic shift that
+    carries the sharpest position along, where the network is under `circular_padding` and ends in a global average,
+    and its total stride divides both the grid and the sides of the picture. In ordinary pictures a move brings new
+    pixels in, the alignment pushes some out, and the winner may change; the instability that remains is the network's.
 
     The sharpest position is that of `content_crop`, looked for in the whole frame. The picture moves by
     `-((grid - 1) // 2)` to `grid // 2` pixels; what enters is padding. A larger grid is steadier, up to the network's
     total stride (mostly 32), and moves the picture farther; a network that has seen its objects in one place only is
-    then wrong more often. One forward pass.
+    then wrong more often. A position within half a grid of the bottom or the right may come to lie on the first
+    multiple beyond the frame; the phase is fixed all the same. One forward pass.
 
     Args:
         grid: Pixels of the network's input between the positions where the sharpest one may come to lie.

@@ -113,12 +113,12 @@ def _add_border(
 
 def _times_rows(matrix: Tensor, maps: Tensor) -> Tensor:
     count, height, width, channels = maps.shape
-    return (matrix @ maps.reshape(count, height, width * channels)).view(count, -1, width, channels)
+    return (matrix @ maps.reshape(count, height, width * channels)).view(count, len(matrix), width, channels)
 
 
 def _times_columns(matrix: Tensor, maps: Tensor) -> Tensor:
     count, height, width, channels = maps.shape
-    return (matrix @ maps.reshape(count * height, width, channels)).view(count, height, -1, channels)
+    return (matrix @ maps.reshape(count * height, width, channels)).view(count, height, len(matrix), channels)
 
 
 def _ends(maps: Tensor, dim: int, reach: tuple[int, int]) -> Tensor:

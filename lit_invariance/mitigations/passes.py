@@ -25,7 +25,8 @@ def filtered(images: Tensor, taps: Sequence[float], stride: tuple[int, int], pad
     for source, between, target in _portions(images, result, (rows, width)):
         run(along_rows, source, between, 2)
         run(along_columns, between, target, 3)
-        target.mul_(outer**2)
+        if outer != 1:
+            target.mul_(outer**2)
     return result
 
 
@@ -38,7 +39,7 @@ def spread(
     along_columns = scattering(scaled, stride[1], size[1], padding)
     result = _empty(gradient, *size)
     for source, between, target in _portions(gradient, result, (gradient.shape[2], size[1])):
-        run(along_columns, source * outer**2, between, 3)
+        run(along_columns, source if outer == 1 else source * outer**2, between, 3)
         run(along_rows, between, target, 2)
     return result
 
@@ -46,7 +47,7 @@ def spread(
 def _outer_taps_one(taps: Sequence[float]) -> tuple[float, tuple[float, ...]]:
     """A factor of the filter, and what is left of it: an outer tap of one saves a multiplication at every sample.
 
-    Only a power of two is taken out, which rounds nothing: those of binomial filters are.
+    Only a power of two is taken out, as that of a binomial filter is: short of overflow, it rounds nothing.
     """
     outer = taps[0]
     if not (2**-10 <= outer <= 1 and frexp(outer)[0] == 0.5):
@@ -71,7 +72,7 @@ def _portions(source: Tensor, target: Tensor, size: tuple[int, int]) -> Iterator
 
 
 def _empty(like: Tensor, rows: int, columns: int, dtype: torch.dtype | None = None) -> Tensor:
-    last = like.is_contiguous(memory_format=torch.channels_last) and not like.is_contiguous()
+    last = like.stride(1) == 1 and not like.is_contiguous()
     layout = torch.channels_last if last else torch.contiguous_format
     return torch.empty(
         (*like.shape[:2], rows, columns), dtype=dtype or like.dtype, device=like.device, memory_format=layout

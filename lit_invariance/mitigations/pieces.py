@@ -11,12 +11,13 @@ Weights = dict[int, float]  # of the samples that a result is the sum of
 
 
 class Piece(NamedTuple):
-    """Results that are the same sum of samples, one step on from one to the next.
+    """A run of results with equal weights, whose samples advance by `Steps.samples` from one result to the next.
 
     Attributes:
         start: The first result.
         length: How many there are.
-        terms: The sample that each term of the first result takes, and its weight; a weight of one comes first.
+        terms: The sample that each term of the first result takes, and its weight. A weight of one, if there is one,
+            comes first.
     """
 
     start: int
@@ -40,7 +41,7 @@ class Axis(NamedTuple):
 
 @lru_cache(maxsize=512)
 def gathering(taps: tuple[float, ...], stride: int, size: int, padding: str) -> Axis:
-    """Split y[i] = sum over k of taps[k] x[stride i + k - b], for b samples of padding in front.
+    """Split y[i] = sum over k of taps[k] x[stride i + k - b], with b = (number of taps - 1) // 2.
 
     Positions outside the map are folded back into it; results near the border are pieces of their own.
 
@@ -59,7 +60,17 @@ def gathering(taps: tuple[float, ...], stride: int, size: int, padding: str) -> 
 
 @lru_cache(maxsize=512)
 def scattering(taps: tuple[float, ...], stride: int, size: int, padding: str) -> Axis:
-    """Split the transpose of `gathering`, which has `size` results."""
+    """Split the transpose of `gathering`: each sample's gradient as a sum of those of y.
+
+    Args:
+        taps: The filter.
+        stride: Step between results of the filter, in samples.
+        size: Samples of the map x.
+        padding: As for `gathering`.
+
+    Returns:
+        The pieces of the `size` gradients.
+    """
     transposed: list[Weights] = [{} for _ in range(size)]
     for result, weights in enumerate(_sums(taps, stride, size, padding)):
         for sample, weight in weights.items():
@@ -69,7 +80,14 @@ def scattering(taps: tuple[float, ...], stride: int, size: int, padding: str) ->
 
 
 def run(axis: Axis, source: Tensor, target: Tensor, dim: int) -> None:
-    """Filter maps along a dimension, piece by piece, into a target."""
+    """Filter maps along one of their axes, piece by piece.
+
+    Args:
+        axis: What to do along it.
+        source: `(N, C, H, W)`.
+        target: Where the results go, `(N, C, H', W')`, the other axis as long as the source's.
+        dim: 2 for the rows, 3 for the columns.
+    """
     for start, length, terms in axis.pieces:
         goal = _every(target, dim, start, axis.steps.results, length)
         parts = [(_every(source, dim, sample, axis.steps.samples, length), weight) for sample, weight in terms]
@@ -77,7 +95,16 @@ def run(axis: Axis, source: Tensor, target: Tensor, dim: int) -> None:
 
 
 def fold(position: int, size: int, padding: str) -> int | None:
-    """The sample of the map that stands in for a position outside of it; None where a zero does."""
+    """Find the sample of a map that stands in for a position.
+
+    Args:
+        position: Inside or outside of the map.
+        size: Samples of the map.
+        padding: As for `gathering`.
+
+    Returns:
+        Its index; None where a zero stands in.
+    """
     if 0 <= position < size:
         return position
     if padding == "zero":

@@ -55,5 +55,6 @@ def sharpness(images: Tensor) -> Tensor:
 def _candidates(length: int, reach: int) -> range:
     first, last = max(STENCIL, length // 2 - reach), min(length - 1 - STENCIL, length // 2 + reach)
     if first > last:
-        raise UserError(f"to find where pictures are sharpest takes {2 * STENCIL + 1} pixels or more, not {length}.")
+        least = 2 * STENCIL + 1
+        raise UserError(f"content_align and content_crop need pictures of {least} pixels or more a side, not {length}.")
     return range(first, last + 1)

@@ -49,12 +49,9 @@ def plain_weights(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def steadiness():
+def steadiness(validation_shapes):
     """A function: a classifier's accuracy and top-1 change on three 32-px windows of each picture, 1 px apart."""
-    data = shapes()
-    data.setup("validate")
-    images, labels, _ = zip(*data.val_dataloader().dataset, strict=True)
-    pictures, truth = torch.stack(images), torch.tensor(labels)
+    pictures, truth = validation_shapes
 
     @torch.no_grad()
     def measure(module):
@@ -64,6 +61,27 @@ def steadiness():
         return accuracy, (answers[:, 1:] != answers[:, :-1]).double().mean().item()
 
     return measure
+
+
+@pytest.fixture
+def seen_by():
+    """A function: the pixels that reach the network through an inference wrapper."""
+
+    def look(wrapper, images):
+        seen = []
+        wrapper(lambda chosen: seen.append(chosen) or chosen, images)
+        return seen[0]
+
+    return look
+
+
+@pytest.fixture(scope="session")
+def validation_shapes():
+    """Pictures `(300, 3, 36, 36)`, uint8, and their labels."""
+    data = shapes()
+    data.setup("validate")
+    images, labels, _ = zip(*data.val_dataloader().dataset, strict=True)
+    return torch.stack(images), torch.tensor(labels)
 
 
 @pytest.fixture

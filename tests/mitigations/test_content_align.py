@@ -3,7 +3,6 @@ import pytest
 import torch
 from torch import nn
 
-from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations import apply_mitigations
 from lit_invariance.mitigations.content_align import ContentAlign
@@ -11,15 +10,8 @@ from lit_invariance.mitigations.shifts import windows
 from lit_invariance.small_resnet import SmallResNet
 
 
-def seen_by(wrapper, images):
-    """The pixels that reach the network."""
-    seen = []
-    wrapper(lambda chosen: seen.append(chosen) or chosen, images)
-    return seen[0]
-
-
 @pytest.mark.parametrize("grid", [2, 3, 8, 16])
-def test_the_sharpest_pixel_comes_to_lie_on_the_grid_by_the_least_move(grid):
+def test_the_sharpest_pixel_comes_to_lie_on_the_grid_by_the_least_move(seen_by, grid):
     for row, column in ((9, 20), (10, 21), (11, 23), (16, 16)):
         image = np.full((1, 3, 32, 32), 0.5, dtype=np.float32)
         image[:, :, row, column] = 1
@@ -33,7 +25,7 @@ def test_the_sharpest_pixel_comes_to_lie_on_the_grid_by_the_least_move(grid):
             assert -((grid - 1) // 2) <= move <= grid // 2
 
 
-def test_what_enters_is_padding():
+def test_what_enters_is_padding(seen_by):
     images = torch.rand(3, 3, 20, 20) / 2
     images[:, :, 9, 13] = 1
     seen = seen_by(ContentAlign(4), images)
@@ -43,7 +35,7 @@ def test_what_enters_is_padding():
 
 
 @pytest.mark.parametrize("move", [(1, 0), (3, 2), (-2, 5), (7, -6)])
-def test_moved_content_is_seen_alike_or_a_multiple_of_the_grid_apart(move):
+def test_moved_content_is_seen_alike_or_a_multiple_of_the_grid_apart(seen_by, move):
     torch.manual_seed(0)
     canvas = torch.zeros(20, 3, 40, 40)
     canvas[:, :, 14:25, 15:26] = torch.rand(20, 3, 11, 11)
@@ -52,6 +44,17 @@ def test_moved_content_is_seen_alike_or_a_multiple_of_the_grid_apart(move):
     steps = [4 * round(part / 4 + off) for part in move for off in (-0.5, 0, 0.5)]
     for one, other in zip(here, there, strict=True):
         assert any(torch.equal(one.roll((down, right), (1, 2)), other) for down in steps for right in steps)
+
+
+@pytest.mark.parametrize("place", [29, 28])
+def test_near_the_end_the_phase_is_fixed_beyond_the_frame(seen_by, place):
+    """The first multiple of 8 from there is 32, just outside of 32 pixels."""
+    torch.manual_seed(0)
+    images = torch.rand(1, 3, 32, 32) / 4
+    images[:, :, place, place] = 1
+    wrapper, beyond = ContentAlign(8), place - 32
+    assert wrapper.corners(images).tolist() == [[beyond, beyond]]
+    assert torch.equal(seen_by(wrapper, images)[:, :, -beyond:, -beyond:], images[:, :, :beyond, :beyond])
 
 
 def test_a_circular_network_of_that_stride_is_exactly_invariant():
@@ -71,12 +74,9 @@ def test_a_circular_network_of_that_stride_is_exactly_invariant():
         assert (network(rolled) - network(images)).abs().max() > 1e-3
 
 
-def test_a_trained_network_gets_steadier_on_a_ground(plain_weights, make_classifier):
-    """28-px pictures on black, moved by single pixels, as in `embed_black`: a third of the changes less (seed 0)."""
-    data = InvarianceData("shapes", image_size=32, shapes={"val_images": 300, "bias": 0.9}, flip=False, num_workers=0)
-    data.setup("validate")
-    images, truth, _ = zip(*data.val_dataloader().dataset, strict=True)
-    pictures, labels = torch.stack(images), torch.tensor(truth)
+def test_a_trained_network_gets_steadier_on_a_ground(plain_weights, validation_shapes, make_classifier):
+    """28-px pictures on black, moved by single pixels down and right: a third of the changes less (seed 0)."""
+    pictures, labels = validation_shapes
     grounds = torch.zeros(5, len(pictures), 3, 32, 32, dtype=torch.uint8)
     for place in range(5):
         grounds[place, :, :, place : place + 28, place : place + 28] = pictures[:, :, 4:32, 4:32]

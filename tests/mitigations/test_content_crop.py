@@ -8,14 +8,7 @@ from lit_invariance.mitigations.content_crop import ContentCrop
 from lit_invariance.mitigations.shifts import windows
 
 
-def seen_by(wrapper, images):
-    """The pixels that reach the network."""
-    seen = []
-    wrapper(lambda chosen: seen.append(chosen) or chosen, images)
-    return seen[0]
-
-
-def test_the_window_stands_around_the_sharpest_candidate():
+def test_the_window_stands_around_the_sharpest_candidate(seen_by):
     images = torch.full((1, 3, 40, 40), 0.5)
     images[0, :, 23, 16] = 0.9
     images[0, :, 35, 35] = 1.0  # sharper, but out of reach
@@ -26,7 +19,7 @@ def test_the_window_stands_around_the_sharpest_candidate():
 
 @pytest.mark.parametrize("move", [(1, 1), (0, 3), (-2, 1), (5, -7)])
 @pytest.mark.parametrize("size", [32, 24])
-def test_content_that_stays_inside_is_chosen_alike(plain_weights, make_classifier, move, size):
+def test_content_that_stays_inside_is_chosen_alike(plain_weights, make_classifier, seen_by, move, size):
     """Pictures of 9 x 9 pixels on black: wherever they lie, the same pixels and the same logits, to the last bit."""
     options = {"size": size, "reach": 16, "padding": "zero"}
     module = make_classifier(weights=plain_weights, mitigations=[{"content_crop": options}]).eval()
@@ -43,7 +36,7 @@ def test_content_that_stays_inside_is_chosen_alike(plain_weights, make_classifie
         assert (plain(moved) - plain(canvas)).abs().max() > 0.1
 
 
-def test_windows_of_a_larger_picture_choose_alike_where_the_winner_stays_a_candidate():
+def test_windows_of_a_larger_picture_choose_alike_where_the_winner_stays_a_candidate(seen_by):
     """Natural-like pictures fill the frame: of 17 x 17 candidates about 4/17 of the winners may be lost, no more."""
     torch.manual_seed(0)
     pictures = torch.rand(300, 3, 41, 41)
@@ -58,7 +51,7 @@ def test_windows_of_a_larger_picture_choose_alike_where_the_winner_stays_a_candi
     assert ((first[lost] == 12).any(1) | (second[lost] == 28).any(1)).all()
 
 
-def test_its_own_size_is_kept_and_costs_one_pass(make_classifier):
+def test_its_own_size_is_kept_and_costs_one_pass(make_classifier, seen_by):
     images = torch.rand(2, 3, 32, 32)
     wrapper = ContentCrop()
     centres = wrapper.centres(images)

@@ -44,11 +44,21 @@ def test_both_ways_spread_a_gradient_alike(padding: str) -> None:
         torch.testing.assert_close(ours, convolved.spread(gradient, (height, width), taps, stride, padding))
 
 
-def test_portions_hide_no_image() -> None:
-    maps = torch.randn(5, 64, 96, 96).to(memory_format=torch.channels_last)  # five portions
-    expected = convolved.filtered(maps, binomial(3), (2, 2), "reflect")
-    torch.testing.assert_close(low_pass(maps, binomial(3), 2, "reflect"), expected)
-    assert low_pass(maps[:0], binomial(3), 2, "reflect").shape == (0, 64, 48, 48)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_portions_hide_no_image(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps = torch.randn(5, 8, 9, 12, dtype=dtype).to(memory_format=torch.channels_last)
+    whole = passes.filtered(maps, [1.0, 2.0, 1.0], (2, 3), "reflect")
+    spread = passes.spread(whole, (9, 12), [1.0, 2.0, 1.0], (2, 3), "reflect")
+    monkeypatch.setattr(passes, "PORTION", 2 * maps[0].numel())  # 2 + 2 + 1 pictures
+    assert torch.equal(passes.filtered(maps, [1.0, 2.0, 1.0], (2, 3), "reflect"), whole)
+    assert torch.equal(passes.spread(whole, (9, 12), [1.0, 2.0, 1.0], (2, 3), "reflect"), spread)
+
+
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_no_pictures_give_none(padding: str) -> None:
+    maps = torch.zeros(0, 4, 9, 8)
+    for way in (low_pass, convolved.filtered):
+        assert way(maps, binomial(3), (2, 2), padding).shape == (0, 4, 5, 4)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
@@ -68,6 +78,8 @@ def test_keeps_channels_last_forwards_and_backwards(padding: str) -> None:
     assert filtered.is_contiguous(memory_format=torch.channels_last)
     assert maps.grad is not None
     assert maps.grad.is_contiguous(memory_format=torch.channels_last)
+    for part in (maps[:, :4], maps[:, :, 1:, 1:]):
+        assert low_pass(part, binomial(4), 2, padding).is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)

@@ -1,9 +1,8 @@
 import pytest
 import torch
 
+from lit_invariance.mitigations.low_pass import PADDINGS
 from lit_invariance.mitigations.pieces import Axis, Piece, Steps, fold, gathering, run, scattering
-
-PADDINGS = ("reflect", "replicate", "circular", "zero")
 
 
 def matrix(axis, results, samples):
