@@ -4,7 +4,7 @@
 
 Rounds of all layers in turn, best of each, so that another program on the machine slows all alike. On a Linux CPU it
 measures twice: as Python starts, where every large result costs page faults, and with freed memory kept, as train.py
-and evaluate.py run (`lit_invariance.allocator`). On a GPU it also tells the share of the copy bandwidth.
+and evaluate.py run (`lit_invariance.cli.allocator`). On a GPU it also tells the share of the copy bandwidth.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch
 from timm.layers import BlurPool2d as TimmBlurPool2d
 from torch import Tensor, nn
 
-from lit_invariance.allocator import keep_freed_memory
+from lit_invariance.cli.allocator import keep_freed_memory
 from lit_invariance.mitigations import BlurPool2d
 
 

@@ -3,9 +3,12 @@
 import difflib
 import re
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
+
+from lit_invariance.errors import UserError
 
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments: (--[^\s=]+)", re.IGNORECASE)
 # jsonargparse speaks of parser keys and Python types; a user has typed an option and a value.
@@ -60,3 +63,16 @@ def one_sentence(message: str) -> str:
     for pattern, words in WORDING:
         sentence = pattern.sub(words, sentence)
     return sentence
+
+
+def run_command(command: Callable[[], Any]) -> None:
+    """Run a command; a user's mistake is told in one sentence, with exit code 2.
+
+    Args:
+        command: What raises `UserError` if the user must mend something.
+    """
+    try:
+        command()
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)

@@ -1,6 +1,7 @@
 import pytest
 
-from lit_invariance.errors import UserError, build, split_spec, unknown
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.registry import build, parse_spec
 
 
 def test_a_worker_s_traceback_is_cut_off():
@@ -15,15 +16,15 @@ def test_unknown_names_the_nearest_or_all():
 
 
 def test_specs():
-    assert split_spec("x", "crop") == ("crop", {})
-    assert split_spec("x", {"crop": {"area": 1}}) == ("crop", {"area": 1})
-    assert split_spec("x", {"crop": None}) == ("crop", {})
+    assert parse_spec("x", "crop") == ("crop", {})
+    assert parse_spec("x", {"crop": {"area": 1}}) == ("crop", {"area": 1})
+    assert parse_spec("x", {"crop": None}) == ("crop", {})
 
 
 @pytest.mark.parametrize("spec", [3, {"a": 1}, {"a": {}, "b": {}}, ["a"], {1: {}}])
 def test_other_forms_are_refused(spec):
     with pytest.raises(UserError, match="written as a name"):
-        split_spec("protocol", spec)
+        parse_spec("protocol", spec)
 
 
 def test_build_passes_options_and_tells_what_a_factory_refuses():

@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lit_invariance.errors import UserError, build
+from lit_invariance.constants import IMAGENET_MEAN
+from lit_invariance.errors import UserError
 from lit_invariance.protocols.centre_crop import short_side
+from lit_invariance.registry import build
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # or importing it asks the network for its newest release
 
@@ -23,10 +25,9 @@ import cv2
 cv2.setNumThreads(0)
 
 Pixels = NDArray[np.uint8]
-IMAGENET_MEAN = (124, 116, 104)
 FILLS: dict[str, dict[str, Any]] = {
     "black": {"border_mode": cv2.BORDER_CONSTANT, "fill": (0, 0, 0)},
-    "mean": {"border_mode": cv2.BORDER_CONSTANT, "fill": IMAGENET_MEAN},
+    "mean": {"border_mode": cv2.BORDER_CONSTANT, "fill": tuple(round(255 * mean) for mean in IMAGENET_MEAN)},
     "reflect": {"border_mode": cv2.BORDER_REFLECT_101},
 }
 

@@ -18,7 +18,8 @@ from lit_invariance.data.rendered_shapes import load_shapes
 from lit_invariance.data.source import Source, Splits
 from lit_invariance.data.torchvision_sets import TORCHVISION_SETS, load_imagenet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
-from lit_invariance.errors import UserError, build, unknown
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.registry import build
 
 DATASETS = ("shapes", "image_folder", *TORCHVISION_SETS)
 MOST_WORKERS = 8

@@ -14,10 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from lit_invariance.classifier import LitClassifier
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.precision import EXACT, exact_float32
-from lit_invariance.report.schema import CostEntry
+from lit_invariance.results.schema import CostEntry
+from lit_invariance.training.classifier import LitClassifier
 
 # Enough for a processor to be busy, and few enough for a large network to be measured in seconds.
 CPU_BATCH, ACCELERATOR_BATCH = 8, 32

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from lit_invariance.data.batch import Positioned
+from lit_invariance.evaluation.model_sources import Source
 from lit_invariance.evaluation.protocols import ProtocolChoice
-from lit_invariance.evaluation.sources import Source
-from lit_invariance.weights import is_file_name
+from lit_invariance.models.weights import is_file_name
 
 LENGTH = 16  # hexadecimal digits
 LOOKED_AT = 16

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from lit_invariance.data.batch import Batch
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.models import Model
-from lit_invariance.evaluation.outcomes import Cell, Outcomes
 from lit_invariance.evaluation.plan import Task, plan
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.recorder import Group, Recorder
 from lit_invariance.protocols import generator_for
 from lit_invariance.protocols.protocol import Box
+from lit_invariance.results.outcomes import Cell, Outcomes
 
 VIEWS_AT_ONCE = 64
 Boxes = Mapping[int, Box | None]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import torch
 
-from lit_invariance.backbones import published_name
-from lit_invariance.checkpoint import load_checkpoint
-from lit_invariance.classifier import LitClassifier
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation.sources import Source
-from lit_invariance.report.schema import ModelEntry
-from lit_invariance.weights import is_file_name, read_state_dict
+from lit_invariance.evaluation.model_sources import Source
+from lit_invariance.models.backbones import published_name
+from lit_invariance.models.weights import is_file_name, read_state_dict
+from lit_invariance.results.schema import ModelEntry
+from lit_invariance.training.checkpoint import load_checkpoint
+from lit_invariance.training.classifier import LitClassifier
 
 PUBLISHED_CLASSES = 1000
 

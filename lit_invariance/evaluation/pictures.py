@@ -11,12 +11,12 @@ from torch import Tensor
 
 from lit_invariance.data.batch import Positioned
 from lit_invariance.evaluation.models import Model
-from lit_invariance.evaluation.outcomes import Answers, Outcomes
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.files import replacing
 from lit_invariance.protocols import Protocol, generator_for
-from lit_invariance.report.schema import PictureEntry
-from lit_invariance.report.views import grid_side
+from lit_invariance.results.outcomes import Answers, Outcomes
+from lit_invariance.results.schema import PictureEntry
+from lit_invariance.results.steps import grid_side
 
 FOLDER = "pictures"
 WORST = 3  # images of each protocol

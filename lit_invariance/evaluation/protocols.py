@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lit_invariance.errors import Spec, UserError, build, split_spec, unknown
+from lit_invariance.errors import UserError, unknown
 from lit_invariance.protocols import PROTOCOLS, Protocol, ReleasedScript
 from lit_invariance.protocols.released_script import SHARES
+from lit_invariance.registry import Spec, build, parse_spec
 
 RELEASED_SCRIPT: tuple[Spec, ...] = tuple({ReleasedScript.name: {"share": share}} for share in SHARES)
 
@@ -77,7 +78,7 @@ def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
     choices: dict[str, ProtocolChoice] = {}
     for spec in specs:
         for member in _members(spec):
-            choice = ProtocolChoice(*split_spec("protocol", member))
+            choice = ProtocolChoice(*parse_spec("protocol", member))
             choices[choice.label] = choice
     if not choices:
         raise UserError(f"no protocol to evaluate; name one of {', '.join(NAMES)}.")
@@ -86,12 +87,12 @@ def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
 
 def _members(spec: Spec) -> tuple[Spec, ...]:
     """The protocols that a name or a group stands for; a protocol's name with options is never its group."""
-    name, options = split_spec("protocol", spec)
+    name, options = parse_spec("protocol", spec)
     if name in GROUPS and not options:
         return GROUPS[name]
     if name in PROTOCOLS:
         return (spec,)
     if name in GROUPS:
-        members = ", ".join(split_spec("protocol", member)[0] for member in GROUPS[name])
+        members = ", ".join(parse_spec("protocol", member)[0] for member in GROUPS[name])
         raise UserError(f"'{name}' is a group of protocols and takes no options; give them to one of {members}.")
     raise unknown("protocol or group", name, NAMES)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_invariance.evaluation.outcomes import PARTS, Answers, Cell, Column, Outcomes
 from lit_invariance.metrics import SCORES
+from lit_invariance.results.outcomes import PARTS, Answers, Cell, Column, Outcomes
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from lit_invariance.evaluation.models import Model
-from lit_invariance.evaluation.outcomes import Outcomes, save_outcomes
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.seeds import seed_groups
 from lit_invariance.evaluation.statistics import LEVEL
 from lit_invariance.evaluation.summary import summarise, summarise_groups
 from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
-from lit_invariance.report.schema import SCHEMA, ProtocolEntry, Results
+from lit_invariance.results.outcomes import Outcomes, save_outcomes
+from lit_invariance.results.schema import SCHEMA, ProtocolEntry, Results
 
 LIBRARIES = ("lit_invariance", "torch", "torchvision", "timm", "pytorch_lightning", "pillow", "numpy", "scipy")
 

@@ -15,11 +15,11 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.measurement import Measurement
 from lit_invariance.evaluation.models import Model
-from lit_invariance.evaluation.outcomes import Outcomes, merge
 from lit_invariance.evaluation.precision import EXACT, exact_float32
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.unfinished import Unfinished
 from lit_invariance.parser import one_sentence
+from lit_invariance.results.outcomes import Outcomes, merge
 
 
 def make_trainer(accelerator: str, devices: int | str, precision: str, progress: bool) -> pl.Trainer:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from lit_invariance.evaluation.sources import Source
-from lit_invariance.report.schema import GroupEntry
+from lit_invariance.evaluation.model_sources import Source
+from lit_invariance.results.schema import GroupEntry
 
 # What a run is called is no part of the experiment.
 UNIMPORTANT = ("name", "seed_everything")

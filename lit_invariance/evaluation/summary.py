@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from lit_invariance.evaluation.outcomes import Column, Outcomes
 from lit_invariance.evaluation.significance import holm, paired_p_values
 from lit_invariance.evaluation.statistics import Array, bootstrap
 from lit_invariance.metrics import SCORES
-from lit_invariance.report.schema import GroupEntry, GroupRow, Row
+from lit_invariance.results.outcomes import Column, Outcomes
+from lit_invariance.results.schema import GroupEntry, GroupRow, Row
 
 
 def summarise(

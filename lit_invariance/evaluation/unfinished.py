@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pytorch_lightning.utilities import rank_zero_only
 
-from lit_invariance.evaluation.outcomes import UNREADABLE, Outcomes, load_outcomes, save_outcomes
+from lit_invariance.results.outcomes import UNREADABLE, Outcomes, load_outcomes, save_outcomes
 
 NAME = "unfinished"
 

@@ -11,20 +11,21 @@ from math import prod
 
 from torch import Tensor, nn
 
-from lit_invariance.errors import Spec, UserError, build, split_spec, unknown
-from lit_invariance.mitigations.adaptive_blur import adaptive_blur
-from lit_invariance.mitigations.batch_norm import batch_norms, reestimate_batch_norm
-from lit_invariance.mitigations.blurpool import BlurPool2d, antialias
-from lit_invariance.mitigations.consistency import Consistency
-from lit_invariance.mitigations.content_align import ContentAlign
-from lit_invariance.mitigations.content_crop import ContentCrop
-from lit_invariance.mitigations.distillation import Distillation
-from lit_invariance.mitigations.ideal_lowpass import ideal_lowpass
-from lit_invariance.mitigations.kinds import Classify, Inference, Loss
-from lit_invariance.mitigations.padding import circular_padding, reflect_padding
-from lit_invariance.mitigations.polyphase import polyphase
-from lit_invariance.mitigations.shift_average import ShiftAverage
-from lit_invariance.mitigations.surgery import Change
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.mitigations.graph.antialiasing import Change
+from lit_invariance.mitigations.inference.content_align import ContentAlign
+from lit_invariance.mitigations.inference.content_crop import ContentCrop
+from lit_invariance.mitigations.inference.shift_average import ShiftAverage
+from lit_invariance.mitigations.interfaces import Classify, Inference, Loss
+from lit_invariance.mitigations.losses.consistency import Consistency
+from lit_invariance.mitigations.losses.distillation import Distillation
+from lit_invariance.mitigations.surgery.adaptive_blur import adaptive_blur
+from lit_invariance.mitigations.surgery.batch_norm import batch_norms, reestimate_batch_norm
+from lit_invariance.mitigations.surgery.blurpool import BlurPool2d, antialias
+from lit_invariance.mitigations.surgery.ideal_lowpass import ideal_lowpass
+from lit_invariance.mitigations.surgery.padding import circular_padding, reflect_padding
+from lit_invariance.mitigations.surgery.polyphase import polyphase
+from lit_invariance.registry import Spec, build, parse_spec
 
 __all__ = [
     "INFERENCE",
@@ -118,8 +119,8 @@ def apply_mitigations(network: nn.Module, specs: Sequence[Spec]) -> Mitigated:
         UserError: If a name or option is unknown, a loss or wrapper is named twice, or surgery refuses the network.
     """
     made, seen = Mitigated(), set()
-    for spec in sorted(specs, key=lambda spec: split_spec("mitigation", spec)[0] in PADDINGS_OF_NETWORKS):
-        name, _ = split_spec("mitigation", spec)
+    for spec in sorted(specs, key=lambda spec: parse_spec("mitigation", spec)[0] in PADDINGS_OF_NETWORKS):
+        name, _ = parse_spec("mitigation", spec)
         if name == "translation":
             raise UserError("translation acts on training images and not on the network: set data.translation.")
         if name not in MITIGATIONS:

@@ -1,6 +1,6 @@
 """What the models cost, in words and as a table for a terminal."""
 
-from lit_invariance.report.schema import ModelEntry, Results
+from lit_invariance.results.schema import ModelEntry, Results
 
 
 def format_costs(results: Results) -> str:

@@ -3,19 +3,19 @@
 from pathlib import Path
 from typing import Any
 
-from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.report.inline import Drawing, data_uri
-from lit_invariance.report.schema import PictureEntry, Results
 from lit_invariance.report.views import (
     class_name,
     curve_figure,
-    grid_side,
     heat_figure,
     heat_rows,
     is_sweep,
     map_figure,
     place_of,
 )
+from lit_invariance.results.outcomes import Outcomes
+from lit_invariance.results.schema import PictureEntry, Results
+from lit_invariance.results.steps import grid_side
 
 
 def failure(results: Results, outcomes: Outcomes, picture: PictureEntry, folder: Path, draw: Drawing) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from lit_invariance.report.plots import STYLE
+from lit_invariance.plotting import STYLE
 
 # Colours that nothing else has stand for the page's own, which differ between day and night.
 INK, RULE = "#010203", "#010204"

@@ -9,18 +9,21 @@ from typing import Any
 import matplotlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
+from lit_invariance.plotting import COLOURS
 from lit_invariance.protocols import PROTOCOLS
-from lit_invariance.report.causes_sections import cause_sections
 from lit_invariance.report.classes import class_lines
 from lit_invariance.report.costs import cost_cells, how_measured
+from lit_invariance.report.diagnostics_sections import cause_sections
 from lit_invariance.report.failures import failure, heat_maps
 from lit_invariance.report.inline import THEMED, Drawing
-from lit_invariance.report.plots import COLOURS, STABILITY, stability_protocols, tradeoff_panel
+from lit_invariance.report.plots import STABILITY, stability_protocols, tradeoff_panel
 from lit_invariance.report.published import published_rows
-from lit_invariance.report.schema import (
+from lit_invariance.report.sentences import leading_protocol, summary_sentence
+from lit_invariance.report.table import number
+from lit_invariance.results.outcomes import Outcomes
+from lit_invariance.results.schema import (
     SIGNIFICANCE,
     ProtocolEntry,
     Results,
@@ -30,8 +33,6 @@ from lit_invariance.report.schema import (
     headline_scores,
     is_different,
 )
-from lit_invariance.report.sentences import leading_protocol, summary_sentence
-from lit_invariance.report.table import number
 
 NAME = "report.html"
 TEMPLATE = "report.html.j2"

@@ -8,24 +8,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lit_invariance.files import replacing
-from lit_invariance.report.schema import Results, estimate, find_row, headline_scores, is_different, samples
+from lit_invariance.plotting import COLOURS, MARKERS, STYLE, save_figure
+from lit_invariance.results.schema import Results, estimate, find_row, headline_scores, is_different, samples
 
-# Okabe & Ito's palette without yellow: told apart by colour-blind readers, and by marker where printed in grey.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKERS = "osD^vPX"
-STYLE: dict[Any, Any] = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e4e4",
-    "axes.titlesize": 10.5,
-    "figure.facecolor": "white",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "lit_invariance",
-}
 STABILITY = "top1_change"
 PANEL = (3.5, 2.9)  # inches, which a phone shows at full width
 LETTER = 0.085  # inches that a letter of a model's name takes
@@ -157,22 +142,3 @@ def _arms(known: tuple[float, float, float]) -> list[list[float]]:
     """Lengths of an interval's two arms; the mean lies inside but for rounding."""
     mean, low, high = known
     return [[max(mean - low, 0.0)], [max(high - mean, 0.0)]]
-
-
-def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as PNG and SVG; equal figures make equal files.
-
-    Args:
-        figure: The figure.
-        stem: The files' path without a suffix.
-
-    Returns:
-        The two files.
-    """
-    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
-    for file in files:
-        # A date would make equal results differ.
-        metadata = {"Date": None} if file.suffix == ".svg" else None
-        with matplotlib.rc_context(STYLE), replacing(file) as temporary:
-            figure.savefig(temporary, dpi=150, metadata=metadata)
-    return files

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import yaml
 
-from lit_invariance.report.schema import ModelEntry, Results, estimate, find_row
+from lit_invariance.results.schema import ModelEntry, Results, estimate, find_row
 
 NORMAL = 1.959964
 

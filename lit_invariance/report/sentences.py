@@ -1,7 +1,7 @@
 """The outcome in a sentence or two for each model."""
 
 from lit_invariance.report.plots import STABILITY, stability_protocols
-from lit_invariance.report.schema import Results, Row, estimate, find_row, is_different, scores_under
+from lit_invariance.results.schema import Results, Row, estimate, find_row, is_different, scores_under
 
 
 def leading_protocol(results: Results) -> str:

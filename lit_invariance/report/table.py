@@ -2,7 +2,7 @@
 
 import textwrap
 
-from lit_invariance.report.schema import (
+from lit_invariance.results.schema import (
     SIGNIFICANCE,
     GroupRow,
     ProtocolEntry,

@@ -1,34 +1,20 @@
 """Figures over the views of a protocol: probability against shift, heat maps of many images, maps over a shift grid."""
 
-import math
-from typing import TypedDict
-
 import numpy as np
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lit_invariance.evaluation.outcomes import Outcomes
-from lit_invariance.report.plots import COLOURS, PANEL, look_of
-from lit_invariance.report.schema import ProtocolEntry, Results
+from lit_invariance.plotting import COLOURS
+from lit_invariance.report.plots import PANEL, look_of
+from lit_invariance.results.outcomes import Outcomes
+from lit_invariance.results.schema import ProtocolEntry, Results
+from lit_invariance.results.steps import grid_side
 
 SWEEP = 8  # views from which on a heat map says more than a table
 MOST_ROWS = 60
 NAMED_LABELS = 7
 OTHERS = "#b8b8b8"
-
-
-class Steps(TypedDict):
-    """What says whether a protocol's views are a line or a square of shifts: a part of a `ProtocolEntry`."""
-
-    unit: str
-    steps: list[float]
-
-
-def grid_side(protocol: Steps | ProtocolEntry) -> int | None:
-    """Return the side of the square of shifts that a protocol's views are, row by row; None for other protocols."""
-    side = math.isqrt(len(protocol["steps"]))
-    return side if protocol["unit"] == "shift" and side > 1 and side**2 == len(protocol["steps"]) else None
 
 
 def place_of(protocol: ProtocolEntry, view: int) -> str:

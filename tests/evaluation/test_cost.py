@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from lit_invariance.classifier import LitClassifier
 from lit_invariance.evaluation import cost
 from lit_invariance.evaluation.cost import LiveBytes, measure_cost
-from lit_invariance.report.schema import CostEntry
+from lit_invariance.results.schema import CostEntry
+from lit_invariance.training.classifier import LitClassifier
 
 
 @pytest.fixture(autouse=True)

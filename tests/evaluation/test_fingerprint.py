@@ -6,8 +6,8 @@ from PIL import Image
 
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.evaluation.fingerprint import data_fingerprint, run_fingerprint
+from lit_invariance.evaluation.model_sources import find_sources
 from lit_invariance.evaluation.protocols import choose_protocols
-from lit_invariance.evaluation.sources import find_sources
 
 
 def of_shapes(**options):

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.model_sources import find_sources
 from lit_invariance.evaluation.models import load_models
-from lit_invariance.evaluation.sources import find_sources
-from lit_invariance.mitigations.shift_average import ShiftAverage
+from lit_invariance.mitigations.inference.shift_average import ShiftAverage
 
 
 def test_untrained_weights_depend_on_the_seed_alone():

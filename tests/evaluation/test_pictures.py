@@ -3,11 +3,11 @@ import pytest
 import torch
 from PIL import Image
 
-from lit_invariance.evaluation.outcomes import Answers
 from lit_invariance.evaluation.pictures import save_pictures, worst_pairs
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.runner import make_trainer, run
 from lit_invariance.protocols import PROTOCOLS, generator_for
+from lit_invariance.results.outcomes import Answers
 
 
 def answers(predictions, true):

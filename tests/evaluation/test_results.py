@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from lit_invariance.evaluation.model_sources import find_sources
 from lit_invariance.evaluation.models import load_models
-from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.results import compile_results, write_results
-from lit_invariance.evaluation.sources import find_sources
-from lit_invariance.report.schema import ModelEntry, ProtocolEntry, Results, Row, ScoreEntry
+from lit_invariance.results.outcomes import Outcomes
+from lit_invariance.results.schema import ModelEntry, ProtocolEntry, Results, Row, ScoreEntry
 
 
 @pytest.fixture

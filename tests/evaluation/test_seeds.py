@@ -1,8 +1,8 @@
 import pytest
 import yaml
 
+from lit_invariance.evaluation.model_sources import Source
 from lit_invariance.evaluation.seeds import seed_groups
-from lit_invariance.evaluation.sources import Source
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.evaluation.significance import holm, paired_p_values
 from lit_invariance.evaluation.statistics import bootstrap
 from lit_invariance.evaluation.summary import summarise, summarise_groups
+from lit_invariance.results.outcomes import Outcomes
 
 
 @pytest.fixture

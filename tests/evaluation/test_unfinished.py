@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 
+from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation.command import evaluate
 from lit_invariance.evaluation.measurement import Measurement
-from lit_invariance.evaluation.outcomes import load_outcomes
 from lit_invariance.evaluation.unfinished import Unfinished
-from tests.evaluation.test_command import NEW, QUICK, SHAPES, run_script
-from tests.evaluation.test_outcomes import equal_answers, part
+from lit_invariance.results.outcomes import load_outcomes
+from tests.cli.test_evaluate import NEW, QUICK, SHAPES, run_script
+from tests.results.test_outcomes import equal_answers, part
 
 CHOSEN = [*NEW, *SHAPES, *QUICK, "--cost", "false", "--protocols", "crop", "embed_black", "--data.batch_size", "4"]
 
 
 @pytest.fixture(autouse=True)
 def without_drawings(monkeypatch):
-    monkeypatch.setattr("lit_invariance.evaluation.command._present", lambda *_: None)
+    monkeypatch.setattr("lit_invariance.cli.evaluate._present", lambda *_: None)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_goes_on_where_it_stopped(in_folder, interrupted, decoded, capsys):
 
 def test_everything_was_measured_but_nothing_written(in_folder, monkeypatch, decoded):
     with monkeypatch.context() as patch:
-        patch.setattr("lit_invariance.evaluation.command.compile_results", lambda *_, **__: 1 / 0)
+        patch.setattr("lit_invariance.cli.evaluate.compile_results", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             evaluate([*CHOSEN, "--output", "parts"])
     assert len(decoded) == 23

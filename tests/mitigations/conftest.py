@@ -4,8 +4,8 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from lit_invariance.classifier import LitClassifier
 from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.training.classifier import LitClassifier
 
 QUIET = {
     "accelerator": "cpu",

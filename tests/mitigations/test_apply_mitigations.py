@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations import BlurPool2d, apply_mitigations
-from lit_invariance.small_resnet import SmallResNet
+from lit_invariance.models.small_resnet import SmallResNet
 
 
 @pytest.fixture

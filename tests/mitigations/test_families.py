@@ -18,7 +18,7 @@ from torchvision.models.regnet import BlockParams, RegNet
 from torchvision.models.resnet import Bottleneck, ResNet
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.blurpool import antialias
+from lit_invariance.mitigations.surgery.blurpool import antialias
 
 
 def with_small_head(network: nn.Module, features: int) -> nn.Module:

@@ -2,9 +2,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from lit_invariance.checkpoint import load_checkpoint
-from lit_invariance.classifier import LitClassifier
 from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.training.checkpoint import load_checkpoint
+from lit_invariance.training.classifier import LitClassifier
 
 MITIGATIONS = {
     "adaptive_blur": ["adaptive_blur"],

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from lit_invariance.evaluation.outcomes import Outcomes
 from lit_invariance.report import classes
 from lit_invariance.report.classes import class_lines
+from lit_invariance.results.outcomes import Outcomes
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lit_invariance.evaluation.outcomes import Answers, Outcomes
 from lit_invariance.metrics import SCORES
 from lit_invariance.report.page import save_page
+from lit_invariance.results.outcomes import Answers, Outcomes
 
 IMAGES = 40
 VOID = {"meta", "link", "img", "br", "hr", "input"}

@@ -1,7 +1,7 @@
 import pytest
 
-from lit_invariance.report.schema import find_row
 from lit_invariance.report.sentences import leading_protocol, summary_sentence
+from lit_invariance.results.schema import find_row
 
 
 @pytest.fixture

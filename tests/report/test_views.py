@@ -1,16 +1,16 @@
 import numpy as np
 import pytest
 
-from lit_invariance.evaluation.outcomes import Answers, Outcomes
 from lit_invariance.report.views import (
     curve_figure,
-    grid_side,
     heat_figure,
     heat_rows,
     is_sweep,
     map_figure,
     place_of,
 )
+from lit_invariance.results.outcomes import Answers, Outcomes
+from lit_invariance.results.steps import grid_side
 
 GRID = {"label": "grid", "unit": "shift", "steps": [*map(float, range(9))]}
 SWEEP = {"label": "sweep", "unit": "px", "steps": [*map(float, range(-4, 5))]}

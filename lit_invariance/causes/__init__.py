@@ -1,9 +1,0 @@
-"""Why a network is not invariant: its own subsampling, the photographer's bias of its data, and atypical pictures."""
-
-from lit_invariance.causes.aliasing import measure_aliasing
-from lit_invariance.causes.bias import measure_bias
-from lit_invariance.causes.shiftability import measure_shiftability
-from lit_invariance.causes.size import measure_size
-from lit_invariance.causes.typicality import measure_typicality
-
-__all__ = ["measure_aliasing", "measure_bias", "measure_shiftability", "measure_size", "measure_typicality"]

@@ -1,0 +1,149 @@
+"""The evaluation command's options, and what follows from those that were not given."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from jsonargparse import Namespace
+
+from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.diagnostics.run import CAUSES
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.model_sources import Source, choose_reference, find_sources
+from lit_invariance.evaluation.precision import EXACT
+from lit_invariance.evaluation.protocols import GROUPS
+from lit_invariance.parser import OneSentenceErrors
+
+# A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
+LOADING: dict[str, Any] = {"batch_size": 32, "val_batch_size": None, "max_images": None}
+WHICH_DATA = ("dataset", "root", "val_root", "val_fraction")
+WHOLE_FOLDER: dict[str, Any] = {"dataset": "image_folder", "val_root": None, "val_fraction": 1.0}
+
+
+def make_parser() -> OneSentenceErrors:
+    """Make the command's parser."""
+    about = "Compare how often classifiers change their answer when the picture hardly changes."
+    parser = OneSentenceErrors(prog="evaluate.py", description=about)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        type=str,
+        help="Models as name=source; a source is a checkpoint, <backbone> (its published weights) or "
+        "<backbone>@<weights> (none, a published name, or a file); <backbone>:299 has another input size than the "
+        "data's, and '+shift_average' or '+{shift_average: {shifts: 2}}' behind a source adds a mitigation. Without "
+        "--models, all of checkpoints/*/best.ckpt.",
+    )
+    parser.add_argument(
+        "--reference",
+        type=str | None,
+        help="The model that the others are compared with. Without it, 'baseline' or else the first of --models; of "
+        "all checkpoints, the only one without mitigations and translation, or else the first by name.",
+    )
+    parser.add_argument(
+        "--protocols",
+        nargs="+",
+        type=str | dict[str, Any],
+        default=["paper"],
+        help=f"Protocols, as name or {{name: {{option: value}}}}, and groups of them: {', '.join(GROUPS)}.",
+    )
+    parser.add_argument(
+        "--video",
+        type=str | None,
+        help="A film, as a video file or a folder of frames, evaluated instead of a data set: from frame to frame.",
+    )
+    parser.add_argument(
+        "--video_label",
+        type=int | str | None,
+        help="The film's true class, as the number of an output or an ImageNet synset; it gives accuracy.",
+    )
+    parser.add_argument(
+        "--causes",
+        nargs="+",
+        type=str,
+        default=[],
+        help=f"Measure why, too: {', '.join(CAUSES)}. typicality needs training images, bias needs --causes_boxes.",
+    )
+    parser.add_argument(
+        "--causes_images", type=int, default=50, help="Images that shiftability, aliasing and size look at."
+    )
+    parser.add_argument(
+        "--causes_boxes", type=str | None, help="Bounding boxes: a folder of VOC XML, a COCO .json or a .csv file."
+    )
+    parser.add_argument("--output", type=str, default="results", help="Folder for the results.")
+    parser.add_argument("--seed", type=int, default=0, help="Seed of the views and of the bootstrap.")
+    parser.add_argument("--max_images", type=int | None, help="Short for --data.max_images.")
+    parser.add_argument("--accelerator", type=str, default="auto", help="cpu, gpu, ...")
+    parser.add_argument("--devices", type=int | str, default="auto", help="Number of devices, or which.")
+    parser.add_argument(
+        "--precision",
+        type=Literal["32-true", "bf16-mixed", "16-mixed"],
+        default=EXACT,
+        help="Arithmetic of the networks; 32-true is float32 without TF32.",
+    )
+    parser.add_argument(
+        "--cost", type=bool, default=True, help="Measure multiplications, latency and memory; a few seconds a model."
+    )
+    parser.add_argument(
+        "--from",
+        type=str | None,
+        help="Draw tables, plots and report of an earlier evaluation's folder anew, without models or data.",
+    )
+    parser.add_argument("--progress", type=bool, default=True, help="Show a progress bar.")
+    parser.add_class_arguments(InvarianceData, "data", instantiate=False)
+    return parser
+
+
+def parse(args: Sequence[str]) -> tuple[Namespace, list[Source], str]:
+    """Read the command line; what it leaves open of the data is what the reference model was trained on.
+
+    Where the reference is no checkpoint, the first checkpoint decides. The images are then those that validated the
+    training. A folder that no training has split is evaluated as a whole.
+
+    Args:
+        args: The arguments.
+
+    Returns:
+        The settings, the models' sources and the name of the reference. Models that the user listed keep their order;
+        of all checkpoints the reference comes first.
+
+    Raises:
+        UserError: If a model is refused, or the models were trained on different data and none was given.
+        SystemExit: After an argument that cannot be read, or `--help`.
+    """
+    settings = _parsed(args, {})
+    sources = find_sources(settings.models)
+    reference = choose_reference(sources, settings.reference, listed=settings.models is not None)
+    reference_first = sorted(sources, key=lambda source: source.name != reference)
+    trained_on = dict(next((source.data for source in reference_first if source.data), WHOLE_FOLDER | {"root": None}))
+    settings = _parsed(args, trained_on | LOADING)
+    if (settings.data.dataset, settings.data.root) == (trained_on["dataset"], trained_on["root"]):
+        _same_data(sources, trained_on)
+    else:
+        # `shapes` has no root, so a root that was given means another data set.
+        kind = {"dataset": trained_on["dataset"]} if trained_on["root"] else {}
+        settings = _parsed(args, trained_on | LOADING | WHOLE_FOLDER | kind)
+    if settings.seed < 0:
+        raise UserError(f"--seed is {settings.seed}; it is a whole number from 0 on.")
+    if settings.max_images is not None:
+        settings.data.max_images = settings.max_images
+    return settings, reference_first if settings.models is None else sources, reference
+
+
+def _parsed(args: Sequence[str], data: dict[str, Any]) -> Namespace:
+    """Parse with defaults of the data options; a checkpoint of another version may hold more than there are today."""
+    parser = make_parser()
+    known = set(parser.get_defaults().data.as_dict())
+    parser.set_defaults({f"data.{name}": value for name, value in data.items() if name in known})
+    settings: Namespace = parser.parse_args(list(args))
+    return settings
+
+
+def _same_data(sources: Sequence[Source], trained_on: Mapping[str, Any]) -> None:
+    """Refuse to evaluate a model on pictures it may have been trained on, or that have nothing to do with it."""
+    for source in sources:
+        for option in WHICH_DATA if source.data else ():
+            own, reference = source.data.get(option), trained_on.get(option)  # type: ignore[union-attr]
+            if own != reference:
+                raise UserError(
+                    f"{source.name} was trained with data.{option} {own}, the reference with {reference}; choose what "
+                    "to compare with --models, or name the data with --data.dataset and --data.root."
+                )

@@ -1,0 +1,177 @@
+"""What `--models` names: checkpoints of this project, or backbones with weights."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.mitigations import LOSSES, MITIGATIONS
+from lit_invariance.models.weights import is_file_name
+from lit_invariance.registry import Spec, parse_spec
+from lit_invariance.training.checkpoint import read_checkpoint
+
+CHECKPOINTS = Path("checkpoints")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a model comes from.
+
+    Attributes:
+        name: Its name in tables.
+        text: The source as the user wrote it.
+        checkpoint: A checkpoint file of this project, or None.
+        backbone: Name of a backbone; empty for a checkpoint.
+        weights: None for random ones, `"default"`, a published name or a file; see `create_backbone`.
+        image_size: Side of a backbone's input in pixels, None for that of the data.
+        data: Settings of the data a checkpoint was trained on, None for a backbone.
+        mitigations: Those a checkpoint was trained with, and those the user adds.
+    """
+
+    name: str
+    text: str
+    checkpoint: Path | None = None
+    backbone: str = ""
+    weights: str | None = None
+    image_size: int | None = None
+    data: Mapping[str, Any] | None = None
+    mitigations: Sequence[Spec] = ()
+
+    @property
+    def translation(self) -> dict[str, Any] | None:
+        """The translation augmentation it was trained with."""
+        return None if self.data is None else self.data.get("translation")
+
+
+def find_sources(texts: Sequence[str] | None, folder: Path = CHECKPOINTS) -> list[Source]:
+    """Resolve what the user asked to compare.
+
+    Args:
+        texts: Entries `name=source` or `source`; None takes every `best.ckpt` below `folder`, named by its run.
+        folder: Where training leaves its runs.
+
+    Raises:
+        UserError: If there is nothing to compare, a file is missing, or two models bear one name.
+    """
+    texts = [str(path) for path in sorted(folder.glob("*/best.ckpt"))] if texts is None else texts
+    if not texts:
+        raise UserError(f"there is no {folder}/*/best.ckpt; train a model first, or name one with --models.")
+    sources: dict[str, Source] = {}
+    for text in texts:
+        source = parse_source(text)
+        if source.name in sources:
+            raise UserError(f"two models are called '{source.name}'; write --models name=source with different names.")
+        sources[source.name] = source
+    return list(sources.values())
+
+
+def parse_source(text: str) -> Source:
+    """Read one entry of `--models`.
+
+    Args:
+        text: `[name=]source[+mitigation...]`; the source is the path of a `.ckpt` file, `<backbone>` for its published
+            weights, or `<backbone>@<weights>` with `none`, a published name or a local file as weights;
+            `<backbone>:299` gives it an input of its own. Each
+            mitigation, surgery or inference wrapper, is a name or `{name: {option: value}}`.
+
+    Raises:
+        UserError: If the source is a URL, a missing file, no checkpoint, or a weights file without its backbone, or a
+            mitigation is unknown or acts on training only.
+    """
+    name, given, source = text.partition("=")
+    if not given or any(sign in name for sign in "/@+"):
+        name, source = "", text
+    plain, added = _split_mitigations(source)
+    found = _plain_source(name, plain)
+    return replace(found, text=source, mitigations=[*found.mitigations, *added])
+
+
+def _plain_source(name: str, source: str) -> Source:
+    """Read a source without mitigations added; an empty name is taken from it."""
+    if "://" in source:
+        raise UserError(f"'{source}' is a URL; download the file yourself and name the local copy.")
+    backbone, at, weights = source.partition("@")
+    if source.endswith(".ckpt") and (not at or Path(source).is_file()):
+        return _checkpoint(name, source)
+    if not backbone or (at and not weights):
+        raise UserError(
+            f"'{source}' names no model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>."
+        )
+    if not at and is_file_name(source):
+        raise UserError(f"'{source}' is a weights file; name the network it belongs to, as <backbone>@{source}.")
+    wanted = {"": "default", "none": None}.get(weights, weights)
+    backbone, colon, side = backbone.partition(":")
+    if colon and not (side.isdecimal() and int(side)):
+        raise UserError(f"'{side}' in '{source}' is no image size; write <backbone>:299 for 299 x 299 pixels.")
+    size = int(side) if colon else None
+    return Source(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted, image_size=size)
+
+
+def choose_reference(sources: Sequence[Source], wanted: str | None, listed: bool) -> str:
+    """Choose the model that the others are compared with.
+
+    Args:
+        sources: The models.
+        wanted: The name the user gave, if any.
+        listed: Whether the user listed the models himself.
+
+    Returns:
+        `wanted`; else `baseline` where a model is called so; else the first of the user's list. Among all runs of the
+        checkpoint folder, the only one trained without mitigation and translation, else the first by name.
+
+    Raises:
+        UserError: If no model bears the wanted name.
+    """
+    names = [source.name for source in sources]
+    if wanted is not None and wanted not in names:
+        raise unknown("reference model", wanted, names)
+    if wanted is not None or "baseline" in names:
+        return wanted or "baseline"
+    plain = [] if listed else [source.name for source in sources if not source.mitigations and not source.translation]
+    return plain[0] if len(plain) == 1 else names[0]
+
+
+def _split_mitigations(source: str) -> tuple[str, list[Spec]]:
+    """Part a source from the mitigations added to it; a file whose name holds a plus sign is taken whole."""
+    parts = source.split("+")
+    files = [count for count in range(1, len(parts) + 1) if _is_file("+".join(parts[:count]))]
+    length = max(files, default=1)
+    return "+".join(parts[:length]), [_mitigation(part) for part in parts[length:]]
+
+
+def _is_file(source: str) -> bool:
+    return Path(source).is_file() or Path(source.partition("@")[2]).is_file()
+
+
+def _mitigation(text: str) -> Spec:
+    try:
+        spec: Spec = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"'{text}' is no mitigation; write +name or '+{{name: {{option: value}}}}'.") from error
+    name, _ = parse_spec("mitigation", spec)
+    if name not in MITIGATIONS:
+        raise unknown("mitigation", name, MITIGATIONS)
+    if name in LOSSES:
+        raise UserError(f"mitigation {name} acts on training only; train with it, and evaluate the checkpoint.")
+    return spec
+
+
+def _checkpoint(name: str, text: str) -> Source:
+    path = Path(text)
+    if not path.is_file():
+        known = [str(other) for other in sorted(CHECKPOINTS.glob("*/*.ckpt"))]
+        near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
+        raise UserError(f"there is no checkpoint '{text}'; {f'did you mean {near[0]}?' if near else 'check the path.'}")
+    content = read_checkpoint(path)
+    run = path.absolute().parent.name if path.stem in ("best", "last") else path.stem
+    return Source(
+        name or run,
+        text,
+        checkpoint=path,
+        data=content.get("datamodule_hyper_parameters", {}),
+        mitigations=content["hyper_parameters"].get("mitigations") or [],
+    )

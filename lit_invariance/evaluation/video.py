@@ -1,0 +1,156 @@
+"""The LightningModule that shows every frame of a film to every model and scores neighbouring frames."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.models import Model
+from lit_invariance.metrics import SCORES
+from lit_invariance.protocols import CentreCrop, views_of
+from lit_invariance.results.outcomes import Answers, Outcomes
+
+LABEL = "video"
+PAIR_SCORES = ("accuracy", "top1_change", "mean_absolute_change")
+
+
+class Track:
+    """What one model says of a film, frame by frame.
+
+    Probabilities go to a file, for which classes are worth drawing is known at the end only, and those of all classes
+    of a long film would not fit into memory.
+
+    Args:
+        label: The true class of the film, if known.
+        file: A new file for the probabilities.
+    """
+
+    def __init__(self, label: int | None, file: Path) -> None:
+        self.label, self._file = label, file
+        self.scores: dict[str, list[Tensor]] = {
+            score: [] for score in PAIR_SCORES if score != "accuracy" or label is not None
+        }
+        self.answers: list[int] = []
+        self._top: list[float] = []
+        self._true: list[float] = []
+        self._classes = 0
+        self._last: Tensor | None = None
+
+    def add(self, logits: Tensor) -> None:
+        """Take the next frames.
+
+        Args:
+            logits: `(n, K)`, float32.
+        """
+        self.answers += logits.argmax(-1).tolist()
+        self._classes = logits.shape[1]
+        probabilities = logits.softmax(-1)
+        self._top += probabilities.amax(-1).tolist()
+        self._true += [math.nan] * len(logits) if self.label is None else probabilities[:, self.label].tolist()
+        with self._file.open("ab") as file:
+            probabilities.cpu().numpy().tofile(file)
+        joined = logits if self._last is None else torch.cat([self._last, logits])
+        self._last = logits[-1:]
+        pairs = torch.stack([joined[:-1], joined[1:]], 1)
+        labels = torch.full((len(pairs),), self.label or 0, device=logits.device)
+        for name, values in self.scores.items():
+            values.append(SCORES[name].function(pairs, labels).cpu().double())
+
+    def pair_answers(self) -> Answers:
+        """Return what was said of the two frames of each pair, N pairs of T = 2 views."""
+        return Answers(
+            predictions=_pairs(np.array(self.answers, np.int32)),
+            top_probability=_pairs(np.array(self._top, np.float32)),
+            true_probability=_pairs(np.array(self._true, np.float32)),
+        )
+
+    def shown_classes(self, most: int) -> list[int]:
+        """Return the true class, if known, and those that are the answer most often, up to `most` in all."""
+        counts = np.bincount(self.answers, minlength=self._classes)
+        if self.label is not None:
+            counts[self.label] = len(self.answers) + 1
+        order = np.argsort(-counts, kind="stable")[:most]
+        return [int(output) for output in order if counts[output]]
+
+    def probabilities(self, classes: Sequence[int]) -> NDArray[np.float32]:
+        """Return the probabilities of some classes at every frame, `(frames, classes)`."""
+        shape = (len(self.answers), self._classes)
+        return np.array(np.memmap(self._file, np.float32, "r", shape=shape)[:, list(classes)])
+
+
+class FilmMeasurement(pl.LightningModule):
+    """Shows the centre of every frame, as `centre_crop` does, to every model; run by `Trainer.predict`.
+
+    Args:
+        models: The models.
+        label: The true class of the film, if known.
+        scratch: An empty folder for probabilities, K x 4 bytes a frame and model.
+
+    Attributes:
+        tracks: Model name to what it says.
+    """
+
+    def __init__(self, models: Sequence[Model], label: int | None, scratch: Path) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(model.classifier for model in models)
+        self.tracks = {model.name: Track(label, scratch / f"{number}.float32") for number, model in enumerate(models)}
+        self.label = label
+        self.sharing: dict[CentreCrop, list[Model]] = {}
+        for model in models:
+            protocol = CentreCrop(size=model.classifier.image_size, mean=model.classifier.mean)
+            self.sharing.setdefault(protocol, []).append(model)
+
+    def predict_step(self, frames: list[Tensor], batch_idx: int) -> Tensor:
+        """Measure the next frames.
+
+        Args:
+            frames: n decoded frames, uint8 (3, H, W).
+            batch_idx: The number of the batch.
+
+        Returns:
+            The number of frames; Lightning warns of a step that returns nothing.
+
+        Raises:
+            UserError: If logits are not finite.
+        """
+        numbers = torch.arange(len(frames))
+        for protocol, models in self.sharing.items():
+            views = views_of(protocol, frames, numbers, seed=0)[:, 0]
+            for model in models:
+                logits = model.classifier(views).float()
+                if not logits.isfinite().all():
+                    raise UserError(
+                        f"model {model.name} gives logits that are not finite on the film; its training diverged, or "
+                        "the precision is too low for it."
+                    )
+                self.tracks[model.name].add(logits)
+        return torch.tensor(len(frames))
+
+    def outcomes(self) -> Outcomes:
+        """Return the scores of each pair of neighbouring frames, numbered by its first frame.
+
+        Raises:
+            UserError: If the film has no two frames.
+        """
+        pairs = len(next(iter(self.tracks.values())).answers) - 1
+        if pairs < 1:
+            raise UserError("the film has a single frame; neighbouring frames take two at least.")
+        columns: dict[tuple[str, str, str], NDArray[Any]] = {
+            (name, LABEL, score): torch.cat(values).numpy()
+            for name, track in self.tracks.items()
+            for score, values in track.scores.items()
+        }
+        answers = {(name, LABEL): track.pair_answers() for name, track in self.tracks.items()}
+        label = -1 if self.label is None else self.label
+        return Outcomes(np.arange(pairs), np.full(pairs, label, np.int64), columns, answers)
+
+
+def _pairs(values: NDArray[Any]) -> NDArray[Any]:
+    return np.stack([values[:-1], values[1:]], 1)

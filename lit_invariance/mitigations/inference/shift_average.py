@@ -1,0 +1,46 @@
+"""The shift average: at inference, the mean of the answers to many moves of a picture."""
+
+import math
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from lit_invariance.mitigations.interfaces import Classify, whole
+from lit_invariance.mitigations.ops.crops import known_padding, shifted
+
+
+class ShiftAverage:
+    """Mean of the softmax over the moves of a square lattice; the same moves for every picture.
+
+    Along each axis the moves are `step * (i - (k - 1) // 2)` pixels, i = 0..k-1, so that 4 shifts of 1 px are -1, 0, 1
+    and 2. The result is `log(1/k^2 sum_v softmax(z_v))`, whose softmax is the mean. A move of the picture by the step
+    leaves all but 1/k of the views of either axis as they were, whence the steadiness. Where a network's only fault is
+    its stride, as under circular padding, averaging over all phases of the total stride makes it exactly invariant
+    (the subsampling argument of Azulay & Weiss, JMLR 2019, arXiv 1805.12177, read the other way round).
+
+    Args:
+        shifts: Moves k along each axis; a picture costs `k^2` forward passes.
+        step: Pixels of the network's input between neighbouring moves.
+        padding: How a picture goes on outside its frame: `reflect`, `replicate`, `circular` or `zero`.
+
+    Raises:
+        ValueError: If the shifts or the step are out of range.
+        UserError: If the padding is unknown.
+    """
+
+    def __init__(self, shifts: int = 4, step: int = 1, padding: str = "reflect") -> None:
+        whole("shifts", shifts, 2), whole("step", step, 1)
+        self.padding, self.passes = known_padding(padding), shifts**2
+        moves = [step * (number - (shifts - 1) // 2) for number in range(shifts)]
+        self.moves = torch.tensor(list(product(moves, moves)))
+
+    def __call__(self, classify: Classify, images: Tensor) -> Tensor:
+        """Return logits `(N, K)`, float32, the logarithms of the mean probabilities; see `Inference`."""
+        total: Tensor | None = None
+        # One move at a time: all of them at once would need k^2 times the memory, and a batch is large enough.
+        for move in self.moves:
+            answer = classify(shifted(images, move, self.padding)).float().log_softmax(-1)
+            total = answer if total is None else torch.logaddexp(total, answer)
+        assert total is not None
+        return total - math.log(len(self.moves))

@@ -1,0 +1,114 @@
+"""Distillation: the changed network learns the answers of the untouched one, averaged over moved pictures."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from lit_invariance.errors import UserError
+from lit_invariance.mitigations.interfaces import Classifier, Classify, above_zero, whole
+from lit_invariance.mitigations.ops.crops import known_padding, random_offsets, shifted
+from lit_invariance.models.backbones import create_backbone
+
+
+class Distillation:
+    """Kullback-Leibler divergence of the student's soft answers from those of a steadier teacher.
+
+    The teacher is the network before any surgery, with the weights the training begins from, frozen and in evaluation
+    mode. Its answer t is its mean over `views` moves of the picture, each uniform over the square of `2 shift + 1`
+    pixels; the student's is s, on the picture as it stands. With temperature T the loss is
+
+    `T^2 KL(t || s) = T^2 sum_k t_k (log t_k - log s_k)`, `t = mean_v softmax(z_v / T)`, `s = softmax(z / T)`,
+
+    averaged over the batch (Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015, arXiv
+    1503.02531, section 2: T^2 keeps the gradients of the size that labels give). The teacher's average is
+    that of `shift_average`, so that the student is taught the steadiness which costs the average many passes. Labels
+    are not needed, and few pictures do. A step costs `views` more forward passes.
+
+    Args:
+        weight: Factor of this loss.
+        label_weight: Factor of the loss on the labels; 0 leaves them out.
+        temperature: T, above 0.
+        views: Moves the teacher averages over; 0 shows it the picture as it stands.
+        shift: The greatest move along either axis, in pixels of the network's input.
+        padding: How a picture goes on outside its frame: `reflect`, `replicate`, `circular` or `zero`.
+        teacher: Weights of the teacher, where they are not those of `model.weights`: a file or a published name.
+
+    Raises:
+        ValueError: If an option is out of range.
+        UserError: If the padding is unknown.
+    """
+
+    name = "distillation"
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        label_weight: float = 0.0,
+        temperature: float = 1.0,
+        views: int = 2,
+        shift: int = 8,
+        padding: str = "reflect",
+        teacher: str | None = None,
+    ) -> None:
+        self.weight, self.label_weight = above_zero("weight", weight), above_zero("label_weight", label_weight, True)
+        self.temperature, self.padding = above_zero("temperature", temperature), known_padding(padding)
+        self.views, self.shift, self.weights = whole("views", views, 0), whole("shift", shift, 1), teacher
+        # No submodule of the classifier, so that neither its checkpoint nor its optimiser knows of the teacher.
+        self.teacher: nn.Module | None = None
+
+    def prepare(self, classifier: Classifier) -> None:
+        """Build the teacher; a resumed training gets the same again, for nothing of it is kept.
+
+        Raises:
+            UserError: If there are no weights to build it from, or they were made for other classes.
+        """
+        options = classifier.hparams
+        weights = self.weights or options["weights"]
+        if weights is None:
+            raise UserError(
+                "distillation needs a teacher: set model.weights to what the training begins from, or the option "
+                "`teacher` of distillation to a file of weights."
+            )
+        made = create_backbone(options["backbone"], weights, options["num_classes"])
+        if made.new_head:
+            raise UserError(
+                f"the teacher's weights '{weights}' have another number of classes than model.num_classes "
+                f"{options['num_classes']}, so that it has no answers to learn; give weights of the same classes."
+            )
+        teacher = made.network.eval().requires_grad_(False)
+        self.teacher = teacher.to(device=classifier.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch declares no overload with both
+
+    def __call__(self, classifier: Classifier, images: Tensor, logits: Tensor) -> Tensor:
+        """Return the mean divergence of a batch; see `Loss`."""
+        teacher = self.teacher
+        assert teacher is not None, "prepare() comes before the first step"
+        with torch.no_grad():
+            answer = self._averaged(lambda moved: teacher(classifier.normalise(moved)), images)
+        return divergence(answer, logits, self.temperature)
+
+    def _averaged(self, classify: Classify, images: Tensor) -> Tensor:
+        if not self.views:
+            return (classify(images).float() / self.temperature).log_softmax(-1)
+        total: Tensor | None = None
+        for _ in range(self.views):
+            moves = random_offsets(len(images), self.shift, images.device)
+            answer = (classify(shifted(images, moves, self.padding)).float() / self.temperature).log_softmax(-1)
+            total = answer if total is None else torch.logaddexp(total, answer)
+        assert total is not None
+        return total - math.log(self.views)
+
+
+def divergence(teacher: Tensor, student: Tensor, temperature: float) -> Tensor:
+    """Divergence of a student from soft answers, times the square of the temperature, averaged over the batch.
+
+    Args:
+        teacher: Logarithms of the teacher's probabilities at that temperature, `(N, K)`.
+        student: Logits, `(N, K)`, any float type; computed in float32.
+        temperature: T, above 0.
+
+    Returns:
+        A scalar in nats, at least 0.
+    """
+    answer = (student.float() / temperature).log_softmax(-1)
+    return temperature**2 * nn.functional.kl_div(answer, teacher, reduction="batchmean", log_target=True)

@@ -1,0 +1,164 @@
+"""Make the strides of a network follow the picture: adaptive polyphase sampling, in place."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from lit_invariance.errors import UserError
+from lit_invariance.mitigations.graph.actions import layer_kind, stride_words
+from lit_invariance.mitigations.graph.antialiasing import Change
+from lit_invariance.mitigations.graph.border import Border, make_dense, surround
+from lit_invariance.mitigations.graph.hooks import is_softened
+from lit_invariance.mitigations.graph.lattices import lattices_of
+from lit_invariance.mitigations.graph.strided_ops import Strided, strided_places
+from lit_invariance.mitigations.graph.tracing import Trace, trace
+from lit_invariance.mitigations.surgery.choosers import LearnedPhase, LoudestPhase
+from lit_invariance.mitigations.surgery.sampling import Choice, KeepPhase, keep_phase_of
+
+
+def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> list[Change]:
+    """Let every stride keep the samples that the content of each picture chooses, in place.
+
+    Adaptive polyphase sampling (Chaman & Dokmanic, "Truly shift-invariant convolutional neural networks", CVPR 2021,
+    arXiv 2011.14214): a strided operation computes its result y at every sample. The stride (s, t) divides y into
+    s t phases, y_ij[m, n] = y[s m + i, t n + j], of which a plain stride keeps y_00. Kept is the phase of largest norm,
+    for each image by itself. A cyclic shift of y exchanges its phases and shifts each cyclically, so that the phase
+    kept is the same up to a cyclic shift, and a global average at the end of the network does not see that at all.
+    Together with `circular_padding` the answer is then the same for every cyclic shift of the picture, for any
+    parameters, up to rounding. `loudest_phase` says what happens in a tie.
+
+    Strided operations whose results meet in an addition, a concatenation or any other operation keep one common phase,
+    the one that the first of them chooses: a shortcut follows its block.
+
+    Sizes: the claim holds where the total stride divides both sides of the picture. Elsewhere, a layer whose padding
+    is circular raises an error; with any other padding, where the border breaks the claim anyway, the layer lays
+    `stride` windows for each that it had, the last of which may read beyond the map. The output size is always that
+    of the plain network.
+
+    Args:
+        network: Any network torch.fx can trace. Its parameters and state-dict keys are unchanged, unless `learned`.
+        learned: Choose by a small network that is trained along (Rojas-Gomez et al., "Learnable polyphase sampling for
+            shift invariant and equivariant convolutional networks", NeurIPS 2022, arXiv 2210.08001), see
+            `LearnedPhase`. Its parameters, named `...chooser...`, are new: a plain state dict lacks them.
+        stem: Whether to include the first convolution, which then runs at full resolution and costs `stride ** 2`
+            times as much. Without it nothing is exactly invariant.
+
+    Returns:
+        One entry for every strided operation, in the order of the forward pass: what was done, or why it was left;
+        then one for everything else that stands in the way of exact invariance.
+
+    Raises:
+        UserError: If the network cannot be traced, its strides are blurred already, or it has nothing to change.
+
+    Example:
+        >>> import torch
+        >>> from lit_invariance.mitigations import circular_padding, polyphase
+        >>> conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        >>> network = nn.Sequential(conv, nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+        >>> for change in polyphase(network) + circular_padding(network):
+        ...     print(change)
+        0: 3x3 convolution, stride 2 -> 1, one of 4 phases kept: largest norm (cumulative stride 2)
+        0: 3x3 convolution, padding zeros -> circular
+        >>> images = torch.rand(1, 3, 8, 8)
+        >>> torch.allclose(network(images), network(images.roll(1, 3)), atol=1e-6)
+        True
+    """
+    kind = type(network).__name__
+    if is_softened(network):
+        raise UserError(
+            f"the strides of {kind} lie in filters already, where polyphase finds none; name one of the two."
+        )
+    traced, places = trace(network), strided_places(network)
+    lattices, unlike = lattices_of(traced, places)
+    named = {place.name: place for place in places}
+    groups = [[named[name] for name in lattice.members] for lattice in lattices]
+    options = _Options(traced.layers, learned, stem)
+    decided = {change.place: change for group in groups for change in _decide(group, options)}
+    changes = [decided[place.name] for place in places] + _obstacles(traced, unlike)
+    if not any(change.changed for change in changes):
+        left = "; ".join(map(str, changes)) or "it has no strided operation"
+        raise UserError(f"polyphase finds nothing to change in {kind}: {left}.")
+    for group in groups:
+        if decided[group[0].name].changed:
+            _carry_out(group, learned, network)
+    return changes
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What decides whether a layer is changed."""
+
+    layers: dict[str, nn.Module]
+    learned: bool
+    stem: bool
+
+
+def _decide(group: list[Strided], options: _Options) -> list[Change]:
+    """All layers of a group or none: a stride left among them always keeps the first phase."""
+    reasons = {place.name: _reason_to_leave(place, options) for place in group}
+    refused = [name for name, reason in reasons.items() if reason]
+    if refused:
+        meets = f"because its result meets that of {refused[0]}, which is left alone"
+        return [Change(place.name, False, reasons[place.name] or meets, place.cumulative) for place in group]
+    chooser = "learned choice" if options.learned else "largest norm"
+    changes = []
+    for place in group:
+        who = chooser if place is group[0] else f"as in {group[0].name}"
+        phases = place.stride[0] * place.stride[1]
+        strides = f"stride {stride_words(place.stride)} -> 1"
+        what = f"{layer_kind(place.layer)}, {strides}, one of {phases} phases kept"
+        changes.append(Change(place.name, True, f"{what}: {who}", place.cumulative))
+    return changes
+
+
+def _reason_to_leave(place: Strided, options: _Options) -> str:
+    layer = place.layer
+    if layer is None or place.name not in options.layers:
+        return "a function call and no layer that could be changed"
+    if place.calls > 1:
+        return "the network runs it more than once"
+    if place.first and isinstance(layer, nn.Conv2d) and not options.stem:
+        return "the stem convolution, which the option `stem` includes"
+    if type(layer) is nn.AvgPool2d and max(place.stride) > 2:
+        return f"an average pool of stride {stride_words(place.stride)}, which may span the whole map"
+    if type(layer) not in (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d) or getattr(layer, "return_indices", False):
+        return f"{type(layer).__name__}({layer.extra_repr()}) is not handled"
+    if options.learned and place.channels is None:
+        return "its number of channels is not known from the layers around it"
+    return ""
+
+
+def _obstacles(traced: Trace, unlike: list[str]) -> list[Change]:
+    """What else keeps the network from being exactly invariant."""
+    found = [Change(name, False, "it joins maps of unlike sampling, which no common phase aligns") for name in unlike]
+    for node in traced.graph.nodes:
+        layer = traced.layers[str(node.target)] if node.op == "call_module" else None
+        size = getattr(layer, "output_size", None)
+        if isinstance(layer, nn.AdaptiveAvgPool2d) and size not in (1, (1, 1)):
+            what = f"its {_say_size(size)} positions are told apart behind it: exact only on a map of one sample"
+            found.append(Change(str(node.target), False, what))
+    return found
+
+
+def _carry_out(group: list[Strided], learned: bool, network: nn.Module) -> None:
+    choice = Choice(followers=len(group) - 1)
+    like = next(network.parameters(), None)
+    # Where the padding of the network was changed before, a pool without padding had no part in it.
+    mode = next((layer.mode for layer in network.modules() if isinstance(layer, Border)), "zeros")
+    for place in group:
+        layer = place.layer
+        assert isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
+        chooser = None
+        if place is group[0]:
+            chooser = LearnedPhase(place.channels or 0, place.stride) if learned else LoudestPhase(place.stride)
+        keep = KeepPhase(place.stride, choice, chooser)
+        if like is not None:
+            keep.to(like.device, like.dtype)
+        make_dense(layer)
+        if mode == "circular":
+            surround(layer, mode)
+        keep_phase_of(layer, keep.train(layer.training))
+
+
+def _say_size(size: object) -> str:
+    return "x".join(map(str, size)) if isinstance(size, tuple) else f"{size}x{size}"

@@ -1,0 +1,297 @@
+"""The LightningModule: fine-tune a classifier and measure its invariance at every validation epoch."""
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from itertools import islice
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+import torch.nn.functional as F
+from pytorch_lightning.utilities import rank_zero_info
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torchmetrics import MeanMetric, MetricCollection
+
+from lit_invariance.data.batch import Batch
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.metrics import Accuracy, Agreement, MeanAbsoluteChange, Top1Change
+from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimate_batch_norm
+from lit_invariance.models.backbones import create_backbone
+from lit_invariance.protocols import PROTOCOLS, CentreCrop, Protocol, Unshowable, views_of
+from lit_invariance.registry import Spec, build
+from lit_invariance.training.schedule import OPTIMIZERS, parameter_groups, warmup_cosine
+
+VIEWS_SEED = 0
+RANGES = {
+    "reestimate_batch_norm": (0, math.inf),
+    "lr": (0, math.inf),
+    "backbone_lr": (0, math.inf),
+    "momentum": (0, 0.9999),
+    "weight_decay": (0, math.inf),
+    "warmup_epochs": (0, math.inf),
+    "label_smoothing": (0, 1),
+    "invariance_images": (0, math.inf),
+}
+
+
+class LitClassifier(pl.LightningModule):
+    """An image classifier that is fine-tuned with mitigations and watched for invariance.
+
+    Logs `train/loss` and `train/acc`; at every validation epoch `val/loss` and `val/acc` on the standard view of all
+    validation images (protocol `centre_crop`), and `val/top1_change`, `val/mean_absolute_change` and `val/agreement` on
+    the views of `invariance_protocol` of `invariance_images` of them. The views are the same at every epoch.
+
+    Args:
+        backbone: `torchvision/resnet50`, `timm/resnet50`, `antialiased_cnns/resnet50`, `tiny_resnet`, `cifar_resnet20`.
+        weights: None for random ones, `default` or a published name, or a local file.
+        num_classes: Number of outputs; where the weights have another number, the head is a new one.
+        image_size: Side S of the network's input in pixels. The command line takes it from `data.image_size`.
+        mitigations: What makes the network more invariant: names or `{name: {option: value}}`; see `MITIGATIONS` and,
+            for order and combination, `apply_mitigations`.
+        reestimate_batch_norm: Training images, in whole batches, on which the statistics of batch normalisation are
+            measured anew before the first step, as surgery wants it; 0 keeps those of the weights.
+        freeze_batch_norm: Keep these statistics during the training.
+        optimizer: `sgd` (Nesterov) or `adamw`.
+        lr: Learning rate, reached after the warm-up.
+        backbone_lr: Learning rate of everything but the classification layer; None takes `lr`.
+        momentum: Momentum of SGD, first beta of AdamW.
+        weight_decay: Decay of weights; biases and normalisation are not decayed.
+        warmup_epochs: Epochs of the linear warm-up, before the cosine down to 0.
+        label_smoothing: Share of the target spread over all classes, in [0, 1).
+        invariance_protocol: A protocol with two views or more: a name or `{name: {option: value}}`.
+        invariance_images: Number of validation images it is measured on, evenly spaced over the set; 0 measures none.
+
+    Raises:
+        UserError: If a name, an option or a weights file is refused.
+    """
+
+    _mean: Tensor
+    _std: Tensor
+
+    def __init__(
+        self,
+        backbone: str,
+        weights: str | None = None,
+        num_classes: int = 1000,
+        image_size: int = 224,
+        mitigations: list[str | dict[str, Any]] | None = None,
+        reestimate_batch_norm: int = 0,
+        freeze_batch_norm: bool = False,
+        optimizer: str = "sgd",
+        lr: float = 0.01,
+        backbone_lr: float | None = None,
+        momentum: float = 0.9,
+        weight_decay: float = 1e-4,
+        warmup_epochs: float = 0.0,
+        label_smoothing: float = 0.0,
+        invariance_protocol: str | dict[str, Any] = "embed_black",
+        invariance_images: int = 500,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        _check_ranges(self.hparams)
+        if optimizer not in OPTIMIZERS:
+            raise unknown("optimizer", optimizer, OPTIMIZERS)
+        made = create_backbone(backbone, weights, num_classes)
+        self.num_classes, self.image_size, self.mean, self.head = num_classes, image_size, made.mean, made.head
+        self.backbone = made.network
+        self.mitigated = apply_mitigations(self.backbone, mitigations or [])
+        self.backbone.to(memory_format=torch.channels_last)
+        self.register_buffer("_mean", _per_channel(made.mean), persistent=False)
+        self.register_buffer("_std", _per_channel(made.std), persistent=False)
+        self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
+        self.configure_views(invariance_protocol)
+        self.configure_metrics()
+
+    def configure_views(self, invariance_protocol: Spec) -> None:
+        """Set the two protocols of validation up: the standard view, and the neighbouring views."""
+        given = {"size": self.image_size, "mean": self.mean}
+        self.centre_crop = CentreCrop(size=self.image_size, mean=self.mean)
+        self.protocol: Protocol = build("protocol", PROTOCOLS, invariance_protocol, **given)
+        if len(self.protocol.steps) < 2:
+            raise UserError(
+                f"invariance_protocol {self.protocol.name} shows one view only; choose one with neighbours."
+            )
+
+    def configure_metrics(self) -> None:
+        """Set the metrics up; groups are off, for equal first batches would merge different metrics."""
+        self.train_accuracy, self.val_accuracy, self.val_loss = Accuracy(), Accuracy(), MeanMetric()
+        self.val_invariance = MetricCollection(
+            {
+                "top1_change": Top1Change(),
+                "mean_absolute_change": MeanAbsoluteChange(),
+                "agreement": Agreement(),
+            },
+            prefix="val/",
+            compute_groups=False,
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Classify; in evaluation mode through the inference wrappers.
+
+        Args:
+            images: `(N, 3, S, S)`, uint8 or float in [0, 1].
+
+        Returns:
+            Logits `(N, K)`.
+        """
+        if self.training:
+            return self._classify(images)
+        return self.mitigated.infer(self._classify, _as_float(images))
+
+    def _classify(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.backbone(self.normalise(images))
+        return logits
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Turn pictures `(N, 3, S, S)`, uint8 or float in [0, 1], into the network's input, in channels_last."""
+        return ((_as_float(images) - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+
+    def classify_views(self, views: Tensor) -> Tensor:
+        """Classify stacks of views.
+
+        Args:
+            views: `(N, T, 3, S, S)`, float in [0, 1].
+
+        Returns:
+            Logits `(N, T, K)`, float32.
+        """
+        logits: Tensor = self(views.flatten(0, 1)).float().unflatten(0, views.shape[:2])
+        return logits
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a batch `{"image": (N, 3, S, S) uint8, "label": (N,)}`."""
+        labels = batch["label"]
+        logits = self(batch["image"])
+        loss = self._training_loss(batch["image"], labels, logits)
+        self.train_accuracy(logits.detach()[:, None], labels)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(labels))
+        self.log("train/acc", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
+        return loss
+
+    def _training_loss(self, images: Tensor, labels: Tensor, logits: Tensor) -> Tensor:
+        total = self.mitigated.label_weight * self.loss(logits, labels)
+        for loss in self.mitigated.losses:
+            term = loss(self, images, logits)
+            self.log(f"train/{loss.name}", term, batch_size=len(labels))
+            total = total + loss.weight * term
+        return cast(Tensor, total)
+
+    def on_fit_start(self) -> None:
+        """Say what was changed, and let the losses get ready."""
+        for change in self.mitigated.changes:
+            rank_zero_info(str(change))
+        for loss in self.mitigated.losses:
+            loss.prepare(self)
+
+    def on_train_start(self) -> None:
+        """Say what the measurement costs, and prepare batch normalisation unless an interrupted training goes on."""
+        self._tell_cost()
+        wanted = self.hparams["reestimate_batch_norm"]
+        if wanted and not self.trainer.global_step:
+            # A loader of its own: the training's has begun to fetch, and its workers serve one reader at a time.
+            batches = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
+            count = min(math.ceil(wanted / batches.batch_size), len(batches))
+            rank_zero_info(f"batch-norm statistics from {count * batches.batch_size} training images")
+            images = (batch["image"].to(self.device) for batch in islice(batches, count))
+            reestimate_batch_norm(self.backbone, map(self.normalise, images))
+            self._share_statistics()
+
+    def _tell_cost(self) -> None:
+        """Say which share of an epoch's forward passes goes to the views, a training step counting as three."""
+        loader: Any = self.trainer.val_dataloaders
+        if loader is None:  # a training without validation
+            return
+        train, val = len(self.trainer.train_dataloader.dataset), len(loader.dataset)  # type: ignore[union-attr]
+        measured = min(self.hparams["invariance_images"], val)
+        views = measured * len(self.protocol.steps) * self.mitigated.passes
+        share = views / (3 * train + val * self.mitigated.passes + views)
+        rank_zero_info(
+            f"invariance: {self.protocol.name} on {measured} of {val} validation images, "
+            f"{len(self.protocol.steps)} views each: about {share:.0%} of an epoch's computation"
+        )
+
+    def on_train_epoch_start(self) -> None:
+        """Keep the statistics of batch normalisation where that was asked for."""
+        if self.hparams["freeze_batch_norm"]:
+            for layer in batch_norms(self.backbone):
+                layer.eval()
+
+    def on_validation_start(self) -> None:
+        """Choose the images whose invariance is measured, evenly spaced: folders are sorted by class."""
+        self._share_statistics()
+        positions = self.trainer.val_dataloaders.dataset.positions  # type: ignore[union-attr]
+        wanted = min(self.hparams["invariance_images"], len(positions))
+        self._measured = {positions[number * len(positions) // wanted] for number in range(wanted)}
+
+    def _share_statistics(self) -> None:
+        """Give all processes the running statistics of the first, which are the ones a checkpoint keeps.
+
+        Distributed training shares them before each step only, so that after the last one each process holds its own.
+        """
+        if self.trainer.world_size > 1:
+            for buffer in self.backbone.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Measure accuracy on the standard view and invariance on the neighbouring views of the chosen images."""
+        labels = batch.labels
+        logits = self.classify_views(self._views(self.centre_crop, batch.images, batch.indices))
+        self.val_accuracy.update(logits, labels)
+        self.val_loss.update(F.cross_entropy(logits[:, 0], labels, reduction="none"))
+        log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
+        log("val/loss", self.val_loss)
+        log("val/acc", self.val_accuracy, prog_bar=True)
+        self._measure_invariance(batch)
+
+    def _views(self, protocol: Protocol, images: list[Tensor], indices: Tensor) -> Tensor:
+        try:
+            return views_of(protocol, images, indices, VIEWS_SEED)
+        except Unshowable as error:
+            loader: Any = self.trainer.val_dataloaders
+            raise UserError(
+                f"protocol {protocol.name} cannot show validation {loader.dataset.name(error.index)}: {error.reason} "
+                "Remove it, or choose another invariance_protocol."
+            ) from error
+
+    def _measure_invariance(self, batch: Batch) -> None:
+        rows = [row for row, index in enumerate(batch.indices.tolist()) if index in self._measured]
+        if rows:
+            images = [batch.images[row] for row in rows]
+            logits = self.classify_views(self._views(self.protocol, images, batch.indices[rows]))
+            self.val_invariance.update(logits, batch.labels[rows])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the invariance, gathered over all processes."""
+        if self.hparams["invariance_images"]:
+            self.log_dict(dict(self.val_invariance.items()))
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser and its schedule, one step a batch."""
+        options = self.hparams
+        backbone_lr = options["lr"] if options["backbone_lr"] is None else options["backbone_lr"]
+        groups = parameter_groups(self.backbone, self.head, options["lr"], backbone_lr, options["weight_decay"])
+        optimizer = OPTIMIZERS[options["optimizer"]](groups, options["momentum"])
+        total = int(self.trainer.estimated_stepping_batches)
+        epochs = max(1, self.trainer.max_epochs or 1)
+        warmup = round(total * min(1.0, options["warmup_epochs"] / epochs))
+        curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
+
+
+def _check_ranges(options: Mapping[str, Any]) -> None:
+    for name, (low, high) in RANGES.items():
+        value = options[name]
+        if value is not None and not low <= value <= high:
+            wanted = f"from {low} on" if high == math.inf else f"from {low} to {high}"
+            raise UserError(f"model.{name} is {value}; it is a number {wanted}.")
+
+
+def _as_float(images: Tensor) -> Tensor:
+    return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
+def _per_channel(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values)[:, None, None]

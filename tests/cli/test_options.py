@@ -1,0 +1,64 @@
+import pytest
+
+from lit_invariance.cli.options import parse
+from lit_invariance.errors import UserError
+
+
+def data(*args):
+    return parse(args)[0].data
+
+
+def test_data_of_the_reference_is_taken_over_but_not_how_it_was_loaded(save_run):
+    save_run("plain", shapes={"val_images": 9}, batch_size=200, max_images=4)
+    settings = data()
+    assert (settings.dataset, settings.shapes, settings.image_size) == ("shapes", {"val_images": 9}, 16)
+    assert (settings.batch_size, settings.max_images) == (32, None)
+
+
+def test_options_win(save_run):
+    save_run("plain", shapes={"val_images": 9})
+    settings = data("--data.shapes", "{val_images: 5}", "--data.batch_size", "3", "--max_images", "2")
+    assert (settings.shapes, settings.batch_size, settings.max_images) == ({"val_images": 5}, 3, 2)
+
+
+def test_split_of_a_training_is_kept_for_its_own_folder_only(save_run):
+    save_run("plain", dataset="image_folder", root="pictures", shapes=None, val_fraction=0.3, val_root="held_out")
+    assert (data().root, data().val_fraction, data().val_root) == ("pictures", 0.3, "held_out")
+    other = data("--data.root", "others")
+    assert (other.dataset, other.val_fraction, other.val_root) == ("image_folder", 1.0, None)
+    assert data("--data.root", "others", "--data.val_fraction", "0.5").val_fraction == 0.5
+
+
+def test_root_after_training_on_shapes_is_a_folder_of_images(save_run):
+    save_run("plain")
+    assert data("--data.root", "pictures").dataset == "image_folder"
+    assert data("--data.root", "cifar", "--data.dataset", "CIFAR10").dataset == "CIFAR10"
+
+
+def test_folder_is_evaluated_as_a_whole_without_a_checkpoint():
+    settings = data("--models", "torchvision/resnet50", "--data.root", "pictures")
+    assert (settings.dataset, settings.val_fraction, settings.image_size) == ("image_folder", 1.0, 224)
+    assert settings.batch_size == 32
+
+
+def test_first_checkpoint_decides_where_the_reference_is_none(save_run):
+    path = save_run("plain", shapes={"val_images": 9})
+    assert data("--models", "new=tiny_resnet@none", str(path)).shapes == {"val_images": 9}
+
+
+def test_trainings_on_different_data(save_run):
+    save_run("shapes")
+    save_run("cifar", dataset="CIFAR10", root="x", mitigations=["blurpool"])
+    with pytest.raises(UserError, match="cifar was trained with data.dataset CIFAR10, the reference with shapes"):
+        parse([])
+    assert data("--data.dataset", "CIFAR10", "--data.root", "x").dataset == "CIFAR10"
+
+
+def test_setting_of_another_version_is_passed_over(save_run):
+    import torch
+
+    path = save_run("plain")
+    content = torch.load(path)
+    content["datamodule_hyper_parameters"]["abolished"] = 3
+    torch.save(content, path)
+    assert data().dataset == "shapes"

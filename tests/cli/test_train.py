@@ -1,0 +1,184 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lit_invariance.cli.train import train
+from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.errors import UserError
+from lit_invariance.training.checkpoint import load_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ["--config", "shapes.yaml", "--data.image_size", "32", "--data.batch_size", "16", "--trainer.accelerator", "cpu"]
+TINY += ["--data.shapes", "{train_images: 32, val_images: 20}", "--trainer.enable_progress_bar", "false"]
+TINY += ["--trainer.enable_model_summary", "false", "--trainer.log_every_n_steps", "1"]
+
+
+def scalars(folder):
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {tag: [event.value for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
+
+
+def test_a_run_leaves_what_it_promises(in_folder):
+    train([*TINY, "--trainer.max_epochs", "2"])
+    assert {path.name for path in Path("checkpoints/shapes").iterdir()} == {"best.ckpt", "last.ckpt", "config.yaml"}
+    logged = scalars("runs/shapes")
+    for tag in ("val/acc", "val/top1_change", "val/mean_absolute_change", "val/loss", "train/acc"):
+        assert len(logged[tag]) == 2, tag
+    assert len(logged["train/loss"]) == 4
+    assert any(tag.startswith("train/lr-") for tag in logged)
+    restored = load_checkpoint("checkpoints/shapes/last.ckpt")
+    assert restored.hparams["backbone"] == "tiny_resnet"
+
+
+def test_the_saved_config_repeats_the_run(in_folder):
+    train([*TINY, "--trainer.max_epochs", "1", "--model.lr", "0.07"])
+    saved = yaml.safe_load(Path("checkpoints/shapes/config.yaml").read_text())
+    assert saved["model"]["lr"] == 0.07
+    first = torch.load("checkpoints/shapes/last.ckpt", weights_only=True)
+    train(["--config", "checkpoints/shapes/config.yaml", "--name", "again"])
+    second = torch.load("checkpoints/again/last.ckpt", weights_only=True)
+    assert all(torch.equal(first["state_dict"][key], second["state_dict"][key]) for key in first["state_dict"])
+
+
+def test_an_earlier_run_is_not_lost_by_accident(in_folder):
+    train([*TINY, "--trainer.max_epochs", "1"])
+    before = Path("checkpoints/shapes/last.ckpt").read_bytes()
+    with pytest.raises(UserError, match="holds an earlier run; resume it with --ckpt_path last"):
+        train([*TINY, "--trainer.max_epochs", "1"])
+    assert Path("checkpoints/shapes/last.ckpt").read_bytes() == before
+    train([*TINY, "--trainer.max_epochs", "2", "--overwrite", "true"])
+    assert len(scalars("runs/shapes")["val/acc"]) == 2
+
+
+def test_resuming_equals_not_stopping(in_folder):
+    """Two epochs, then two more from `last`, against four in one go: the schedule is planned for four in both."""
+    plan = [*TINY, "--trainer.max_epochs", "4", "--trainer.num_sanity_val_steps", "0"]
+    train([*plan, "--name", "whole"])
+    train([*plan, "--name", "parts", "--trainer.limit_train_batches", "2"])
+    last = Path("checkpoints/parts/last.ckpt")
+    stopped = torch.load(last, weights_only=True)
+    assert stopped["epoch"] == 3
+    whole = torch.load("checkpoints/whole/last.ckpt", weights_only=True)
+    assert stopped["global_step"] == whole["global_step"]
+    resumed = train([*plan, "--name", "parts", "--ckpt_path", "last", "--trainer.max_epochs", "5"])
+    assert resumed.trainer.current_epoch == 5
+    assert len(scalars("runs/parts")["val/acc"]) == 5
+
+
+def test_killed_in_the_middle_of_an_epoch_it_goes_on_from_the_last_finished_one(in_folder):
+    arguments = [*TINY, "--trainer.max_epochs", "400", "--data.num_workers", "0"]
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        last, deadline = Path("checkpoints/shapes/last.ckpt"), time.monotonic() + 120
+        while not last.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGKILL)
+    finished = torch.load(last, weights_only=True)["epoch"]
+    cli = train([*TINY, "--ckpt_path", "last", "--trainer.max_epochs", str(finished + 3)])
+    assert cli.trainer.current_epoch == finished + 3
+    assert cli.trainer.global_step == 2 * (finished + 3)
+
+
+def test_overlays_and_overrides(in_folder, capsys):
+    Path("overlay.yaml").write_text("model:\n  lr: 0.5\n  momentum: 0.8\n")
+    with pytest.raises(SystemExit) as leave:
+        train(["--config", "aa_resnet50", "--config", "overlay.yaml", "--model.momentum", "0.7", "--print_config"])
+    assert leave.value.code == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["model"]["backbone"] == "torchvision/resnet50"
+    assert printed["model"]["lr"] == 0.5
+    assert printed["model"]["momentum"] == 0.7
+
+
+def test_the_name_is_the_first_config_s(in_folder):
+    Path("overlay.yaml").write_text("trainer:\n  max_epochs: 1\n")
+    assert train([*TINY, "--config", "overlay.yaml"]).config["name"] == "shapes"
+
+
+BAD = [
+    (["--config", "shape"], "unknown config 'shape'; did you mean"),
+    (
+        ["--config", "shapes", "--model.backbone", "tiny_resnt"],
+        "unknown backbone 'tiny_resnt'; did you mean tiny_resnet",
+    ),
+    (["--config", "shapes", "--model.invariance_protocol", "crp"], "unknown protocol 'crp'; did you mean crop"),
+    (["--config", "shapes", "--model.mitigations", "[blurpol]"], "unknown mitigation 'blurpol'; did you mean blurpool"),
+    (["--config", "shapes", "--model.mitigations", "[translation]"], "data.translation"),
+    (["--config", "shapes", "--model.num_classes", "7"], "set --model.num_classes 10"),
+    (["--config", "shapes", "--model.weights", "cut.pth"], "cut.pth' cannot be read"),
+    (["--config", "shapes", "--ckpt_path", "last"], "there is no checkpoint checkpoints/shapes/last.ckpt"),
+    (["--config", "shapes", "--ckpt_path", "cut.pth"], "cut.pth' cannot be read"),
+    (["--config", "shapes", "--model.lrr", "3"], "did you mean --model.lr"),
+    (["--config", "shapes", "--model.lr", "fast"], "model.lr"),
+    (["--config", "shapes", "--data.dataset", "CIFAR11"], "did you mean CIFAR10"),
+    (["--config", "aa_resnet50", "--model.weights", "null", "--data.root", "nowhere"], "nowhere"),
+    (["--config", "shapes", "--trainer.max_epochs", "many"], "max_epochs"),
+    (["--config", "shapes", "--trainer.accelerator", "abacus"], "abacus"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(bad[0][2:]) or bad[0][1] for bad in BAD])
+def test_bad_input_is_one_sentence_and_code_2(arguments, message, in_folder, monkeypatch, capsys):
+    from lit_invariance.cli.entry import train_command
+
+    Path("cut.pth").write_bytes(b"PK\x03\x04 and nothing more")
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    with pytest.raises(SystemExit) as leave:
+        train_command()
+    told = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert leave.value.code == 2
+    assert told[-1].startswith("error: ")
+    assert message in told[-1]
+    assert len([line for line in told if "rror" in line]) == 1
+    assert not list(Path().glob("checkpoints/**/*.ckpt"))
+
+
+def test_an_output_folder_that_cannot_be_written(in_folder):
+    Path("checkpoints").write_text("a file in the way")
+    with pytest.raises(UserError, match="cannot be written"):
+        train(TINY)
+
+
+def test_two_processes_log_what_one_computes(in_folder):
+    """The images are shared out unevenly and not padded, and batch-norm statistics differ between the processes."""
+    options = [*TINY, "--data.shapes", "{train_images: 32, val_images: 21}", "--trainer.max_epochs", "1"]
+    command = [sys.executable, str(ROOT / "train.py"), *options, "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stderr
+    content = torch.load("checkpoints/shapes/last.ckpt", weights_only=True)
+    data = InvarianceData(**content["datamodule_hyper_parameters"])
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
+    (alone,) = trainer.validate(load_checkpoint("checkpoints/shapes/last.ckpt"), data, verbose=False)
+    together = scalars("runs/shapes")
+    for tag in ("val/loss", "val/acc", "val/top1_change", "val/mean_absolute_change", "val/agreement"):
+        assert together[tag] == pytest.approx([alone[tag]], abs=1e-6), tag
+
+
+def test_a_mistake_leaves_an_earlier_run_as_it_was(in_folder):
+    train([*TINY, "--trainer.max_epochs", "1"])
+    kept = {path: path.read_bytes() for path in Path("checkpoints/shapes").iterdir()}
+    curves = sorted(Path("runs/shapes").iterdir())
+    for mistake in (["--model.backbone", "tiny_resnt"], ["--model.num_classes", "7"]):
+        with pytest.raises(UserError):
+            train([*TINY, "--overwrite", "true", *mistake])
+    for other in (["--model.mitigations", "[blurpool]"], ["--model.optimizer", "sgd"]):
+        with pytest.raises(UserError, match=f"was trained with {other[0][2:]}"):
+            train([*TINY, "--ckpt_path", "last", *other])
+    assert {path: path.read_bytes() for path in Path("checkpoints/shapes").iterdir()} == kept
+    assert sorted(Path("runs/shapes").iterdir()) == curves
+
+
+def test_without_validation_images_there_is_no_best(in_folder, caplog):
+    train([*TINY, "--trainer.max_epochs", "1", "--trainer.limit_val_batches", "0"])
+    assert Path("checkpoints/shapes/last.ckpt").is_file()

@@ -1,0 +1,207 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lit_invariance.cli.evaluate import evaluate
+from lit_invariance.cli.video import block_length, class_name, find_class, in_blocks
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.statistics import bootstrap
+from lit_invariance.evaluation.video import FilmMeasurement, Track
+from lit_invariance.protocols import CentreCrop, generator_for
+from lit_invariance.results.outcomes import Outcomes, load_outcomes
+from lit_invariance.results.schema import read_results
+
+QUICK = ["--accelerator", "cpu", "--progress", "false"]
+
+
+def write_frames(folder, count, size=(24, 18)):
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (count, size[1], size[0], 3), dtype=np.uint8)
+    for number, frame in enumerate(pixels):
+        Image.fromarray(frame).save(folder / f"{number}.png")
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+
+
+class TestMeasurement:
+    @pytest.fixture(autouse=True)
+    def without_gradients(self):
+        with torch.inference_mode():
+            yield
+
+    @pytest.mark.parametrize("batch", [1, 2, 3, 7, 20])
+    def test_scores_are_those_of_the_definition_however_the_film_is_cut(self, pixel_model, tmp_path, batch):
+        """Witness: the definitions of PROTOCOLS section 1, written out for each pair."""
+        frames = list(torch.rand(7, 3, 16, 20, generator=torch.Generator().manual_seed(0)))
+        models = [pixel_model("a"), pixel_model("b", seed=1, image_size=8)]
+        measurement = FilmMeasurement(models, label=3, scratch=tmp_path)
+        with torch.inference_mode():
+            for start in range(0, 7, batch):
+                measurement.predict_step(frames[start : start + batch], start)
+            outcomes = measurement.outcomes()
+            for model in models:
+                crop = CentreCrop(size=model.classifier.image_size)
+                views = torch.cat([crop(frame, generator_for(0, "", 0)) for frame in frames])
+                probabilities = model.classifier(views).softmax(-1).double()
+                answers = probabilities.argmax(-1).tolist()
+                for pair in range(6):
+                    first, second = answers[pair], answers[pair + 1]
+                    change = (probabilities[pair, first] - probabilities[pair + 1, first]).abs().item()
+                    got = [
+                        outcomes.columns[model.name, "video", score][pair]
+                        for score in ("accuracy", "top1_change", "mean_absolute_change")
+                    ]
+                    assert got == pytest.approx(
+                        [((first == 3) + (second == 3)) / 2, float(first != second), change], abs=1e-6
+                    )
+                said = outcomes.answers[model.name, "video"]
+                assert said.predictions.tolist() == [answers[pair : pair + 2] for pair in range(6)]
+                np.testing.assert_allclose(said.true_probability[:, 1], probabilities[1:, 3], atol=1e-6)
+                np.testing.assert_allclose(said.top_probability[:, 0], probabilities[:-1].amax(-1), atol=1e-6)
+                kept = measurement.tracks[model.name].probabilities(range(10))
+                np.testing.assert_allclose(kept, probabilities.numpy(), atol=1e-6)
+        assert any(0 < values.mean() < 1 for of, values in outcomes.columns.items() if of[2] == "top1_change")
+
+    def test_without_a_label_there_is_no_accuracy(self, pixel_model, tmp_path):
+        measurement = FilmMeasurement([pixel_model("a")], label=None, scratch=tmp_path)
+        measurement.predict_step(list(torch.rand(3, 3, 16, 16)), 0)
+        assert {score for _, _, score in measurement.outcomes().columns} == {"top1_change", "mean_absolute_change"}
+
+    def test_a_single_frame_is_refused(self, pixel_model, tmp_path):
+        measurement = FilmMeasurement([pixel_model("a")], label=0, scratch=tmp_path)
+        measurement.predict_step([torch.rand(3, 16, 16)], 0)
+        with pytest.raises(UserError, match="single frame"):
+            measurement.outcomes()
+
+    def test_logits_that_are_not_finite_are_refused(self, pixel_model, tmp_path):
+        model = pixel_model("a")
+        model.classifier.weight.data[:] = torch.nan
+        with pytest.raises(UserError, match="model a gives logits that are not finite"):
+            FilmMeasurement([model], label=None, scratch=tmp_path).predict_step([torch.rand(3, 16, 16)], 0)
+
+
+def test_the_classes_that_are_shown(tmp_path):
+    track = Track(4, tmp_path / "probabilities")
+    track.add(torch.eye(6)[[2, 2, 2, 1, 1, 0, 3, 2]])
+    assert track.shown_classes(3) == [4, 2, 1]
+    assert track.shown_classes(9) == [4, 2, 1, 0, 3]
+
+
+class TestBlocks:
+    def outcomes(self, values):
+        rows = np.arange(len(values))
+        return Outcomes(rows, rows, {("a", "video", "top1_change"): np.asarray(values, float)}, {})
+
+    @pytest.mark.parametrize(
+        ("rows", "length", "blocks"), [(12, 3, 4), (13, 3, 4), (279, 17, 16), (3, 2, 2), (1, 1, 1)]
+    )
+    def test_the_mean_is_kept(self, rows, length, blocks):
+        values = np.random.default_rng(0).random(rows)
+        joined = in_blocks(self.outcomes(values), length).matrix()
+        assert len(joined) == blocks
+        assert joined.mean() == pytest.approx(values.mean())
+
+    def test_intervals_hold_what_they_promise_where_frames_are_alike(self):
+        """A signal that stays for about ten frames: single rows cover its mean in far fewer than 95 % of cases."""
+        random = np.random.default_rng(0)
+        covered = {"rows": 0, "blocks": 0}
+        for _ in range(200):
+            values = np.repeat(random.random(41) < 0.3, 10)[random.integers(10) :][:400]
+            for name, of in (("rows", self.outcomes(values)), ("blocks", in_blocks(self.outcomes(values), 20))):
+                found = bootstrap(of.matrix(), seed=0, resamples=499).intervals()
+                covered[name] += found.low[0] <= 0.3 <= found.high[0]
+        assert covered["rows"] < 120
+        assert covered["blocks"] > 170
+
+    def test_length(self):
+        assert [block_length(pairs) for pairs in (1, 79, 279)] == [1, 9, 17]
+
+
+class TestLabel:
+    @pytest.mark.parametrize(("text", "output"), [(89, 89), ("89", 89), ("n01819313", 89)])
+    def test_found(self, text, output):
+        assert find_class(text, 1000) == output
+
+    @pytest.mark.parametrize(
+        ("text", "classes", "message"),
+        [
+            (1000, 1000, "--video_label 1000 is no class .* from 0 to 999"),
+            ("n01819314", 1000, "unknown synset 'n01819314'; did you mean"),
+            ("n01819313", 10, "--video_label n01819313 is no class .* from 0 to 9"),
+        ],
+    )
+    def test_refused(self, text, classes, message):
+        with pytest.raises(UserError, match=message):
+            find_class(text, classes)
+
+    def test_names(self):
+        assert class_name(89, 1000) == "89 sulphur-crested cockatoo"
+        assert class_name(3, 10) == "class 3"
+
+
+class TestCommand:
+    def test_a_folder_of_frames_and_two_checkpoints(self, save_run, in_folder, capsys):
+        save_run("plain")
+        save_run("aa", mitigations=["blurpool"])
+        write_frames(in_folder / "frames", 12)
+        evaluate([*QUICK, "--video", "frames", "--video_label", "3", "--data.batch_size", "5"])
+        results = read_results(Path("results/results.json"))
+        assert (results["images"], results["samples"]) == (11, "frame pairs")
+        assert results["data"] == {"video": "frames", "video_label": 3, "classes": 10}
+        assert [row["score"] for row in results["rows"]][:3] == ["accuracy", "top1_change", "mean_absolute_change"]
+        outcomes = load_outcomes(Path("results/outcomes.npz"))
+        assert outcomes.indices.tolist() == list(range(11))
+        for row in results["rows"]:
+            assert row["mean"] == pytest.approx(outcomes.columns[row["model"], "video", row["score"]].mean())
+        printed = capsys.readouterr().out
+        assert "video: 2 views of each of 11 frame pairs" in printed
+        assert "bootstrap over blocks of 4 neighbouring frame pairs" in printed
+        assert "difference from plain, on the same frame pairs" in printed
+        for name in ("plain", "aa"):
+            with Path(f"results/video_{name}.csv").open(newline="") as file:
+                head, *rows = csv.reader(file)
+            assert head[:2] == ["frame", "class 3"]
+            assert len(head) <= 6
+            assert [int(row[0]) for row in rows] == list(range(12))
+            assert all(0 <= float(value) <= 1 for row in rows for value in row[1:])
+            assert Path(f"results/video_{name}.png").stat().st_size > 2000
+            assert Path(f"results/video_{name}.svg").is_file()
+        assert "frame pairs" in Path("results/report.html").read_text()
+
+    def test_a_file_without_a_label(self, save_run, in_folder, write_film, capsys):
+        save_run("plain")
+        write_film(in_folder / "film.avi", 9)
+        evaluate([*QUICK, "--video", "film.avi", "--output", "out"])
+        results = read_results(Path("out/results.json"))
+        assert results["images"] == 8
+        assert set(results["scores"]) == {"top1_change", "mean_absolute_change"}
+        assert {path.name for path in Path("out").glob("*.png")} == {"scores_video.png", "video_plain.png"}
+        assert "accuracy" not in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--video", "absent.mp4"], "there is no film absent.mp4"),
+            (["--video", ".", "--devices", "2"], "a film is evaluated on one device, not on 2"),
+            (["--video_label", "3"], "name the film with --video"),
+            (["--video", "frames", "--video_label", "10"], "--video_label 10 is no class"),
+        ],
+    )
+    def test_refused(self, save_run, in_folder, arguments, message):
+        save_run("plain")
+        write_frames(in_folder / "frames", 1)
+        with pytest.raises(UserError, match=message):
+            evaluate([*QUICK, *arguments])
+
+
+def test_real_film(shared_data, in_folder):
+    """80 frames of a bus; the share of changed answers was measured once without this program: .203."""
+    weights = shared_data / "weights" / "mobilenet_v2-eadb7c0d.pth"
+    evaluate(
+        [*QUICK, "--models", f"m=torchvision/mobilenet_v2@{weights}", "--video", str(shared_data / "video" / "bus")]
+    )
+    rows = read_results(Path("results/results.json"))["rows"]
+    assert rows[0]["mean"] == pytest.approx(0.203, abs=0.0005)

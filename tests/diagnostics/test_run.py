@@ -1,0 +1,67 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from lit_invariance.cli.evaluate import evaluate
+from lit_invariance.errors import UserError
+
+NETWORKS = ["--models", "small=tiny_resnet@none", "soft=tiny_resnet@none+blurpool"]
+SHAPES = ["--data.dataset", "shapes", "--data.image_size", "32", "--data.shapes", "{val_images: 12, train_images: 30}"]
+QUICK = ["--accelerator", "cpu", "--progress", "false", "--cost", "false", "--protocols", "crop"]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("causes")
+    boxes = folder / "boxes.csv"
+    with boxes.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax"])
+        table.writerows([[f"{n}.jpg", 100, 100, "cat", 40, 40, 60, 60] for n in range(40)])
+    causes = ["--causes", "shiftability", "aliasing", "typicality", "size", "bias", "--causes_boxes", str(boxes)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        evaluate([*NETWORKS, *SHAPES, *QUICK, *causes, "--causes_images", "4"])
+    return folder / "results"
+
+
+def test_every_cause_is_in_the_results(measured):
+    causes = json.loads((measured / "results.json").read_text())["causes"]
+    assert list(causes) == ["shiftability", "aliasing", "typicality", "size", "bias"]
+    for name in ("shiftability", "aliasing", "typicality", "size"):
+        assert list(causes[name]) == ["small", "soft"]
+    assert causes["shiftability"]["small"]["images"] == causes["aliasing"]["soft"]["images"] == 4
+    assert causes["typicality"]["small"]["images"] == 12
+    assert causes["bias"]["non_uniform_position"] == 1
+    strided = [entry["operation"] for entry in causes["aliasing"]["small"]["operations"]]
+    assert strided != [entry["operation"] for entry in causes["aliasing"]["soft"]["operations"]]
+
+
+def test_every_cause_is_in_the_report_and_drawn(measured):
+    page = (measured / "report.html").read_text()
+    for title in ("Shiftability", "Aliasing", "Typicality", "Accuracy against size", "Photographer"):
+        assert f"<h3>{title}" in page
+    drawn = {path.stem for path in measured.glob("cause_*.png")}
+    assert drawn >= {"cause_shiftability", "cause_aliasing", "cause_typicality", "cause_size", "cause_bias"}
+
+
+def test_redrawn_without_models(measured, capsys):
+    (measured / "cause_size.png").unlink()
+    evaluate(["--from", str(measured)])
+    assert (measured / "cause_size.png").is_file()
+    assert "report:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("causes", "message"),
+    [
+        (["shiftabilty"], "unknown cause 'shiftabilty'; did you mean shiftability"),
+        (["bias"], "--causes_boxes PATH"),
+    ],
+)
+def test_what_cannot_be_measured_is_told_first(causes, message, in_folder):
+    with pytest.raises(UserError, match=message):
+        evaluate([*NETWORKS, *SHAPES, *QUICK, "--causes", *causes])
+    assert not Path("results/results.json").exists()

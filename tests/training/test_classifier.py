@@ -1,0 +1,178 @@
+import math
+from types import SimpleNamespace
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EMAWeightAveraging
+from torch import nn
+
+from lit_invariance.data.batch import Batch, Positioned
+from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.errors import UserError
+from lit_invariance.metrics import SCORES
+from lit_invariance.protocols import Crop, generator_for
+from lit_invariance.training.classifier import LitClassifier
+
+CROP = {"crop": {"area": [0.79, 0.79]}}
+QUIET = {
+    "accelerator": "cpu",
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+}
+
+
+def classifier(**options):
+    torch.manual_seed(0)
+    return LitClassifier(
+        **{"backbone": "tiny_resnet", "num_classes": 10, "image_size": 32, "invariance_protocol": CROP, **options}
+    )
+
+
+def shapes(**options):
+    sizes = {"train_images": 40, "val_images": 30}
+    return InvarianceData("shapes", image_size=32, batch_size=8, val_batch_size=7, shapes=sizes, flip=False, **options)
+
+
+def test_normalises_inside():
+    module = classifier().eval()
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    expected = module.backbone((images / 255 - mean[:, None, None]) / std[:, None, None])
+    torch.testing.assert_close(module(images), expected)
+    torch.testing.assert_close(module(images / 255), expected)
+
+
+def test_the_network_is_channels_last():
+    module = classifier()
+    assert module.backbone.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    seen = []
+    module.backbone.conv1.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    module(torch.rand(2, 3, 32, 32))
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("wanted", [30, 12])
+def test_validation_logs_what_a_plain_loop_computes(wanted):
+    module, data = classifier(invariance_images=wanted), shapes()
+    trainer = pl.Trainer(**QUIET)
+    (logged,) = trainer.validate(module, data, verbose=False)
+
+    data.setup("validate")
+    module.eval()
+    protocol, stacks, labels, hits, losses = Crop(size=32, area=(0.79, 0.79)), [], [], [], []
+    for position in range(30):
+        image, label = data.val_dataloader().dataset.source[position]
+        with torch.no_grad():
+            logits = module(image[:, 2:34, 2:34][None])  # the centre 32 px of 36
+            hits.append(logits.argmax().item() == label)
+            losses.append(nn.functional.cross_entropy(logits, torch.tensor([label])).item())
+            if position in {number * 30 // wanted for number in range(wanted)}:
+                stacks.append(module(protocol(image, generator_for(0, "crop", position))))
+                labels.append(label)
+    assert logged["val/acc"] == pytest.approx(sum(hits) / 30, abs=1e-6)
+    assert logged["val/loss"] == pytest.approx(sum(losses) / 30, rel=1e-4)
+    assert len(stacks) == wanted
+    for name in ("top1_change", "mean_absolute_change", "agreement"):
+        expected = SCORES[name].function(torch.stack(stacks), torch.tensor(labels)).mean().item()
+        assert logged[f"val/{name}"] == pytest.approx(expected, abs=1e-5), name
+
+
+def test_no_invariance_images_measures_accuracy_only():
+    (logged,) = pl.Trainer(**QUIET).validate(classifier(invariance_images=0), shapes(), verbose=False)
+    assert set(logged) == {"val/acc", "val/loss"}
+
+
+def test_training_learns_and_follows_the_schedule():
+    module = classifier(lr=0.05, backbone_lr=0.02, warmup_epochs=1, label_smoothing=0.1, invariance_images=4)
+    rates = []
+
+    class Watch(pl.Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            rates.append({group["name"]: group["lr"] for group in trainer.optimizers[0].param_groups})
+
+    trainer = pl.Trainer(max_epochs=3, callbacks=[Watch()], num_sanity_val_steps=0, log_every_n_steps=1, **QUIET)
+    before = module.backbone.fc.weight.clone()
+    trainer.fit(module, shapes())
+    assert not torch.equal(before, module.backbone.fc.weight)
+    assert len(rates) == 15
+    head = [rate["head"] for rate in rates]
+    assert head[:5] == pytest.approx([0.01, 0.02, 0.03, 0.04, 0.05])
+    assert head[-1] == pytest.approx(0.05 * 0.5 * (1 + math.cos(math.pi * 9 / 10)))
+    assert all(rate["backbone"] == pytest.approx(rate["head"] * 0.4) for rate in rates)
+
+
+def test_lightning_s_own_moving_average_of_the_weights():
+    """`--trainer.callbacks+=EMAWeightAveraging` must leave the average, not the last step, in the module."""
+    module, steps = classifier(invariance_images=4), []
+
+    class Watch(pl.Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            steps.append(pl_module.backbone.fc.weight.detach().clone())
+
+    average = EMAWeightAveraging(decay=0.5)
+    pl.Trainer(max_epochs=1, callbacks=[Watch(), average], log_every_n_steps=1, **QUIET).fit(module, shapes())
+    expected = steps[0]
+    for step in steps[1:]:
+        expected = 0.5 * expected + 0.5 * step
+    torch.testing.assert_close(module.backbone.fc.weight.detach(), expected)
+
+
+def test_classes_that_disagree_with_the_data():
+    with pytest.raises(UserError, match="set --model.num_classes 10"):
+        pl.Trainer(**QUIET).validate(classifier(num_classes=12), shapes(), verbose=False)
+
+
+def test_losses_have_curves_of_their_own():
+    module = classifier(mitigations=["consistency"], invariance_images=0)
+    trainer = pl.Trainer(max_epochs=1, num_sanity_val_steps=0, log_every_n_steps=1, **QUIET)
+    trainer.fit(module, shapes())
+    logged = trainer.callback_metrics
+    assert logged["train/consistency"] > 0
+    assert logged["train/loss"] > logged["train/consistency"]
+
+
+def test_statistics_are_measured_once_and_not_when_a_training_goes_on(in_folder, capsys):
+    options = {"reestimate_batch_norm": 9, "invariance_images": 0, "lr": 0.0, "freeze_batch_norm": True}
+    first = pl.Trainer(max_epochs=1, **QUIET)
+    first.fit(module := classifier(**options), shapes())
+    counts = module.backbone.bn1.num_batches_tracked.item()
+    assert counts == 2  # whole batches of 8
+    first.save_checkpoint("last.ckpt")
+    again = classifier(**options | {"reestimate_batch_norm": 30})
+    pl.Trainer(max_epochs=2, **QUIET).fit(again, shapes(), ckpt_path="last.ckpt", weights_only=True)
+    assert again.backbone.bn1.num_batches_tracked.item() == counts
+    assert torch.equal(again.backbone.bn1.running_mean, module.backbone.bn1.running_mean)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "sgdd"}, "unknown optimizer 'sgdd'; did you mean sgd"),
+        ({"invariance_protocol": "embed_blak"}, "unknown protocol 'embed_blak'; did you mean embed_black"),
+        ({"invariance_protocol": "centre_crop"}, "shows one view only"),
+        ({"invariance_protocol": {"crop": {"areas": 1}}}, "unknown option of protocol crop 'areas'; did you mean area"),
+        ({"mitigations": ["blurpol"]}, "unknown mitigation 'blurpol'; did you mean blurpool"),
+        ({"mitigations": [{"blurpool": {"taps": 9}}]}, "taps"),
+        ({"reestimate_batch_norm": -1}, "model.reestimate_batch_norm is -1; it is a number from 0 on"),
+        ({"label_smoothing": 3}, "model.label_smoothing is 3; it is a number from 0 to 1"),
+        ({"momentum": 2}, "model.momentum is 2"),
+        ({"lr": -1}, "model.lr is -1"),
+    ],
+)
+def test_wrong_options_are_one_sentence(options, message):
+    with pytest.raises(UserError, match=message):
+        classifier(**options)
+
+
+def test_an_image_too_small_for_the_protocol_is_one_sentence():
+    module = classifier()
+    module._measured = {4}
+    paths = [f"{number}.jpg" for number in range(5)]
+    dataset = Positioned(SimpleNamespace(paths=paths, __len__=lambda: 5), range(5))
+    module._trainer = SimpleNamespace(val_dataloaders=SimpleNamespace(dataset=dataset))
+    batch = Batch([torch.zeros(3, 1, 1, dtype=torch.uint8)], torch.tensor([0]), torch.tensor([4]))
+    with pytest.raises(UserError, match=r"validation image 4 \(4.jpg\): .*1 x 1"):
+        module._measure_invariance(batch)
