@@ -12,7 +12,7 @@ from torch import nn
 from torchvision.datasets import CIFAR10
 
 from lit_invariance.data.datamodule import InvarianceData
-from lit_invariance.evaluation.model_sources import Source
+from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.models import Model
 from lit_invariance.training.classifier import LitClassifier
 
@@ -93,7 +93,7 @@ class PixelNet(nn.Module):
 
 @pytest.fixture
 def pixel_model():
-    return lambda name, **options: Model(Source(name, name), PixelNet(**options))
+    return lambda name, **options: Model(ModelSource(name, name), PixelNet(**options))
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from lit_invariance.cli.video import evaluate_film
 from lit_invariance.constants import IMAGENET_MEAN
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.synsets import is_imagenet_validation
-from lit_invariance.diagnostics.run import Ground, check_causes, measure_causes
+from lit_invariance.diagnostics.run import Ground, check_diagnostics, measure_diagnostics
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.cost import measure_costs
 from lit_invariance.evaluation.fingerprint import data_fingerprint, run_fingerprint
-from lit_invariance.evaluation.model_sources import Source
+from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.evaluation.pictures import save_pictures
 from lit_invariance.evaluation.protocols import ProtocolChoice, choose_protocols
@@ -25,7 +25,7 @@ from lit_invariance.evaluation.runner import make_trainer, run
 from lit_invariance.evaluation.unfinished import Unfinished
 from lit_invariance.files import writable_folder
 from lit_invariance.report.costs import format_costs
-from lit_invariance.report.diagnostics_sections import save_causes
+from lit_invariance.report.diagnostics_sections import save_diagnostics
 from lit_invariance.report.page import save_page
 from lit_invariance.report.plots import save_plots
 from lit_invariance.report.published import format_published
@@ -34,7 +34,7 @@ from lit_invariance.results.outcomes import UNREADABLE, Outcomes, load_outcomes
 from lit_invariance.results.schema import Results, read_results
 
 # What a data set is, as opposed to how it is loaded or augmented.
-PLOTS = ("scores_", "accuracy_against_", "cause_")
+PLOTS = ("scores_", "accuracy_against_", "diagnostics_")
 DESCRIBING = ("dataset", "root", "val_root", "val_fraction", "image_size", "seed", "shapes", "max_images", "boxes")
 
 
@@ -63,7 +63,7 @@ def evaluate(args: Sequence[str] | None = None) -> None:
     folder = writable_folder(Path(settings.output))
     data = InvarianceData(**settings.data.as_dict())
     neighbours = any(len(choice.build(data.hparams["image_size"], IMAGENET_MEAN).steps) > 1 for choice in protocols)
-    boxes = check_causes(settings.causes, settings.causes_images, settings.causes_boxes, neighbours, data)
+    boxes = check_diagnostics(settings.diagnose, settings.diagnose_images, settings.diagnose_boxes, neighbours, data)
     models = load_models(sources, data.num_classes, settings.data.image_size, settings.seed)
     trainer = make_trainer(settings.accelerator, settings.devices, settings.precision, settings.progress)
     images = data.validation_images()
@@ -86,9 +86,9 @@ def evaluate(args: Sequence[str] | None = None) -> None:
         run={"command": args, "device": str(device), "precision": settings.precision},
     )
     results["class_names"] = data.class_names
-    if settings.causes:
-        ground = Ground(data, outcomes, device, settings.causes_images, boxes, settings.seed)
-        results["causes"] = measure_causes(settings.causes, models, ground)
+    if settings.diagnose:
+        ground = Ground(data, outcomes, device, settings.diagnose_images, boxes, settings.seed)
+        results["diagnostics"] = measure_diagnostics(settings.diagnose, models, ground)
     if settings.cost:
         costs = measure_costs(models, trainer)
         for entry, cost in zip(results["models"], costs, strict=True):
@@ -119,7 +119,7 @@ def redraw(folder: Path) -> None:
 def _present(results: Results, outcomes: Outcomes, folder: Path, files: Sequence[Path]) -> None:
     for old in [path for stem in PLOTS for path in folder.glob(f"{stem}*") if path.suffix in (".png", ".svg")]:
         old.unlink()
-    plots = save_plots(results, folder) + save_causes(results.get("causes", {}), folder)
+    plots = save_plots(results, folder) + save_diagnostics(results.get("diagnostics", {}), folder)
     page = save_page(results, outcomes, folder)
     print("\n\n".join(filter(None, (format_tables(results), format_costs(results), format_published(results)))))
     if files:
@@ -128,7 +128,7 @@ def _present(results: Results, outcomes: Outcomes, folder: Path, files: Sequence
 
 
 def _fingerprint(
-    sources: Sequence[Source],
+    sources: Sequence[ModelSource],
     protocols: Sequence[ProtocolChoice],
     settings: Namespace,
     data: dict[str, Any],

@@ -6,9 +6,9 @@ from typing import Any, Literal
 from jsonargparse import Namespace
 
 from lit_invariance.data.datamodule import InvarianceData
-from lit_invariance.diagnostics.run import CAUSES
+from lit_invariance.diagnostics.run import DIAGNOSTICS
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation.model_sources import Source, choose_reference, find_sources
+from lit_invariance.evaluation.model_sources import ModelSource, choose_reference, find_sources
 from lit_invariance.evaluation.precision import EXACT
 from lit_invariance.evaluation.protocols import GROUPS
 from lit_invariance.parser import OneSentenceErrors
@@ -56,17 +56,17 @@ def make_parser() -> OneSentenceErrors:
         help="The film's true class, as the number of an output or an ImageNet synset; it gives accuracy.",
     )
     parser.add_argument(
-        "--causes",
+        "--diagnose",
         nargs="+",
         type=str,
         default=[],
-        help=f"Measure why, too: {', '.join(CAUSES)}. typicality needs training images, bias needs --causes_boxes.",
+        help=f"Also measure why: {', '.join(DIAGNOSTICS)}. typicality needs training images, bias --diagnose_boxes.",
     )
     parser.add_argument(
-        "--causes_images", type=int, default=50, help="Images that shiftability, aliasing and size look at."
+        "--diagnose_images", type=int, default=50, help="Images that shiftability, aliasing and size look at."
     )
     parser.add_argument(
-        "--causes_boxes", type=str | None, help="Bounding boxes: a folder of VOC XML, a COCO .json or a .csv file."
+        "--diagnose_boxes", type=str | None, help="Bounding boxes: a folder of VOC XML, a COCO .json or a .csv file."
     )
     parser.add_argument("--output", type=str, default="results", help="Folder for the results.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the views and of the bootstrap.")
@@ -92,7 +92,7 @@ def make_parser() -> OneSentenceErrors:
     return parser
 
 
-def parse(args: Sequence[str]) -> tuple[Namespace, list[Source], str]:
+def parse(args: Sequence[str]) -> tuple[Namespace, list[ModelSource], str]:
     """Read the command line; what it leaves open of the data is what the reference model was trained on.
 
     Where the reference is no checkpoint, the first checkpoint decides. The images are then those that validated the
@@ -137,7 +137,7 @@ def _parsed(args: Sequence[str], data: dict[str, Any]) -> Namespace:
     return settings
 
 
-def _same_data(sources: Sequence[Source], trained_on: Mapping[str, Any]) -> None:
+def _same_data(sources: Sequence[ModelSource], trained_on: Mapping[str, Any]) -> None:
     """Refuse to evaluate a model on pictures it may have been trained on, or that have nothing to do with it."""
     for source in sources:
         for option in WHICH_DATA if source.data else ():

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from lit_invariance.data.synsets import imagenet_classes, imagenet_outputs
 from lit_invariance.data.video import Film
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.evaluation.model_sources import Source
+from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.models import PUBLISHED_CLASSES, load_models
 from lit_invariance.evaluation.results import compile_results, write_results
 from lit_invariance.evaluation.runner import make_trainer, predict
@@ -30,7 +30,7 @@ from lit_invariance.training.checkpoint import read_checkpoint
 CURVES = 5
 
 
-def evaluate_film(settings: Namespace, sources: Sequence[Source], reference: str, args: list[str]) -> None:
+def evaluate_film(settings: Namespace, sources: Sequence[ModelSource], reference: str, args: list[str]) -> None:
     """Evaluate as `python evaluate.py --video PATH` does.
 
     Frames stream through all models, each decoded once. Neighbouring pairs of frames are alike, so that resampling them
@@ -150,7 +150,7 @@ def _curves(measurement: FilmMeasurement, film: str, classes: int) -> list[Curve
     return curves
 
 
-def _classes(sources: Sequence[Source]) -> int:
+def _classes(sources: Sequence[ModelSource]) -> int:
     """Number of outputs of the first checkpoint, else that of published networks."""
     for source in sources:
         if source.checkpoint is not None:

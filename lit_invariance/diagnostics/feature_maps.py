@@ -73,7 +73,7 @@ def show_feature_map(
     }
 
 
-def telling_positions(responses: Sequence[float]) -> list[int]:
+def extreme_positions(responses: Sequence[float]) -> list[int]:
     """Return the positions of the least, the middle and the greatest response, in the order of the moves."""
     order = sorted(range(len(responses)), key=responses.__getitem__)
     return sorted({order[0], order[len(order) // 2], order[-1]})

@@ -1,4 +1,4 @@
-"""`--causes`: the instruments that say why a network is not invariant, run on the models of an evaluation."""
+"""`--diagnose`: the instruments that say why a network is not invariant, run on the models of an evaluation."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from lit_invariance.diagnostics import (
     measure_size,
     measure_typicality,
 )
-from lit_invariance.diagnostics.feature_maps import show_feature_map, telling_positions
+from lit_invariance.diagnostics.feature_maps import extreme_positions, show_feature_map
 from lit_invariance.diagnostics.perceptual import choose_embedding
 from lit_invariance.diagnostics.shiftability import Shiftability
 from lit_invariance.errors import UserError, unknown
@@ -81,13 +81,13 @@ class Moved:
             yield Batch(images, batch.labels.to(self.device), batch.indices)
 
 
-def check_causes(
+def check_diagnostics(
     names: Sequence[str], images: int, boxes: str | None, neighbours: bool, data: InvarianceData
 ) -> Sequence[AnnotatedBox]:
     """Refuse what cannot be measured, before anything is.
 
     Args:
-        names: The causes asked for.
+        names: The diagnostics asked for.
         images: Number of images to look at.
         boxes: Path of the boxes.
         neighbours: Whether a protocol of the evaluation shows neighbouring views.
@@ -97,27 +97,27 @@ def check_causes(
         The boxes, where `bias` is asked for.
 
     Raises:
-        UserError: If a cause is unknown, or lacks images, neighbouring views, training images or readable boxes.
+        UserError: If a diagnostic is unknown, or lacks images, neighbouring views, training images or readable boxes.
     """
     if images < 1:
-        raise UserError(f"--causes_images is {images}; it must be at least 1.")
+        raise UserError(f"--diagnose_images is {images}; it must be at least 1.")
     for name in names:
-        if name not in CAUSES:
-            raise unknown("cause", name, CAUSES)
+        if name not in DIAGNOSTICS:
+            raise unknown("diagnostic", name, DIAGNOSTICS)
     if "bias" in names and boxes is None:
-        raise UserError("--causes bias tests bounding boxes; name their folder or file with --causes_boxes PATH.")
+        raise UserError("--diagnose bias tests bounding boxes; name their folder or file with --diagnose_boxes PATH.")
     if "typicality" in names and not neighbours:
-        raise UserError("--causes typicality needs a protocol with neighbouring views; add crop to --protocols.")
+        raise UserError("--diagnose typicality needs a protocol with neighbouring views; add crop to --protocols.")
     if "typicality" in names:
         data.training_images()  # tells in one sentence where there are none
     return read_annotated_boxes(str(boxes)) if "bias" in names else []
 
 
-def measure_causes(names: Sequence[str], models: Sequence[Model], ground: Ground) -> dict[str, Any]:
+def measure_diagnostics(names: Sequence[str], models: Sequence[Model], ground: Ground) -> dict[str, Any]:
     """Run instruments.
 
     Args:
-        names: Keys of `CAUSES`.
+        names: Keys of `DIAGNOSTICS`.
         models: The models.
         ground: What they are run on.
 
@@ -156,7 +156,7 @@ def _feature_map(network: LitClassifier, measured: Shiftability, protocol: Sweep
     deepest = [curve for curve in measured["curves"] if curve["layer"] == measured["curves"][-1]["layer"]]
     curve = max(deepest, key=lambda curve: float(np.ptp(curve["responses"])) / (abs(np.mean(curve["responses"])) or 1))
     batch = next(iter(ground.some()))
-    positions = telling_positions(curve["responses"])
+    positions = extreme_positions(curve["responses"])
     index = int(batch.indices[0])
     return show_feature_map(
         network, network.backbone, batch.images[0], protocol, curve["layer"], curve["map"], positions, index=index
@@ -201,4 +201,4 @@ OF_NETWORKS: dict[str, Callable[[Model, Ground], Any]] = {
     "typicality": _typicality,
     "size": _size,
 }
-CAUSES = (*OF_NETWORKS, "bias")
+DIAGNOSTICS = (*OF_NETWORKS, "bias")

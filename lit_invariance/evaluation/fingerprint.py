@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_invariance.data.batch import Positioned
-from lit_invariance.evaluation.model_sources import Source
+from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.models.weights import is_file_name
 
@@ -42,7 +42,9 @@ def data_fingerprint(images: Positioned) -> str:
     return digest.hexdigest()[:LENGTH]
 
 
-def run_fingerprint(sources: Sequence[Source], protocols: Sequence[ProtocolChoice], settings: Mapping[str, Any]) -> str:
+def run_fingerprint(
+    sources: Sequence[ModelSource], protocols: Sequence[ProtocolChoice], settings: Mapping[str, Any]
+) -> str:
     """Name an evaluation: what was measured under the same name can be put together.
 
     Args:
@@ -59,7 +61,7 @@ def run_fingerprint(sources: Sequence[Source], protocols: Sequence[ProtocolChoic
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
-def _state(source: Source) -> list[int]:
+def _state(source: ModelSource) -> list[int]:
     weights = source.weights if source.weights is not None and is_file_name(source.weights) else None
     file = source.checkpoint or (Path(weights) if weights else None)
     return [] if file is None else [file.stat().st_size, file.stat().st_mtime_ns]

@@ -18,7 +18,7 @@ CHECKPOINTS = Path("checkpoints")
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelSource:
     """Where a model comes from.
 
     Attributes:
@@ -47,7 +47,7 @@ class Source:
         return None if self.data is None else self.data.get("translation")
 
 
-def find_sources(texts: Sequence[str] | None, folder: Path = CHECKPOINTS) -> list[Source]:
+def find_sources(texts: Sequence[str] | None, folder: Path = CHECKPOINTS) -> list[ModelSource]:
     """Resolve what the user asked to compare.
 
     Args:
@@ -60,7 +60,7 @@ def find_sources(texts: Sequence[str] | None, folder: Path = CHECKPOINTS) -> lis
     texts = [str(path) for path in sorted(folder.glob("*/best.ckpt"))] if texts is None else texts
     if not texts:
         raise UserError(f"there is no {folder}/*/best.ckpt; train a model first, or name one with --models.")
-    sources: dict[str, Source] = {}
+    sources: dict[str, ModelSource] = {}
     for text in texts:
         source = parse_source(text)
         if source.name in sources:
@@ -69,7 +69,7 @@ def find_sources(texts: Sequence[str] | None, folder: Path = CHECKPOINTS) -> lis
     return list(sources.values())
 
 
-def parse_source(text: str) -> Source:
+def parse_source(text: str) -> ModelSource:
     """Read one entry of `--models`.
 
     Args:
@@ -90,7 +90,7 @@ def parse_source(text: str) -> Source:
     return replace(found, text=source, mitigations=[*found.mitigations, *added])
 
 
-def _plain_source(name: str, source: str) -> Source:
+def _plain_source(name: str, source: str) -> ModelSource:
     """Read a source without mitigations added; an empty name is taken from it."""
     if "://" in source:
         raise UserError(f"'{source}' is a URL; download the file yourself and name the local copy.")
@@ -108,10 +108,10 @@ def _plain_source(name: str, source: str) -> Source:
     if colon and not (side.isdecimal() and int(side)):
         raise UserError(f"'{side}' in '{source}' is no image size; write <backbone>:299 for 299 x 299 pixels.")
     size = int(side) if colon else None
-    return Source(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted, image_size=size)
+    return ModelSource(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted, image_size=size)
 
 
-def choose_reference(sources: Sequence[Source], wanted: str | None, listed: bool) -> str:
+def choose_reference(sources: Sequence[ModelSource], wanted: str | None, listed: bool) -> str:
     """Choose the model that the others are compared with.
 
     Args:
@@ -160,7 +160,7 @@ def _mitigation(text: str) -> Spec:
     return spec
 
 
-def _checkpoint(name: str, text: str) -> Source:
+def _checkpoint(name: str, text: str) -> ModelSource:
     path = Path(text)
     if not path.is_file():
         known = [str(other) for other in sorted(CHECKPOINTS.glob("*/*.ckpt"))]
@@ -168,7 +168,7 @@ def _checkpoint(name: str, text: str) -> Source:
         raise UserError(f"there is no checkpoint '{text}'; {f'did you mean {near[0]}?' if near else 'check the path.'}")
     content = read_checkpoint(path)
     run = path.absolute().parent.name if path.stem in ("best", "last") else path.stem
-    return Source(
+    return ModelSource(
         name or run,
         text,
         checkpoint=path,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation.model_sources import Source
+from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.models.backbones import published_name
 from lit_invariance.models.weights import is_file_name, read_state_dict
 from lit_invariance.results.schema import ModelEntry
@@ -25,7 +25,7 @@ class Model:
         classifier: The network in evaluation mode.
     """
 
-    source: Source
+    source: ModelSource
     classifier: LitClassifier
 
     @property
@@ -50,7 +50,7 @@ class Model:
         }
 
 
-def load_models(sources: Sequence[Source], num_classes: int, image_size: int, seed: int) -> list[Model]:
+def load_models(sources: Sequence[ModelSource], num_classes: int, image_size: int, seed: int) -> list[Model]:
     """Load all models and see that they fit the data.
 
     Args:
@@ -76,7 +76,7 @@ def load_models(sources: Sequence[Source], num_classes: int, image_size: int, se
     return models
 
 
-def _load(source: Source, num_classes: int, image_size: int, seed: int) -> LitClassifier:
+def _load(source: ModelSource, num_classes: int, image_size: int, seed: int) -> LitClassifier:
     if source.checkpoint is not None:
         return load_checkpoint(source.checkpoint, source.mitigations)
     size = source.image_size or image_size
@@ -87,7 +87,7 @@ def _load(source: Source, num_classes: int, image_size: int, seed: int) -> LitCl
         return LitClassifier(source.backbone, source.weights, outputs, size, mitigations=list(source.mitigations))
 
 
-def _trained_outputs(source: Source, classifier: LitClassifier) -> int:
+def _trained_outputs(source: ModelSource, classifier: LitClassifier) -> int:
     """Number of classes the weights were made for; where it does not fit, the network got a random head."""
     if source.weights is None or not is_file_name(source.weights):
         return classifier.num_classes

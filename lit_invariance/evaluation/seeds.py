@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from lit_invariance.evaluation.model_sources import Source
+from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.results.schema import GroupEntry
 
 # What a run is called is no part of the experiment.
@@ -16,7 +16,7 @@ UNIMPORTANT = ("name", "seed_everything")
 SEED_SUFFIX = re.compile(r"([_\-. ]+(seed|run|s))?[_\-. ]*\d*$")
 
 
-def seed_groups(sources: Sequence[Source]) -> list[GroupEntry]:
+def seed_groups(sources: Sequence[ModelSource]) -> list[GroupEntry]:
     """Group the runs of one config, as told by the `config.yaml` that training leaves beside the checkpoints.
 
     Args:
@@ -38,7 +38,7 @@ def seed_groups(sources: Sequence[Source]) -> list[GroupEntry]:
     ]
 
 
-def _experiment(source: Source) -> tuple[str, int] | None:
+def _experiment(source: ModelSource) -> tuple[str, int] | None:
     """What a run was, as text, and its seed; None where that is not known."""
     if source.checkpoint is None:
         return None

@@ -27,7 +27,7 @@ UNBIASED = 0.0
 
 
 @dataclass(frozen=True)
-class Cell:
+class Trial:
     """What one cell is made of.
 
     Attributes:
@@ -62,8 +62,8 @@ class Measured(TypedDict):
     high: float
 
 
-class CellResult(TypedDict):
-    """A finished cell: what it was made of (the fields of `Cell`), and what was measured."""
+class TrialResult(TypedDict):
+    """A finished cell: what it was made of (the fields of `Trial`), and what was measured."""
 
     settings: dict[str, Any]
     measured: list[Measured]
@@ -72,10 +72,10 @@ class CellResult(TypedDict):
 class CausalResults(TypedDict):
     """The whole experiment: its cells in the order of the grid."""
 
-    cells: list[CellResult]
+    cells: list[TrialResult]
 
 
-def finished(cell: Cell, folder: Path) -> CellResult | None:
+def finished(cell: Trial, folder: Path) -> TrialResult | None:
     """Return what an earlier call has measured, or None.
 
     Args:
@@ -89,7 +89,7 @@ def finished(cell: Cell, folder: Path) -> CellResult | None:
     if not path.is_file():
         return None
     try:
-        result: CellResult = json.loads(path.read_text(encoding="utf-8"))
+        result: TrialResult = json.loads(path.read_text(encoding="utf-8"))
         same = result["settings"] == asdict(cell)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} cannot be read as a cell of the experiment; delete it.") from error
@@ -98,7 +98,7 @@ def finished(cell: Cell, folder: Path) -> CellResult | None:
     return result
 
 
-def run_cell(cell: Cell, folder: Path) -> CellResult:
+def run_cell(cell: Trial, folder: Path) -> TrialResult:
     """Train and measure one cell, and keep the result as a file.
 
     The last epoch is measured: the best one was chosen by the images inside the distribution. Inside and outside are
@@ -122,13 +122,13 @@ def run_cell(cell: Cell, folder: Path) -> CellResult:
             dataset="shapes", image_size=size, seed=cell.seed, shapes=shapes, num_workers=0, **LOADING
         )
         measured += _measure(CHECKPOINTS / name / "last.ckpt", data, where, cell.seed)
-    result: CellResult = {"settings": asdict(cell), "measured": measured}
+    result: TrialResult = {"settings": asdict(cell), "measured": measured}
     with replacing(folder / f"{cell.name}.json") as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return result
 
 
-def _training_arguments(cell: Cell, name: str, images: dict[str, int]) -> list[str]:
+def _training_arguments(cell: Trial, name: str, images: dict[str, int]) -> list[str]:
     options: dict[str, object] = {
         "config": CONFIGS[cell.mitigation],
         "name": name,

@@ -14,7 +14,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from lit_invariance.cli.allocator import keep_freed_memory
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.experiments.bias_cell import CONFIGS, CausalResults, Cell, CellResult, finished, run_cell
+from lit_invariance.experiments.bias_cell import CONFIGS, CausalResults, Trial, TrialResult, finished, run_cell
 from lit_invariance.experiments.bias_figure import causal_figure
 from lit_invariance.files import replacing, writable_folder
 from lit_invariance.parser import OneSentenceErrors, run_command
@@ -53,7 +53,7 @@ def run_causal(args: Sequence[str] | None = None) -> CausalResults:
     settings = make_parser().parse_args(sys.argv[1:] if args is None else list(args))
     images = settings.train_images, settings.val_images
     cells = [
-        Cell(bias, mitigation, seed, *images, settings.epochs)
+        Trial(bias, mitigation, seed, *images, settings.epochs)
         for seed in settings.seeds
         for bias in settings.biases
         for mitigation in settings.mitigations
@@ -76,7 +76,7 @@ def run_causal(args: Sequence[str] | None = None) -> CausalResults:
     return results
 
 
-def _check(cell: Cell) -> None:
+def _check(cell: Trial) -> None:
     if cell.mitigation not in CONFIGS:
         raise unknown("mitigation of the experiment", cell.mitigation, CONFIGS)
     if not 0 <= cell.bias <= 1:
@@ -85,7 +85,7 @@ def _check(cell: Cell) -> None:
         raise UserError(f"--epochs is {cell.epochs}; it must be at least 1.")
 
 
-def _table(cells: Sequence[CellResult]) -> list[str]:
+def _table(cells: Sequence[TrialResult]) -> list[str]:
     columns = [(entry["where"], entry["score"]) for entry in cells[0]["measured"]]
     lines = ["bias  mitigation   seed  " + "  ".join(f"{where} {score:<12}" for where, score in columns)]
     for cell in cells:

@@ -67,7 +67,7 @@ class Inference(Protocol):
         ...
 
 
-def whole(option: str, value: object, least: int) -> int:
+def check_int(option: str, value: object, least: int) -> int:
     """Check an option that counts something.
 
     Args:
@@ -86,7 +86,7 @@ def whole(option: str, value: object, least: int) -> int:
     return value
 
 
-def above_zero(option: str, value: object, or_zero: bool = False) -> float:
+def check_positive(option: str, value: object, or_zero: bool = False) -> float:
     """Check an option that is a factor or a temperature.
 
     Args:

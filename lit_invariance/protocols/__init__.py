@@ -1,6 +1,6 @@
 """Failure tests: image -> views. They know nothing of networks, data sets or the rest of the project."""
 
-from lit_invariance.protocols.batch import Unshowable, views_of
+from lit_invariance.protocols.batch import ImageTooSmall, views_of
 from lit_invariance.protocols.centre_crop import CentreCrop
 from lit_invariance.protocols.circular import Circular
 from lit_invariance.protocols.circular_fractional import CircularFractional
@@ -53,6 +53,7 @@ __all__ = [
     "EmbedInpaint",
     "ImageNetPScale",
     "ImageNetPTranslate",
+    "ImageTooSmall",
     "Protocol",
     "ReleasedScript",
     "ScaleBlack",
@@ -61,7 +62,6 @@ __all__ = [
     "SizeSweep",
     "SweepCrop",
     "SweepInpaint",
-    "Unshowable",
     "ZeroFill",
     "generator_for",
     "views_of",

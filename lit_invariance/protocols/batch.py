@@ -8,7 +8,7 @@ from torch import Tensor
 from lit_invariance.protocols.protocol import Protocol, generator_for
 
 
-class Unshowable(ValueError):
+class ImageTooSmall(ValueError):
     """An image that a protocol cannot show.
 
     Args:
@@ -34,7 +34,7 @@ def views_of(protocol: Protocol, images: Sequence[Tensor], indices: Tensor, seed
         `(N, T, C, S, S)`, float32 in [0, 1].
 
     Raises:
-        Unshowable: If an image is too small, or has room for some of the views only.
+        ImageTooSmall: If an image is too small, or has room for some of the views only.
     """
     stacks = []
     for image, index in zip(images, indices.tolist(), strict=True):
@@ -43,5 +43,5 @@ def views_of(protocol: Protocol, images: Sequence[Tensor], indices: Tensor, seed
                 raise ValueError(f"it has no room for all {len(protocol.steps)} views of {protocol.name}.")
             stacks.append(protocol(image, generator_for(seed, protocol.name, index)))
         except ValueError as error:
-            raise Unshowable(index, str(error)) from error
+            raise ImageTooSmall(index, str(error)) from error
     return torch.stack(stacks)

@@ -15,7 +15,7 @@ from lit_invariance.plotting import COLOURS
 from lit_invariance.protocols import PROTOCOLS
 from lit_invariance.report.classes import class_lines
 from lit_invariance.report.costs import cost_cells, how_measured
-from lit_invariance.report.diagnostics_sections import cause_sections
+from lit_invariance.report.diagnostics_sections import diagnostics_sections
 from lit_invariance.report.failures import failure, heat_maps
 from lit_invariance.report.inline import THEMED, Drawing
 from lit_invariance.report.plots import STABILITY, stability_protocols, tradeoff_panel
@@ -93,13 +93,13 @@ def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, An
             if all((folder / file).is_file() for file in picture["files"])
         ],
         "heat": heat_maps(results, outcomes, draw),
-        "causes": [
+        "diagnostics": [
             {
                 "title": section.title,
                 "text": section.text,
                 "figures": [draw(shown.figure, shown.description) for shown in section.figures],
             }
-            for section in cause_sections(results.get("causes", {}))
+            for section in diagnostics_sections(results.get("diagnostics", {}))
         ],
         "class_lines": lines,
         "classes": classes,

@@ -16,7 +16,8 @@ class PublishedRow(TypedDict):
     """A published number for one of the models under one of the protocols of a comparison.
 
     `half_width` is that of the published share's own 95 % interval, None where the score is no share or the source's
-    number of images is unknown. `hindrance` says why the two numbers cannot be compared; it is None where they can.
+    number of images is unknown. `not_comparable_because` says why the two numbers cannot be compared, None where they
+    can.
     """
 
     model: str
@@ -28,7 +29,7 @@ class PublishedRow(TypedDict):
     published: float
     half_width: float | None
     source: str
-    hindrance: str | None
+    not_comparable_because: str | None
 
 
 def published_rows(results: Results) -> list[PublishedRow]:
@@ -79,8 +80,8 @@ def _source_table(rows: list[PublishedRow]) -> str:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = [f"{rows[0]['source']}: measured (published)"]
     text += ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    hindrances = dict.fromkeys(row["hindrance"] for row in rows if row["hindrance"])
-    return "\n".join([*text, *(f"not comparable: {hindrance}" for hindrance in hindrances)])
+    reasons = dict.fromkeys(row["not_comparable_because"] for row in rows if row["not_comparable_because"])
+    return "\n".join([*text, *(f"not comparable: {not_comparable_because}" for not_comparable_because in reasons)])
 
 
 def _cell(row: PublishedRow) -> str:
@@ -104,11 +105,11 @@ def _row(
         "published": value,
         "half_width": NORMAL * math.sqrt(value * (1 - value) / source["images"]) if is_share else None,
         "source": source["source"],
-        "hindrance": _hindrance(results, model, source),
+        "not_comparable_because": _not_comparable_because(results, model, source),
     }
 
 
-def _hindrance(results: Results, model: ModelEntry, source: dict[str, Any]) -> str | None:
+def _not_comparable_because(results: Results, model: ModelEntry, source: dict[str, Any]) -> str | None:
     reasons = []
     if not results["data"].get("imagenet_validation"):
         reasons.append("the pictures are not the ILSVRC2012 validation set")

@@ -131,7 +131,7 @@ class Results(TypedDict):
     `images` is the number of rows of the outcomes, which are `samples` where they are not images; `resampled` is what
     the bootstrap draws where that is not single images. `command` are the arguments; `versions` the libraries' and
     Python's; `data` the settings of the data set with its number of `classes` and the `fingerprint` of its images;
-    `level` the coverage of the intervals; `causes` what `--causes` measured, by its name and by model.
+    `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured, by its name and by model.
     """
 
     schema: int
@@ -152,7 +152,7 @@ class Results(TypedDict):
     groups: list[GroupEntry]
     group_rows: list[GroupRow]
     pictures: list[PictureEntry]
-    causes: NotRequired[dict[str, Any]]
+    diagnostics: NotRequired[dict[str, Any]]
     samples: NotRequired[str]
     resampled: NotRequired[str]
 

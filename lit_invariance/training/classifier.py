@@ -19,7 +19,7 @@ from lit_invariance.errors import UserError, unknown
 from lit_invariance.metrics import Accuracy, Agreement, MeanAbsoluteChange, Top1Change
 from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimate_batch_norm
 from lit_invariance.models.backbones import create_backbone
-from lit_invariance.protocols import PROTOCOLS, CentreCrop, Protocol, Unshowable, views_of
+from lit_invariance.protocols import PROTOCOLS, CentreCrop, ImageTooSmall, Protocol, views_of
 from lit_invariance.registry import Spec, build
 from lit_invariance.training.schedule import OPTIMIZERS, parameter_groups, warmup_cosine
 
@@ -249,7 +249,7 @@ class LitClassifier(pl.LightningModule):
     def _views(self, protocol: Protocol, images: list[Tensor], indices: Tensor) -> Tensor:
         try:
             return views_of(protocol, images, indices, VIEWS_SEED)
-        except Unshowable as error:
+        except ImageTooSmall as error:
             loader: Any = self.trainer.val_dataloaders
             raise UserError(
                 f"protocol {protocol.name} cannot show validation {loader.dataset.name(error.index)}: {error.reason} "

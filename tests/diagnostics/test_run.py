@@ -20,15 +20,15 @@ def measured(tmp_path_factory):
         table = csv.writer(file)
         table.writerow(["filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax"])
         table.writerows([[f"{n}.jpg", 100, 100, "cat", 40, 40, 60, 60] for n in range(40)])
-    causes = ["--causes", "shiftability", "aliasing", "typicality", "size", "bias", "--causes_boxes", str(boxes)]
+    causes = ["--diagnose", "shiftability", "aliasing", "typicality", "size", "bias", "--diagnose_boxes", str(boxes)]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        evaluate([*NETWORKS, *SHAPES, *QUICK, *causes, "--causes_images", "4"])
+        evaluate([*NETWORKS, *SHAPES, *QUICK, *causes, "--diagnose_images", "4"])
     return folder / "results"
 
 
 def test_every_cause_is_in_the_results(measured):
-    causes = json.loads((measured / "results.json").read_text())["causes"]
+    causes = json.loads((measured / "results.json").read_text())["diagnostics"]
     assert list(causes) == ["shiftability", "aliasing", "typicality", "size", "bias"]
     for name in ("shiftability", "aliasing", "typicality", "size"):
         assert list(causes[name]) == ["small", "soft"]
@@ -43,25 +43,31 @@ def test_every_cause_is_in_the_report_and_drawn(measured):
     page = (measured / "report.html").read_text()
     for title in ("Shiftability", "Aliasing", "Typicality", "Accuracy against size", "Photographer"):
         assert f"<h3>{title}" in page
-    drawn = {path.stem for path in measured.glob("cause_*.png")}
-    assert drawn >= {"cause_shiftability", "cause_aliasing", "cause_typicality", "cause_size", "cause_bias"}
+    drawn = {path.stem for path in measured.glob("diagnostics_*.png")}
+    assert drawn >= {
+        "diagnostics_shiftability",
+        "diagnostics_aliasing",
+        "diagnostics_typicality",
+        "diagnostics_size",
+        "diagnostics_bias",
+    }
 
 
 def test_redrawn_without_models(measured, capsys):
-    (measured / "cause_size.png").unlink()
+    (measured / "diagnostics_size.png").unlink()
     evaluate(["--from", str(measured)])
-    assert (measured / "cause_size.png").is_file()
+    assert (measured / "diagnostics_size.png").is_file()
     assert "report:" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("causes", "message"),
     [
-        (["shiftabilty"], "unknown cause 'shiftabilty'; did you mean shiftability"),
-        (["bias"], "--causes_boxes PATH"),
+        (["shiftabilty"], "unknown diagnostic 'shiftabilty'; did you mean shiftability"),
+        (["bias"], "--diagnose_boxes PATH"),
     ],
 )
 def test_what_cannot_be_measured_is_told_first(causes, message, in_folder):
     with pytest.raises(UserError, match=message):
-        evaluate([*NETWORKS, *SHAPES, *QUICK, "--causes", *causes])
+        evaluate([*NETWORKS, *SHAPES, *QUICK, "--diagnose", *causes])
     assert not Path("results/results.json").exists()

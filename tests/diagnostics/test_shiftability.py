@@ -9,7 +9,7 @@ from torch import nn
 from lit_invariance.data.batch import Batch
 from lit_invariance.data.images import decode
 from lit_invariance.diagnostics.circular_sweep import CircularSweep
-from lit_invariance.diagnostics.feature_maps import show_feature_map, telling_positions
+from lit_invariance.diagnostics.feature_maps import extreme_positions, show_feature_map
 from lit_invariance.diagnostics.shiftability import measure_shiftability, non_shiftability
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.surgery.blurpool import BlurPool2d
@@ -126,7 +126,7 @@ def test_feature_map_is_that_of_the_layer(noise_batches, subsampling):
     expected = np.roll(image.numpy()[1] / 255, 3, axis=0)[::2, ::2]
     np.testing.assert_allclose(shown["values"][1], expected, rtol=1e-6)
     assert shown["responses"][1] == pytest.approx(expected.sum(), rel=1e-6)
-    assert telling_positions([3.0, 1.0, 2.0, 9.0]) == [0, 1, 3]
+    assert extreme_positions([3.0, 1.0, 2.0, 9.0]) == [0, 1, 3]
 
 
 def test_circular_positions_are_checked():

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from lit_invariance.evaluation.model_sources import Source
+from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.seeds import seed_groups
 
 
@@ -12,7 +12,7 @@ def run(tmp_path):
         folder.mkdir(exist_ok=True)
         config = {"seed_everything": seed, "name": name, "model": {"lr": 0.1} | settings}
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
-        return Source(name, text or str(folder / file), checkpoint=folder / file)
+        return ModelSource(name, text or str(folder / file), checkpoint=folder / file)
 
     return make
 
@@ -34,11 +34,13 @@ def test_runs_that_differ_in_the_seed_only_are_a_group(run):
 def test_other_runs_are_none(run, tmp_path):
     wrapped = run("b", 1, text=f"{tmp_path}/b/best.ckpt+shift_average")
     last = run("c", 2, file="last.ckpt")
-    without = Source("d", "d", checkpoint=tmp_path / "d" / "best.ckpt")
+    without = ModelSource("d", "d", checkpoint=tmp_path / "d" / "best.ckpt")
     broken = run("e", 3)
     (tmp_path / "e" / "config.yaml").write_text("{cut")
     drawn = run("f", True)
-    assert seed_groups([run("a", 0), run("again", 0), wrapped, last, without, broken, drawn, Source("g", "g")]) == []
+    assert (
+        seed_groups([run("a", 0), run("again", 0), wrapped, last, without, broken, drawn, ModelSource("g", "g")]) == []
+    )
 
 
 @pytest.mark.parametrize(

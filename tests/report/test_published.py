@@ -33,7 +33,7 @@ def test_published_stands_beside_measured():
         0.062,
     )
     assert change["half_width"] == pytest.approx(1.96 * (0.062 * 0.938 / 1000) ** 0.5, abs=1e-5)
-    assert change["hindrance"] is None
+    assert change["not_comparable_because"] is None
     assert (absolute["published"], absolute["half_width"]) == (0.038, None)
     script = [row for row in published_rows(compared()) if row["protocol"] == "released_script(share=1.6)"]
     assert [row["published"] for row in script] == [0.156]
@@ -49,13 +49,13 @@ def test_published_stands_beside_measured():
     ],
 )
 def test_comparable_only_on_the_same_pictures_and_weights(changed, words):
-    assert all(words in row["hindrance"] for row in rows_of_the_paper(compared(**changed)))
+    assert all(words in row["not_comparable_because"] for row in rows_of_the_paper(compared(**changed)))
 
 
 def test_keras_numbers_are_never_comparable():
     keras = [row for row in published_rows(compared()) if "Keras" in row["source"]]
     assert keras
-    assert all("weights" in row["hindrance"] for row in keras)
+    assert all("weights" in row["not_comparable_because"] for row in keras)
 
 
 def test_printed_in_the_papers_layout():

@@ -8,15 +8,15 @@ from torch import nn
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.graph.actions import Change, Downsampler, Plan, decide, is_centred, is_residual
 from lit_invariance.mitigations.graph.border import has_border
-from lit_invariance.mitigations.graph.hooks import is_softened, put_before, put_behind, replace
+from lit_invariance.mitigations.graph.hooks import is_antialiased, put_before, put_behind, replace
 from lit_invariance.mitigations.graph.pooled import Pooled
 from lit_invariance.mitigations.graph.rewriting import rewritten
 from lit_invariance.mitigations.graph.strided_ops import Call, strided_places
 
-__all__ = ["Change", "Downsampler", "soften"]
+__all__ = ["Change", "Downsampler", "antialias_strides"]
 
 
-def soften(network: nn.Module, downsampler: Downsampler, name: str, stem: bool = False) -> list[Change]:
+def antialias_strides(network: nn.Module, downsampler: Downsampler, name: str, stem: bool = False) -> list[Change]:
     """Move every stride of a network into downsampling layers, in place.
 
     A strided convolution becomes dense; what follows it alone, normalisation and activation, stays in front of the
@@ -41,7 +41,7 @@ def soften(network: nn.Module, downsampler: Downsampler, name: str, stem: bool =
             then as it was.
     """
     kind = type(network).__name__
-    if is_softened(network):
+    if is_antialiased(network):
         raise UserError(f"{kind} is anti-aliased already; name one such mitigation, once.")
     if any(has_border(layer) for layer in network.modules()):
         raise UserError(

@@ -32,7 +32,7 @@ def replace(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
                 setattr(parent, name, new)
 
 
-def is_softened(network: nn.Module) -> bool:
+def is_antialiased(network: nn.Module) -> bool:
     """Whether any layer of a network was served so already."""
     return any(isinstance(layer, Pooled) or {BEFORE, BEHIND} & layer._modules.keys() for layer in network.modules())
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lit_invariance.mitigations.interfaces import Classify, whole
+from lit_invariance.mitigations.interfaces import Classify, check_int
 from lit_invariance.mitigations.ops.crops import known_padding, windows
 from lit_invariance.mitigations.ops.sharpness import sharpest
 
@@ -42,7 +42,7 @@ class ContentAlign:
     passes = 1
 
     def __init__(self, grid: int = 8, padding: str = "reflect") -> None:
-        self.grid = whole("grid", grid, 2)
+        self.grid = check_int("grid", grid, 2)
         self.padding = known_padding(padding)
 
     def __call__(self, classify: Classify, images: Tensor) -> Tensor:

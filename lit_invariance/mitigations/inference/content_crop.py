@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from lit_invariance.mitigations.interfaces import Classify, whole
+from lit_invariance.mitigations.interfaces import Classify, check_int
 from lit_invariance.mitigations.ops.crops import known_padding, windows
 from lit_invariance.mitigations.ops.sharpness import sharpest
 
@@ -42,8 +42,8 @@ class ContentCrop:
     passes = 1
 
     def __init__(self, size: int | None = None, reach: int | None = None, padding: str = "reflect") -> None:
-        self.size = None if size is None else whole("size", size, 1)
-        self.reach = None if reach is None else whole("reach", reach, 1)
+        self.size = None if size is None else check_int("size", size, 1)
+        self.reach = None if reach is None else check_int("reach", reach, 1)
         self.padding = known_padding(padding)
 
     def __call__(self, classify: Classify, images: Tensor) -> Tensor:

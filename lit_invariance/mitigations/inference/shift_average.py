@@ -6,7 +6,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from lit_invariance.mitigations.interfaces import Classify, whole
+from lit_invariance.mitigations.interfaces import Classify, check_int
 from lit_invariance.mitigations.ops.crops import known_padding, shifted
 
 
@@ -30,7 +30,7 @@ class ShiftAverage:
     """
 
     def __init__(self, shifts: int = 4, step: int = 1, padding: str = "reflect") -> None:
-        whole("shifts", shifts, 2), whole("step", step, 1)
+        check_int("shifts", shifts, 2), check_int("step", step, 1)
         self.padding, self.passes = known_padding(padding), shifts**2
         moves = [step * (number - (shifts - 1) // 2) for number in range(shifts)]
         self.moves = torch.tensor(list(product(moves, moves)))

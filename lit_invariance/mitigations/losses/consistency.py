@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from lit_invariance.mitigations.interfaces import Classifier, above_zero, whole
+from lit_invariance.mitigations.interfaces import Classifier, check_int, check_positive
 from lit_invariance.mitigations.ops.crops import known_padding, random_offsets, shifted
 
 
@@ -31,7 +31,7 @@ class Consistency:
     name, label_weight = "consistency", 1.0
 
     def __init__(self, weight: float = 1.0, shift: int = 8, padding: str = "reflect") -> None:
-        self.weight, self.shift = above_zero("weight", weight), whole("shift", shift, 1)
+        self.weight, self.shift = check_positive("weight", weight), check_int("shift", shift, 1)
         self.padding = known_padding(padding)
 
     def prepare(self, classifier: Classifier) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.interfaces import Classifier, Classify, above_zero, whole
+from lit_invariance.mitigations.interfaces import Classifier, Classify, check_int, check_positive
 from lit_invariance.mitigations.ops.crops import known_padding, random_offsets, shifted
 from lit_invariance.models.backbones import create_backbone
 
@@ -51,9 +51,12 @@ class Distillation:
         padding: str = "reflect",
         teacher: str | None = None,
     ) -> None:
-        self.weight, self.label_weight = above_zero("weight", weight), above_zero("label_weight", label_weight, True)
-        self.temperature, self.padding = above_zero("temperature", temperature), known_padding(padding)
-        self.views, self.shift, self.weights = whole("views", views, 0), whole("shift", shift, 1), teacher
+        self.weight, self.label_weight = (
+            check_positive("weight", weight),
+            check_positive("label_weight", label_weight, True),
+        )
+        self.temperature, self.padding = check_positive("temperature", temperature), known_padding(padding)
+        self.views, self.shift, self.weights = check_int("views", views, 0), check_int("shift", shift, 1), teacher
         # No submodule of the classifier, so that neither its checkpoint nor its optimiser knows of the teacher.
         self.teacher: nn.Module | None = None
 

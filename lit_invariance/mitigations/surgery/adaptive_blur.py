@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.mitigations.graph.antialiasing import Change, soften
+from lit_invariance.mitigations.graph.antialiasing import Change, antialias_strides
 from lit_invariance.mitigations.ops.extend import extend
 from lit_invariance.mitigations.ops.low_pass import PADDINGS
 from lit_invariance.mitigations.ops.windows import Pair, pair
@@ -34,7 +34,7 @@ def adaptive_blur(
         taps: Filter size in samples, 2 to 7.
         groups: Groups of channels with a filter of their own, at most; see `AdaptiveBlur2d`.
         padding: How a map goes on outside: `reflect`, `replicate`, `circular` or `zero`.
-        stem: Whether to include the first convolution, see `soften`.
+        stem: Whether to include the first convolution, see `antialias_strides`.
 
     Returns:
         One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
@@ -44,7 +44,7 @@ def adaptive_blur(
             nothing to change.
     """
     AdaptiveBlur2d(1, taps, 1, groups, padding)  # refuses bad options before anything else is said
-    return soften(
+    return antialias_strides(
         network,
         lambda stride, channels: AdaptiveBlur2d(channels, taps, stride, groups, padding),
         "adaptive blur",

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.mitigations.graph.antialiasing import Change, soften
+from lit_invariance.mitigations.graph.antialiasing import Change, antialias_strides
 from lit_invariance.mitigations.ops.low_pass import PADDINGS, low_pass
 
 TAPS = range(2, 8)
@@ -21,8 +21,9 @@ def antialias(
 ) -> list[Change]:
     """Put a low-pass filter behind every stride of a network, in place (Zhang 2019, ICML, arXiv 1904.11486).
 
-    `soften` states where the filters go. Parameters and state-dict keys are unchanged: a plain checkpoint loads
-    strictly into the changed network and back. Logits equal those of the published networks with the same parameters.
+    `antialias_strides` states where the filters go. Parameters and state-dict keys are unchanged: a plain checkpoint
+    loads strictly into the changed network and back. Logits equal those of the published networks with the same
+    parameters.
 
     Args:
         network: Any network torch.fx can trace. Equality is tested for torchvision's ResNet, ResNeXt, WideResNet, VGG,
@@ -49,7 +50,7 @@ def antialias(
         torch.Size([1, 8, 14, 14])
     """
     BlurPool2d(taps, 1, padding)  # refuses bad options before anything else is said
-    return soften(network, lambda stride, channels: BlurPool2d(taps, stride, padding), "blur", stem)
+    return antialias_strides(network, lambda stride, channels: BlurPool2d(taps, stride, padding), "blur", stem)
 
 
 class BlurPool2d(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.graph.antialiasing import Change, soften
+from lit_invariance.mitigations.graph.antialiasing import Change, antialias_strides
 from lit_invariance.mitigations.ops.windows import Pair
 
 # A network traced by torch.fx must show one call here: sizes are unknown while tracing.
@@ -26,7 +26,7 @@ def ideal_lowpass(network: nn.Module, stem: bool = False) -> list[Change]:
 
     Args:
         network: Any network torch.fx can trace.
-        stem: Whether to include the first convolution, see `soften`.
+        stem: Whether to include the first convolution, see `antialias_strides`.
 
     Returns:
         One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
@@ -34,7 +34,7 @@ def ideal_lowpass(network: nn.Module, stem: bool = False) -> list[Change]:
     Raises:
         UserError: If the network cannot be traced, it is anti-aliased already, or it has nothing to change.
     """
-    return soften(network, lambda stride, channels: IdealLowPass2d(stride), "ideal low-pass", stem)
+    return antialias_strides(network, lambda stride, channels: IdealLowPass2d(stride), "ideal low-pass", stem)
 
 
 class IdealLowPass2d(nn.Module):

@@ -8,7 +8,7 @@ from lit_invariance.errors import UserError
 from lit_invariance.mitigations.graph.actions import layer_kind, stride_words
 from lit_invariance.mitigations.graph.antialiasing import Change
 from lit_invariance.mitigations.graph.border import Border, make_dense, surround
-from lit_invariance.mitigations.graph.hooks import is_softened
+from lit_invariance.mitigations.graph.hooks import is_antialiased
 from lit_invariance.mitigations.graph.lattices import lattices_of
 from lit_invariance.mitigations.graph.strided_ops import Strided, strided_places
 from lit_invariance.mitigations.graph.tracing import Trace, trace
@@ -64,7 +64,7 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
         True
     """
     kind = type(network).__name__
-    if is_softened(network):
+    if is_antialiased(network):
         raise UserError(
             f"the strides of {kind} lie in filters already, where polyphase finds none; name one of the two."
         )
