@@ -1,10 +1,15 @@
+import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
 from lit_invariance.errors import UserError
-from lit_invariance.files import replacing, writable_folder
+from lit_invariance.files import owned, remove_leftovers, replacing, writable_folder
 
 
 def test_file_appears_at_the_end(tmp_path):
@@ -50,10 +55,10 @@ def test_folder_is_made_and_left_empty(tmp_path):
 def test_folder_below_a_file(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(
-        UserError, match=r"the output folder .*file/x cannot be written, for it is or lies below a file"
+        UserError, match=r"the output folder .*file/x cannot be written, because it is or lies below a file"
     ):
         writable_folder(tmp_path / "file" / "x")
-    with pytest.raises(UserError, match=r"the output folder .*file cannot be written, for it is or lies below a file"):
+    with pytest.raises(UserError, match=r"output folder .*file cannot be written, because it is or lies below a file"):
         writable_folder(tmp_path / "file")
 
 
@@ -62,3 +67,94 @@ def test_folder_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match="Permission denied"):
         writable_folder(tmp_path)
+
+
+def test_content_is_on_the_disk_before_its_name_is(tmp_path, monkeypatch):
+    path, seen = tmp_path / "results.json", []
+    real = os.fsync
+
+    def fsync(descriptor):
+        seen.append((stat.S_ISDIR(os.fstat(descriptor).st_mode), path.exists()))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+    assert seen == [(False, False), (True, True)]
+
+
+def _fails_with(number):
+    def write(*_):
+        raise OSError(number, os.strerror(number))
+
+    return write
+
+
+@pytest.mark.parametrize(("number", "fix"), [(errno.ENOSPC, "free some space"), (errno.EACCES, "name another folder")])
+def test_what_cannot_be_written_is_told_and_leaves_the_old_file(tmp_path, monkeypatch, number, fix):
+    path = tmp_path / "results.json"
+    path.write_text("old")
+    monkeypatch.setattr(os, "fsync", _fails_with(number))
+    told = rf"results.json cannot be written: {os.strerror(number)}; .*{fix}"
+    with pytest.raises(UserError, match=told), replacing(path) as temporary:
+        temporary.write_text("half")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_leftovers_of_killed_runs_are_removed_and_nothing_else(tmp_path):
+    with replacing(tmp_path / "results.json") as temporary:
+        temporary.write_text("")
+    for name in (temporary.name, ".results.tmp.json", "a.tmp"):
+        (tmp_path / name).write_text("")
+    remove_leftovers(tmp_path)
+    assert sorted(file.name for file in tmp_path.iterdir()) == [".results.tmp.json", "a.tmp", "results.json"]
+
+
+def test_a_folder_has_one_owner(tmp_path):
+    with owned(tmp_path, "evaluation"):
+        with (
+            pytest.raises(UserError, match=rf"another evaluation \(process {os.getpid()} on .*, since 2"),
+            owned(tmp_path, "evaluation"),
+        ):
+            raise AssertionError
+        (tmp_path / "results.json").write_text("")
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+    with owned(tmp_path, "training"):
+        pass
+
+
+OWNER = """
+    import os, sys, time
+    from pathlib import Path
+    from lit_invariance.files import owned
+    with owned(Path(sys.argv[1]), "training"):
+        if os.fork() == 0:  # as a worker that outlives its parent
+            time.sleep(60)
+        print("ready", flush=True)
+        time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_the_lock_goes_with_its_process_though_a_worker_lives(tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(OWNER), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            with pytest.raises(UserError, match=f"training \\(process {process.pid} on"), owned(tmp_path, "training"):
+                raise AssertionError
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            with owned(tmp_path, "training"):
+                pass
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_other_processes_of_a_run_take_no_lock(tmp_path, monkeypatch):
+    from pytorch_lightning.utilities import rank_zero_only
+
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    with owned(tmp_path, "evaluation"), owned(tmp_path, "evaluation"):
+        assert list(tmp_path.iterdir()) == []
