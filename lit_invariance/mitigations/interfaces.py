@@ -1,4 +1,4 @@
-"""The kinds of mitigation that are no surgery: what a loss and an inference wrapper must be able to do."""
+"""What a loss must be able to do, and what it may ask of the classifier; checks of the options of mitigations."""
 
 from collections.abc import Callable, MutableMapping
 from typing import Any, Protocol
@@ -53,20 +53,6 @@ class Loss(Protocol):
         ...
 
 
-class Inference(Protocol):
-    """A wrapper of the forward pass in evaluation mode.
-
-    Attributes:
-        passes: Forward passes that one picture costs.
-    """
-
-    passes: int
-
-    def __call__(self, classify: Classify, images: Tensor) -> Tensor:
-        """Classify pictures `(N, 3, S, S)`, float in [0, 1]; returns logits `(N, K)`."""
-        ...
-
-
 def check_int(option: str, value: object, least: int) -> int:
     """Check an option that counts something.
 
@@ -92,7 +78,7 @@ def check_positive(option: str, value: object, or_zero: bool = False) -> float:
     Args:
         option: Its name.
         value: What the user wrote.
-        or_zero: Whether zero is allowed, too.
+        or_zero: Whether zero is allowed.
 
     Returns:
         The value.

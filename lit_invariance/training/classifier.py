@@ -97,7 +97,7 @@ class LitClassifier(pl.LightningModule):
         made = create_backbone(backbone, weights, num_classes)
         self.num_classes, self.image_size, self.mean, self.head = num_classes, image_size, made.mean, made.head
         self.backbone = made.network
-        self.mitigated = apply_mitigations(self.backbone, mitigations or [])
+        self.mitigated = apply_mitigations(self.backbone, mitigations or [], self._classify)
         self.backbone.to(memory_format=torch.channels_last)
         self.register_buffer("_mean", _per_channel(made.mean), persistent=False)
         self.register_buffer("_std", _per_channel(made.std), persistent=False)
@@ -139,7 +139,7 @@ class LitClassifier(pl.LightningModule):
         """
         if self.training:
             return self._classify(images)
-        return self.mitigated.infer(self._classify, _as_float(images))
+        return self.mitigated.infer(_as_float(images))
 
     def _classify(self, images: Tensor) -> Tensor:
         logits: Tensor = self.backbone(self.normalise(images))

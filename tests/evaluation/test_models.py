@@ -44,7 +44,7 @@ def test_added_mitigations_are_applied_and_told(save_run):
         find_sources([str(path), f"avg={path}+{{shift_average: {{shifts: 3}}}}"]), 10, 16, seed=0
     )
     images = torch.rand(2, 3, 16, 16)
-    average = ShiftAverage(3)(plain.classifier, images)
+    average = ShiftAverage(plain.classifier, 3)(images)
     torch.testing.assert_close(added.classifier(images), average)
     entry = added.describe()
     assert (entry["passes"], entry["mitigations"]) == (9, ["blurpool", {"shift_average": {"shifts": 3}}])

@@ -28,7 +28,7 @@ def test_no_mitigation_changes_nothing(network: nn.Module) -> None:
     mitigated = apply_mitigations(network, [])
     assert (mitigated.changes, mitigated.losses, mitigated.wrappers) == ([], [], [])
     assert (mitigated.passes, mitigated.label_weight) == (1, 1)
-    assert mitigated.infer(lambda images: images + 1, torch.zeros(2)).tolist() == [1, 1]
+    assert mitigated.infer is network
 
 
 def test_wrappers_form_a_chain_in_their_order(network: nn.Module) -> None:
@@ -41,13 +41,12 @@ def test_wrappers_form_a_chain_in_their_order(network: nn.Module) -> None:
         sizes.append(views.shape[-1])
         return views.amax((2, 3)) * 50
 
-    outer_crop = apply_mitigations(network, [crop, average]).infer(classify, images)
-    outer_average = apply_mitigations(network, [average, crop]).infer(classify, images)
+    outer_crop = apply_mitigations(network, [crop, average], classify).infer(images)
+    outer_average = apply_mitigations(network, [average, crop], classify).infer(images)
     assert sizes == [8] * 8
-    chosen = []
-    apply_mitigations(network, [crop]).infer(lambda window: chosen.append(window) or window, images)
+    chosen = apply_mitigations(network, [crop], lambda window: window).infer(images)
     # A cyclic shift of the window keeps its greatest value, a shift of the picture brings in others.
-    torch.testing.assert_close(outer_crop, (chosen[0].amax((2, 3)) * 50).log_softmax(1))
+    torch.testing.assert_close(outer_crop, (chosen.amax((2, 3)) * 50).log_softmax(1))
     assert outer_average.shape == outer_crop.shape
 
 

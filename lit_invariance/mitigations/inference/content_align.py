@@ -3,18 +3,19 @@
 import torch
 from torch import Tensor
 
+from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.mitigations.interfaces import Classify, check_int
 from lit_invariance.mitigations.ops.crops import known_padding, windows
 from lit_invariance.mitigations.ops.sharpness import sharpest
 
 
-class ContentAlign:
+class ContentAlign(InferenceWrapper):
     """Move the picture by the least that puts its sharpest position on a multiple of `grid`, along either axis.
 
     A network of total stride s answers alike to moves by multiples of s, up to what happens at the border; it is the
     position within a step of the stride, the phase, that it is unsteady against (Azulay & Weiss, JMLR 2019, arXiv
     1805.12177, section 3). Here the content fixes the phase modulo `grid`: a canonical form in the sense of Kaba et
-    al., "Equivariance with learned canonicalization functions", ICML 2023, arXiv 2211.06489, though nothing is learnt.
+    al., "Equivariance with learned canonicalization functions", ICML 2023, arXiv 2211.06489, though nothing is learned.
     Two moves of a picture whose sharpest position is the same piece of content, and whose content stays `grid` pixels
     away from the frame, reach the network as identical pixels or a multiple of `grid` apart. Adaptive polyphase
     sampling (`polyphase`) does as much at every stride inside the network; this leaves the network and its cost alone.
@@ -31,6 +32,7 @@ class ContentAlign:
     multiple beyond the frame; the phase is fixed all the same. One forward pass.
 
     Args:
+        network: What classifies the moved picture, see `InferenceWrapper`.
         grid: Pixels of the network's input between the positions where the sharpest one may come to lie.
         padding: How a picture goes on outside its frame: `reflect`, `replicate`, `circular` or `zero`.
 
@@ -39,16 +41,15 @@ class ContentAlign:
         UserError: If the padding is unknown.
     """
 
-    passes = 1
-
-    def __init__(self, grid: int = 8, padding: str = "reflect") -> None:
+    def __init__(self, network: Classify, grid: int = 8, padding: str = "reflect") -> None:
+        super().__init__(network)
         self.grid = check_int("grid", grid, 2)
         self.padding = known_padding(padding)
 
-    def __call__(self, classify: Classify, images: Tensor) -> Tensor:
-        """Return the logits `(N, K)` of the moved pictures; see `Inference`."""
+    def answer(self, images: Tensor) -> Tensor:
+        """Return the logits `(N, K)` of the moved pictures."""
         height, width = images.shape[-2:]
-        return classify(windows(images, self.corners(images), height, width, self.padding))
+        return self.network(windows(images, self.corners(images), height, width, self.padding))
 
     def corners(self, images: Tensor) -> Tensor:
         """Choose the pixel that comes to lie at the top left.
@@ -64,3 +65,7 @@ class ContentAlign:
         """
         beyond = sharpest(images) % self.grid
         return torch.where(beyond < (self.grid + 1) // 2, beyond, beyond - self.grid)
+
+    def extra_repr(self) -> str:
+        """The options, as they appear when the network is printed."""
+        return f"grid={self.grid}, padding={self.padding}"

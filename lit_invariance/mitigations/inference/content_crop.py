@@ -2,12 +2,13 @@
 
 from torch import Tensor
 
+from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.mitigations.interfaces import Classify, check_int
 from lit_invariance.mitigations.ops.crops import known_padding, windows
 from lit_invariance.mitigations.ops.sharpness import sharpest
 
 
-class ContentCrop:
+class ContentCrop(InferenceWrapper):
     """Classify the window whose centre has the greatest score, so that neighbouring shifts choose the same pixels.
 
     The score of a position is the size of the Laplacian of the picture's brightness there, smoothed by [1, 2, 1] / 4 in
@@ -16,7 +17,7 @@ class ContentCrop:
     the first in reading order wins. The window of `size` x `size` pixels around the winner is what the network sees.
 
     Why it is steady: when the picture moves by whole pixels, scores move along with it, exactly. As long as the winner
-    stays a candidate and none that enters exceeds it, the window moves along, too, and if it lies in the frame, or what
+    stays a candidate and none that enters exceeds it, the window moves with it, and if it lies in the frame, or what
     lies beyond equals the padding (a black surround and `zero`), the network gets identical pixels and gives identical
     logits. For one-pixel moves of n x n candidates a winner that is equally likely anywhere is lost for 2/n of the
     pictures along each axis; the remainder of the instability is the network's own. Where all content of a picture on
@@ -25,10 +26,11 @@ class ContentCrop:
     In the spirit of Robust Inference by Crop Selection (Shifman & Weiss, "Lost in translation: modern neural networks
     still struggle with small realistic image transformations", ECCV 2024, arXiv 2404.07153), which lets the picture
     choose among its crops and can be proven to reach any desired consistency at some cost in accuracy. The score and
-    the windows beyond the frame are this project's. One forward pass. A network that has learnt to expect objects in
+    the windows beyond the frame are this project's. One forward pass. A network that has learned to expect objects in
     the centre loses accuracy; the wider the reach, the more.
 
     Args:
+        network: What classifies the window, see `InferenceWrapper`.
         size: Side of the window in pixels; None takes the picture's own, so that the window reaches beyond the frame.
         reach: The farthest the window's centre may lie from the picture's, along either axis, in pixels; None takes an
             eighth of the picture's side. A wider reach is steadier and shows more of what is beyond the frame.
@@ -39,18 +41,19 @@ class ContentCrop:
         UserError: If the padding is unknown.
     """
 
-    passes = 1
-
-    def __init__(self, size: int | None = None, reach: int | None = None, padding: str = "reflect") -> None:
+    def __init__(
+        self, network: Classify, size: int | None = None, reach: int | None = None, padding: str = "reflect"
+    ) -> None:
+        super().__init__(network)
         self.size = None if size is None else check_int("size", size, 1)
         self.reach = None if reach is None else check_int("reach", reach, 1)
         self.padding = known_padding(padding)
 
-    def __call__(self, classify: Classify, images: Tensor) -> Tensor:
-        """Return the logits `(N, K)` of the chosen windows; see `Inference`."""
+    def answer(self, images: Tensor) -> Tensor:
+        """Return the logits `(N, K)` of the chosen windows."""
         side = images.shape[-1] if self.size is None else self.size
         corners = self.centres(images) - side // 2
-        return classify(windows(images, corners, side, side, self.padding))
+        return self.network(windows(images, corners, side, side, self.padding))
 
     def centres(self, images: Tensor) -> Tensor:
         """Choose the windows' centres.
@@ -66,3 +69,7 @@ class ContentCrop:
         """
         height, width = images.shape[-2:]
         return sharpest(images, (height // 8, width // 8) if self.reach is None else (self.reach, self.reach))
+
+    def extra_repr(self) -> str:
+        """The options, as they appear when the network is printed."""
+        return f"size={self.size}, reach={self.reach}, padding={self.padding}"

@@ -6,11 +6,12 @@ from itertools import product
 import torch
 from torch import Tensor
 
+from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.mitigations.interfaces import Classify, check_int
 from lit_invariance.mitigations.ops.crops import known_padding, shifted
 
 
-class ShiftAverage:
+class ShiftAverage(InferenceWrapper):
     """Mean of the softmax over the moves of a square lattice; the same moves for every picture.
 
     Along each axis the moves are `step * (i - (k - 1) // 2)` pixels, i = 0..k-1, so that 4 shifts of 1 px are -1, 0, 1
@@ -20,6 +21,7 @@ class ShiftAverage:
     (the subsampling argument of Azulay & Weiss, JMLR 2019, arXiv 1805.12177, read the other way round).
 
     Args:
+        network: What classifies every move, see `InferenceWrapper`.
         shifts: Moves k along each axis; a picture costs `k^2` forward passes.
         step: Pixels of the network's input between neighbouring moves.
         padding: How a picture goes on outside its frame: `reflect`, `replicate`, `circular` or `zero`.
@@ -29,18 +31,23 @@ class ShiftAverage:
         UserError: If the padding is unknown.
     """
 
-    def __init__(self, shifts: int = 4, step: int = 1, padding: str = "reflect") -> None:
-        check_int("shifts", shifts, 2), check_int("step", step, 1)
+    def __init__(self, network: Classify, shifts: int = 4, step: int = 1, padding: str = "reflect") -> None:
+        super().__init__(network)
+        self.shifts, self.step = check_int("shifts", shifts, 2), check_int("step", step, 1)
         self.padding, self.passes = known_padding(padding), shifts**2
         moves = [step * (number - (shifts - 1) // 2) for number in range(shifts)]
         self.moves = torch.tensor(list(product(moves, moves)))
 
-    def __call__(self, classify: Classify, images: Tensor) -> Tensor:
-        """Return logits `(N, K)`, float32, the logarithms of the mean probabilities; see `Inference`."""
+    def answer(self, images: Tensor) -> Tensor:
+        """Return logits `(N, K)`, float32, the logarithms of the mean probabilities."""
         total: Tensor | None = None
         # One move at a time: all of them at once would need k^2 times the memory, and a batch is large enough.
         for move in self.moves:
-            answer = classify(shifted(images, move, self.padding)).float().log_softmax(-1)
+            answer = self.network(shifted(images, move, self.padding)).float().log_softmax(-1)
             total = answer if total is None else torch.logaddexp(total, answer)
         assert total is not None
         return total - math.log(len(self.moves))
+
+    def extra_repr(self) -> str:
+        """The options, as they appear when the network is printed."""
+        return f"shifts={self.shifts}, step={self.step}, padding={self.padding}"

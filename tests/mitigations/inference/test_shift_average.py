@@ -23,8 +23,8 @@ def test_it_is_the_mean_probability(shifts, step):
             top, left = 9 - step * down, 9 - step * right
             view = torch.from_numpy(padded[:, :, top : top + 10, left : left + 10].copy())
             total += (view.flatten(1) @ weight).softmax(1)
-    wrapper = ShiftAverage(shifts, step)
-    averaged = wrapper(lambda view: view.flatten(1) @ weight, images)
+    wrapper = ShiftAverage(lambda view: view.flatten(1) @ weight, shifts, step)
+    averaged = wrapper(images)
     assert wrapper.passes == shifts**2
     torch.testing.assert_close(averaged.softmax(1), total / shifts**2)
     torch.testing.assert_close(averaged.exp(), total / shifts**2)
@@ -32,7 +32,7 @@ def test_it_is_the_mean_probability(shifts, step):
 
 def test_certain_answers_stay_finite():
     images = torch.zeros(1, 3, 4, 4)
-    assert ShiftAverage(2)(lambda _: torch.tensor([[1e4, -1e4]]), images).isfinite().all()
+    assert ShiftAverage(lambda _: torch.tensor([[1e4, -1e4]]), 2)(images).isfinite().all()
 
 
 def test_all_phases_of_the_stride_make_a_circular_network_exactly_invariant():
@@ -50,7 +50,7 @@ def test_all_phases_of_the_stride_make_a_circular_network_exactly_invariant():
         for move in ((0, 0), (1, 0), (3, 2), (7, 13)):
             rolled = images.roll(move, (2, 3))
             plain.append(network(rolled).log_softmax(1))
-            averaged.append(ShiftAverage(4, padding="circular")(network, rolled))
+            averaged.append(ShiftAverage(network, 4, padding="circular")(rolled))
     for one, other in zip(plain[1:], averaged[1:], strict=True):
         assert (one - plain[0]).abs().max() > 1e-3
         torch.testing.assert_close(other, averaged[0], atol=1e-5, rtol=0)

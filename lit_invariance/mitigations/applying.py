@@ -1,0 +1,98 @@
+"""Apply the mitigations of a config: `mitigations: [blurpool, {consistency: {weight: 2}}]`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+from torch import nn
+
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.mitigations.graph.antialiasing import Change
+from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
+from lit_invariance.mitigations.interfaces import Classify, Loss
+from lit_invariance.mitigations.registry import INFERENCE, LOSSES, MITIGATIONS, SURGERY
+from lit_invariance.registry import Spec, build, parse_spec
+
+PADDINGS_OF_NETWORKS = ("circular_padding", "reflect_padding")
+
+
+@dataclass(frozen=True)
+class Mitigated:
+    """What the mitigations of a config have made.
+
+    Attributes:
+        infer: What classifies in evaluation mode: the outermost wrapper, or what was given where there is none.
+        changes: What surgery changed and left, for each in turn.
+        losses: The terms of the training loss.
+        wrappers: The inference wrappers, the first being the first to see a picture.
+    """
+
+    infer: Classify
+    changes: list[Change] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    wrappers: list[InferenceWrapper] = field(default_factory=list)
+
+    @property
+    def passes(self) -> int:
+        """Forward passes that the inference on one picture costs."""
+        return prod(wrapper.passes for wrapper in self.wrappers)
+
+    @property
+    def label_weight(self) -> float:
+        """Factor of the training loss on the labels."""
+        return prod(loss.label_weight for loss in self.losses)
+
+
+def apply_mitigations(network: nn.Module, specs: Sequence[Spec], classify: Classify | None = None) -> Mitigated:
+    """Apply the mitigations of a config to a network.
+
+    Surgery is done in place, in its order in the list. Losses add up; the weights they give to the loss on the labels
+    are multiplied. Wrappers form a chain in their order: after `[content_crop, shift_average]` the average is over
+    moves of the chosen window, and the passes are multiplied. The kinds do not depend on each other's places. Each loss
+    and each wrapper is named at most once.
+
+    The padding of borders is changed last, wherever it is named, so that it reaches the layers the others put in.
+
+    Args:
+        network: The network to change.
+        specs: Names, or `{name: {option: value}}`; see `MITIGATIONS`.
+        classify: What the wrappers go around, where it is not the network itself: from pictures in [0, 1] to logits,
+            with the normalisation that the network needs.
+
+    Returns:
+        What was changed in the network, and what goes around it.
+
+    Raises:
+        UserError: If a name or option is unknown, a loss or wrapper is named twice, or surgery refuses the network.
+    """
+    named = [(_checked_name(spec), spec) for spec in specs]
+    _refuse_repetitions([name for name, _ in named])
+    changes: list[Change] = []
+    for _, spec in sorted(_of_kind(SURGERY, named), key=lambda entry: entry[0] in PADDINGS_OF_NETWORKS):
+        changes += build("mitigation", SURGERY, spec, network=network)
+    losses = [build("mitigation", LOSSES, spec) for _, spec in _of_kind(LOSSES, named)]
+    infer: Classify = network if classify is None else classify
+    wrappers: list[InferenceWrapper] = []
+    for _, spec in reversed(_of_kind(INFERENCE, named)):  # from the network outwards
+        infer = build("mitigation", INFERENCE, spec, network=infer)
+        wrappers.insert(0, infer)
+    return Mitigated(infer, changes, losses, wrappers)
+
+
+def _checked_name(spec: Spec) -> str:
+    name, _ = parse_spec("mitigation", spec)
+    if name == "translation":
+        raise UserError("translation acts on training images and not on the network: set data.translation.")
+    if name not in MITIGATIONS:
+        raise unknown("mitigation", name, MITIGATIONS)
+    return name
+
+
+def _refuse_repetitions(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1 and name not in SURGERY:
+            raise UserError(f"mitigation {name} is named twice; name it once, with the options you want.")
+
+
+def _of_kind(kind: Mapping[str, object], named: list[tuple[str, Spec]]) -> list[tuple[str, Spec]]:
+    return [(name, spec) for name, spec in named if name in kind]
