@@ -5,10 +5,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.memory import garbage_collection_cuda
 from torch import Tensor, nn
 
 from lit_invariance.data.batch import Batch
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.memory import is_out_of_memory
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.plan import Task, plan
 from lit_invariance.evaluation.protocols import ProtocolChoice
@@ -32,6 +34,7 @@ class Measurement(pl.LightningModule):
         keep: Called with what was measured of each batch.
 
     Attributes:
+        views_at_once: Views of a forward pass, at most; halved where the memory does not hold them.
         parts: What this process measured, batch by batch.
         mistake: What one of several processes found wrong. It is raised once all have met, since a process that waits
             for a dead one waits for ever; a single process raises it at once.
@@ -53,6 +56,7 @@ class Measurement(pl.LightningModule):
         self.order: list[Cell] = [(model.name, choice.label) for choice in protocols for model in models]
         self.seed = seed
         self.keep = keep
+        self.views_at_once = VIEWS_AT_ONCE
         self.parts: list[Outcomes] = []
         self.mistake: UserError | None = None
 
@@ -71,11 +75,8 @@ class Measurement(pl.LightningModule):
         """
         if self.mistake is not None:
             return batch.indices
-        recorder = Recorder()
         try:
-            boxes = self._boxes(batch)
-            for task in self.tasks:
-                self._measure(task, batch, boxes, recorder)
+            recorder = self._measured(batch, self._boxes(batch))
         except UserError as error:
             if self.trainer.world_size == 1:
                 raise
@@ -86,8 +87,33 @@ class Measurement(pl.LightningModule):
             self.keep(self.parts[-1])
         return batch.indices
 
+    def _measured(self, batch: Batch, boxes: Boxes) -> Recorder:
+        """Measure a batch with as many views at a time as the memory holds."""
+        while True:
+            recorder = Recorder()
+            try:
+                for task in self.tasks:
+                    self._measure(task, batch, boxes, recorder)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._show_fewer()
+            else:
+                return recorder
+            # Only here has the error let go of the tensors it was raised among.
+            garbage_collection_cuda()
+
+    def _show_fewer(self) -> None:
+        if self.views_at_once == 1:
+            raise UserError(
+                f"the memory of {self.device} does not hold one view of one image for these models; evaluate them one "
+                "by one, or on another device with --accelerator."
+            )
+        print(f"out of memory with {self.views_at_once} views at a time; going on with {self.views_at_once // 2}")
+        self.views_at_once //= 2
+
     def _measure(self, task: Task, batch: Batch, boxes: Boxes, recorder: Recorder) -> None:
-        for rows in _slices(len(batch.images), VIEWS_AT_ONCE // len(task.protocol.steps)):
+        for rows in _slices(len(batch.images), self.views_at_once // len(task.protocol.steps)):
             part = Batch(batch.images[rows], batch.labels[rows], batch.indices[rows])
             shown = [
                 task.protocol.shown(image.shape[1], image.shape[2], boxes[index]) for image, index in _numbered(part)
@@ -107,14 +133,14 @@ class Measurement(pl.LightningModule):
         return [torch.cat(logits or [torch.empty(0, 1, device=group.labels.device)]) for logits in parts]
 
     def _views(self, task: Task, group: Batch, boxes: Boxes) -> Iterator[Tensor]:
-        """Make the views of a group `(V, C, S, S)`, at most `VIEWS_AT_ONCE` together."""
+        """Make the views of a group `(V, C, S, S)`, at most `views_at_once` together."""
         stacks: list[Tensor] = []
         for image, index in _numbered(group):
             generator = generator_for(self.seed, task.protocol.name, index)
             try:
-                for part in task.protocol.parts(image, generator, VIEWS_AT_ONCE, boxes[index]):
+                for part in task.protocol.parts(image, generator, self.views_at_once, boxes[index]):
                     stacks.append(part)
-                    if len(task.protocol.steps) > VIEWS_AT_ONCE:
+                    if len(task.protocol.steps) > self.views_at_once:
                         yield stacks.pop()
             except ValueError as error:
                 raise UserError(f"protocol {task.label} cannot show {self._image_name(index)}: {error}") from error

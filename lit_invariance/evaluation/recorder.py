@@ -52,7 +52,7 @@ class Recorder:
         self.answers.setdefault(cell, []).append(_answers(logits, group))
 
     def outcomes(self, positions: Tensor, labels: Tensor, order: Sequence[Cell]) -> Outcomes:
-        """Return the record.
+        """Return the record, which shares no memory with the batch: a worker's would stay open as a file.
 
         Args:
             positions: `(N,)`, positions of the batch's images in the data set, in the order of their scores.
@@ -69,7 +69,7 @@ class Recorder:
             cell: Answers(*(np.concatenate([getattr(part, name) for part in self.answers[cell]]) for name in PARTS))
             for cell in order
         }
-        return Outcomes(positions.cpu().numpy(), labels.cpu().numpy(), columns, answers)
+        return Outcomes(positions.cpu().numpy().copy(), labels.cpu().numpy().copy(), columns, answers)
 
 
 def _scores(stacks: Sequence[Tensor], group: Group) -> Iterable[tuple[Tensor, str]]:

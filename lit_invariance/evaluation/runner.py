@@ -1,6 +1,7 @@
 """Running a measurement through Lightning's Trainer: devices, precision and progress as in training."""
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -14,12 +15,15 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException  # 
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.measurement import Measurement
+from lit_invariance.evaluation.memory import is_out_of_memory
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.precision import EXACT, exact_float32
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.unfinished import Unfinished
 from lit_invariance.parser import one_sentence
 from lit_invariance.results.outcomes import Outcomes, merge
+
+DEAD_WORKER = re.compile(r"DataLoader worker \(pid")
 
 
 def make_trainer(accelerator: str, devices: int | str, precision: str, progress: bool) -> pl.Trainer:
@@ -100,9 +104,24 @@ def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> 
         trainer: From `make_trainer`.
         measurement: Keeps what it measures itself.
         data: A data module or a loader.
+
+    Raises:
+        UserError: If a process that loads pictures died, or the memory does not hold a batch.
     """
-    with _quiet(), exact_float32() if trainer.precision == EXACT else nullcontext():
-        trainer.predict(measurement, data, return_predictions=False)
+    try:
+        with _quiet(), exact_float32() if trainer.precision == EXACT else nullcontext():
+            trainer.predict(measurement, data, return_predictions=False)
+    except (RuntimeError, MemoryError) as error:
+        if DEAD_WORKER.search(str(error)):
+            raise UserError(
+                "a process that loads pictures was killed, as happens where the memory is too small; load with fewer "
+                "(--data.num_workers 1), or smaller batches (--data.batch_size 8)."
+            ) from error
+        if is_out_of_memory(error):
+            raise UserError(
+                "the memory does not hold a batch of pictures; make it smaller with --data.batch_size."
+            ) from error
+        raise
 
 
 def _gathered(measurement: Measurement, processes: int) -> list[Outcomes]:

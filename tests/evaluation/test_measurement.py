@@ -1,3 +1,5 @@
+import os
+import signal
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +10,7 @@ from torch import nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation import measurement
+from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.plan import plan
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.runner import make_trainer, run
@@ -180,3 +183,87 @@ def test_image_too_small_is_named(pixel_model, tmp_path, shapes):
 def test_trainer_leaves_nothing(in_folder):
     assert isinstance(make_trainer("cpu", 1, "32-true", progress=True), Trainer)
     assert list(in_folder.iterdir()) == []
+
+
+def test_no_memory_of_a_worker_is_kept(pixel_model, shapes, monkeypatch):
+    measure, opened = measurement.Measurement.predict_step, []
+
+    def step(self, batch, number):
+        opened.append(len(os.listdir("/proc/self/fd")))
+        return measure(self, batch, number)
+
+    monkeypatch.setattr(measurement.Measurement, "predict_step", step)
+    outcomes = evaluate([pixel_model("a")], shapes(shapes={"val_images": 120}, batch_size=1, num_workers=2), ["crop"])
+    assert len(outcomes.indices) == len(opened) == 120
+    assert max(opened[60:]) - max(opened[:60]) < 20  # two a batch would be 120
+
+
+def test_a_killed_worker_is_told_in_a_sentence(pixel_model, shapes, monkeypatch):
+    monkeypatch.setattr(torch.utils.data._utils, "MP_STATUS_CHECK_INTERVAL", 0.2)
+    data = shapes(num_workers=1)
+    source = type(data.predict_dataloader().dataset.source)
+    decode = source.__getitem__
+
+    def die(self, index):
+        if index == 12:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decode(self, index)
+
+    monkeypatch.setattr(source, "__getitem__", die)
+    with pytest.raises(UserError, match="a process that loads pictures was killed, .*--data.num_workers 1"):
+        evaluate([pixel_model("a")], data)
+
+
+class Hungry(nn.Module):
+    """A network whose memory holds so many views; what it raises is real."""
+
+    def __init__(self, network, most, error):
+        super().__init__()
+        self.network, self.most, self.error = network, most, error
+        self.image_size, self.mean = network.image_size, network.mean
+
+    def forward(self, images):
+        if len(images) > self.most:
+            self.error()
+        return self.network(images)
+
+
+def too_large():
+    torch.empty(2**60)
+
+
+def too_large_for_numpy():
+    np.zeros(2**58)
+
+
+@pytest.mark.parametrize("error", [too_large, too_large_for_numpy])
+def test_out_of_memory_goes_on_with_half(pixel_model, shapes, capsys, error):
+    plain, hungry = pixel_model("a"), pixel_model("a")
+    hungry = Model(hungry.source, Hungry(hungry.classifier, 10, error))
+    expected, outcomes = evaluate([plain], shapes()), evaluate([hungry], shapes())
+    assert capsys.readouterr().out.splitlines() == [
+        "out of memory with 64 views at a time; going on with 32",
+        "out of memory with 32 views at a time; going on with 16",
+        "out of memory with 16 views at a time; going on with 8",
+    ]
+    assert outcomes.indices.tolist() == list(range(23))
+    np.testing.assert_allclose(outcomes.matrix(), expected.matrix(), atol=1e-6)
+
+
+def test_no_memory_for_a_single_view(pixel_model, shapes):
+    model = pixel_model("a")
+    with pytest.raises(UserError, match="the memory of cpu does not hold one view"):
+        evaluate([Model(model.source, Hungry(model.classifier, 0, too_large))], shapes())
+
+
+def test_other_errors_of_a_network_are_not_taken_for_a_lack_of_memory(pixel_model, shapes):
+    model = pixel_model("a")
+    with pytest.raises(RuntimeError, match="must match"):
+        evaluate([Model(model.source, Hungry(model.classifier, 0, lambda: torch.ones(2) + torch.ones(3)))], shapes())
+
+
+def test_no_memory_for_a_batch_of_pictures(pixel_model, shapes, monkeypatch):
+    data = shapes()
+    monkeypatch.setattr(type(data), "transfer_batch_to_device", lambda *_: too_large())
+    with pytest.raises(UserError, match="the memory does not hold a batch of pictures; .*--data.batch_size"):
+        evaluate([pixel_model("a")], data)
