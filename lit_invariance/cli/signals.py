@@ -1,0 +1,112 @@
+"""Stopping on SIGTERM or Ctrl-C at a point where nothing is lost, with the exit code that shells expect."""
+
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(SystemExit):
+    """Leave because a signal asked for it, with exit code 128 + its number.
+
+    Args:
+        number: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
+class StopRequest:
+    """Remembers that a signal asked the process to stop.
+
+    Attributes:
+        number: The signal; None while none came.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._process = os.getpid()
+
+    def __bool__(self) -> bool:
+        """Return whether a signal came."""
+        return self.number is not None
+
+    def listen(self, *numbers: int) -> None:
+        """Take signals over, from whoever handles them now.
+
+        Args:
+            numbers: The signals; SIGINT and SIGTERM where none is named.
+        """
+        for number in numbers or STOPPING:
+            signal.signal(number, self.remember)
+
+    def remember(self, number: int, frame: FrameType | None = None) -> None:
+        """Note the first signal; the second one ends the process at once, for people who do not want to wait."""
+        if os.getpid() != self._process:  # a forked worker, which its parent ends
+            return
+        if self.number is not None:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        self.number = number
+
+    def check(self) -> None:
+        """Leave if a signal came.
+
+        Raises:
+            Stopped: If one did.
+        """
+        if self.number is not None:
+            raise Stopped(self.number)
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Turn SIGINT and SIGTERM into a request that the block looks at where it can stop.
+
+    Yields:
+        The request. Outside the main thread, where Python allows no handlers, it never comes.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in STOPPING}
+    request.listen()
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
+def command_line(program: str, arguments: Sequence[str] | None = None, without: Sequence[str] = ()) -> str:
+    """Write the command that was given, so that a user can give it again.
+
+    Args:
+        program: `train.py` or `evaluate.py`; stands where the process's own name is not known.
+        arguments: The arguments; None takes the process's own.
+        without: Options to leave out with their values, such as `--ckpt_path`.
+
+    Returns:
+        The command, quoted for a shell.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    kept: list[str] = []
+    skip = False
+    for argument in given:
+        if skip:
+            skip = False
+        elif argument in without:
+            skip = True
+        elif argument.partition("=")[0] not in without:
+            kept.append(argument)
+    return f"python {program} {shlex.join(kept)}".rstrip()
