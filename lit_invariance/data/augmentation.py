@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lit_invariance.constants import IMAGENET_MEAN
 from lit_invariance.errors import UserError
-from lit_invariance.protocols.centre_crop import short_side
+from lit_invariance.protocols.standard import short_side
 from lit_invariance.registry import build
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # or importing it asks the network for its newest release

@@ -7,14 +7,14 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from lit_invariance.protocols.centre_crop import CentreCrop
-from lit_invariance.protocols.protocol import Box, Protocol
+from lit_invariance.protocols.protocol import Box
+from lit_invariance.protocols.standard import Standard
 
 PERIOD = 32  # after so many pixels the sampling of all usual networks repeats itself
 
 
 @dataclass(frozen=True, kw_only=True)
-class CircularSweep(Protocol):
+class CircularSweep(Standard):
     """The standard view, moved down pixel by pixel; what leaves at the bottom comes back at the top.
 
     Nothing enters or leaves, so a departure of the response is the network's own doing, up to its padding.
@@ -40,8 +40,7 @@ class CircularSweep(Protocol):
 
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
         """Take the standard view and roll it."""
-        crop = CentreCrop(size=self.size, mean=self.mean, interpolation=self.interpolation)
-        (view,) = crop(image, generator)
+        view = self.standard_picture(image)
         for start in range(0, self.positions, most):
             shifts = range(start, min(start + most, self.positions))
             yield torch.stack([view.roll(shift, dims=-2) for shift in shifts])

@@ -7,7 +7,7 @@ import torch
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource
-from lit_invariance.models.backbones import published_name
+from lit_invariance.models.torchvision_networks import published_name
 from lit_invariance.models.weights import is_file_name, read_state_dict
 from lit_invariance.results.schema import ModelEntry
 from lit_invariance.training.checkpoint import load_checkpoint

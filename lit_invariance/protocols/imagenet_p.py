@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 
 from lit_invariance.protocols.placed import Placed
 from lit_invariance.protocols.protocol import Box, Protocol, at_least
-from lit_invariance.protocols.room import resized, room_for
+from lit_invariance.protocols.room import room_for
+from lit_invariance.protocols.standard import central, resized
 from lit_invariance.protocols.view import View, resize, to_float
 
 PAPER_M, PAPER_SIZE = 20, 224
@@ -101,7 +102,7 @@ class ImageNetPScale(Protocol):
 def _framed(height: int, width: int, size: int) -> tuple[int, int, int, int]:
     """Height and width of the resized picture, and first row and column of the central window."""
     to_height, to_width = resized(height, width, size + room_for(size))
-    return to_height, to_width, round((to_height - size) / 2), round((to_width - size) / 2)
+    return to_height, to_width, central(to_height, size), central(to_width, size)
 
 
 def _sample(picture: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

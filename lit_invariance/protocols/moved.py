@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from lit_invariance.protocols.centre_crop import CentreCrop
-from lit_invariance.protocols.protocol import Box, Protocol
+from lit_invariance.protocols.protocol import Box
+from lit_invariance.protocols.standard import Standard
 
 Offset = tuple[float, float]
 """Pixels by which the picture moves down and to the right; negative ones move it up and to the left."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moved(Protocol):
+class Moved(Standard):
     """A protocol whose views are the picture of `centre_crop`, S x S pixels, moved by an offset each."""
 
     @abstractmethod
@@ -41,8 +41,7 @@ class Moved(Protocol):
 
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
         """Make the picture once and move it a few times at a time."""
-        centre = CentreCrop(size=self.size, mean=self.mean, interpolation=self.interpolation)
-        (picture,) = centre(image, generator)
+        picture = self.standard_picture(image)
         offsets = self.offsets(generator)
         for start in range(0, len(offsets), most):
             yield torch.stack([self.move(picture, *offset) for offset in offsets[start : start + most]])

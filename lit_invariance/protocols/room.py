@@ -2,8 +2,8 @@
 
 from torch import Generator
 
-from lit_invariance.protocols.centre_crop import CROP_FRACTION
 from lit_invariance.protocols.protocol import draw
+from lit_invariance.protocols.standard import CROP_FRACTION, central, resized
 from lit_invariance.protocols.view import View
 
 
@@ -16,12 +16,6 @@ def room_for(size: int) -> int:
         size: Side S of a window in pixels.
     """
     return max(round(size / CROP_FRACTION) - size, 2)
-
-
-def resized(height: int, width: int, short: int) -> tuple[int, int]:
-    """Height and width once the short side is `short`; the longer is cut off to whole pixels as torchvision does."""
-    shortest = min(height, width)
-    return short * height // shortest, short * width // shortest
 
 
 def window(height: int, width: int, size: int, room: int, down: int, right: int) -> View:
@@ -39,7 +33,7 @@ def window(height: int, width: int, size: int, room: int, down: int, right: int)
         right: First column of the window in the square, in `0..room`.
     """
     to_height, to_width = resized(height, width, size + room)
-    top, left = round((to_height - size - room) / 2), round((to_width - size - room) / 2)
+    top, left = central(to_height, size + room), central(to_width, size + room)
     return View(0, 0, height, width, to_height, to_width, -(top + down), -(left + right))
 
 

@@ -95,12 +95,14 @@ class LitClassifier(pl.LightningModule):
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
         made = create_backbone(backbone, weights, num_classes)
-        self.num_classes, self.image_size, self.mean, self.head = num_classes, image_size, made.mean, made.head
+        self.num_classes, self.image_size, self.head = num_classes, image_size, made.head
+        self.preprocessing = made.preprocessing.fixed(image_size)
+        self.mean = self.preprocessing.mean
         self.backbone = made.network
         self.mitigated = apply_mitigations(self.backbone, mitigations or [], self._classify)
         self.backbone.to(memory_format=torch.channels_last)
-        self.register_buffer("_mean", _per_channel(made.mean), persistent=False)
-        self.register_buffer("_std", _per_channel(made.std), persistent=False)
+        self.register_buffer("_mean", _per_channel(self.preprocessing.mean), persistent=False)
+        self.register_buffer("_std", _per_channel(self.preprocessing.std), persistent=False)
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
         self.configure_views(invariance_protocol)
         self.configure_metrics()

@@ -8,7 +8,8 @@ import torch
 import torchvision
 
 from lit_invariance.errors import UserError
-from lit_invariance.models.backbones import BUILT_IN, create_backbone, published_name
+from lit_invariance.models.backbones import BUILT_IN, create_backbone, preprocessing_of
+from lit_invariance.models.torchvision_networks import published_name
 
 # The networks of the paper and of this project's configs; 75 px is the least that InceptionResNetV2 takes.
 NETWORKS = [
@@ -37,8 +38,8 @@ def test_builds_with_a_head_of_its_own_and_runs(name):
 
 
 def test_normalisation_is_the_network_s_own():
-    assert create_backbone("timm/inception_resnet_v2", None, 7).mean == (0.5, 0.5, 0.5)
-    assert create_backbone("torchvision/resnet18", None, 7).mean == (0.485, 0.456, 0.406)
+    assert preprocessing_of("timm/inception_resnet_v2", None).mean == (0.5, 0.5, 0.5)
+    assert create_backbone("torchvision/resnet18", None, 7).preprocessing.mean == (0.485, 0.456, 0.406)
 
 
 def test_local_weights_keep_the_features_and_renew_the_head(tmp_path):

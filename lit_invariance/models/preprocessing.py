@@ -1,0 +1,63 @@
+"""What a network expects of its input: the size and look of the picture belong to the weights, not to the program."""
+
+import inspect
+from dataclasses import dataclass, field, replace
+
+from lit_invariance.constants import IMAGENET_MEAN, IMAGENET_STD
+from lit_invariance.errors import unknown
+from lit_invariance.protocols import PROTOCOLS, Protocol
+from lit_invariance.registry import Spec, build, parse_spec
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a decoded picture becomes a network's input.
+
+    Attributes:
+        mean: Channel means in [0, 1] that the input is reduced by.
+        std: Channel standard deviations that it is divided by.
+        size: Side S of the input in pixels.
+        crop_pct: The picture is resized to `S / crop_pct` before S is cut; None for the geometry that is one for all
+            networks, see `Standard`.
+        interpolation: `"bilinear"`, `"bicubic"` or `"lanczos"`.
+        crop_mode: `"center"`, `"squash"` or `"border"`, see `Standard`.
+        recipe: Whose published recipe it is, such as `torchvision resnet50 IMAGENET1K_V2`; None for the geometry that
+            is one for all. Two recipes of different names and equal values are equal.
+    """
+
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+    size: int = 224
+    crop_pct: float | None = None
+    interpolation: str = "bilinear"
+    crop_mode: str = "center"
+    recipe: str | None = field(default=None, compare=False)
+
+    def at(self, size: int) -> "Preprocessing":
+        """Return the same recipe for another side S of the input, in pixels."""
+        return replace(self, size=size)
+
+    def fixed(self, size: int) -> "Preprocessing":
+        """Return the geometry that is one for all networks, with this one's normalisation.
+
+        Args:
+            size: Side S of the input in pixels.
+        """
+        return Preprocessing(self.mean, self.std, size)
+
+    def protocol(self, spec: Spec) -> Protocol:
+        """Make a protocol whose views are prepared so, as far as its own geometry leaves that open.
+
+        Args:
+            spec: A name of `PROTOCOLS` or `{name: {option: value}}`; options of the user win.
+
+        Raises:
+            UserError: If the protocol or an option is unknown, or a value is refused.
+        """
+        name, _ = parse_spec("protocol", spec)
+        if name not in PROTOCOLS:
+            raise unknown("protocol", name, PROTOCOLS)
+        known = inspect.signature(PROTOCOLS[name]).parameters
+        options = ("size", "mean", "crop_pct", "interpolation", "crop_mode")
+        given = {option: getattr(self, option) for option in options if option in known}
+        return build("protocol", PROTOCOLS, spec, **given)

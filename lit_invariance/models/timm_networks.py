@@ -1,0 +1,89 @@
+"""timm's networks, their published weights and the preprocessing that belongs to each tag."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+import timm
+from torch import Tensor
+
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.models.entry import Entry
+from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.models.weights import is_file_name, read_state_dict
+
+SAFETENSORS = "model.safetensors"
+
+
+def timm_network(model: str, weights: str | None) -> Entry:
+    """Describe a network of timm with the weights chosen for it.
+
+    Args:
+        model: Name of the network, with or without the tag of weights: `resnet50`, `resnet50.a1_in1k`.
+        weights: As in `create_backbone`; a tag of published weights goes before the one in the name.
+
+    Raises:
+        UserError: If timm has no such network, or no weights of that tag.
+    """
+    architecture, _, tag = model.partition(".")
+    if not timm.is_model(architecture):
+        raise unknown("backbone", f"timm/{model}", [f"timm/{other}" for other in timm.list_models()])
+    tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
+        raise unknown(f"weights tag of timm/{architecture}", tag, tags)
+    chosen = _chosen(architecture, weights, tags)
+    if weights not in (None, "default") and chosen is None and not is_file_name(str(weights)):
+        raise unknown(f"weights of timm/{architecture}", str(weights), ["default", *tags])
+    tag = chosen or tag
+    name = f"{architecture}.{tag}" if tag else architecture
+    config = timm.get_pretrained_cfg(name)
+    published = chosen is not None or weights == "default"
+    return Entry(
+        make=lambda num_classes: timm.create_model(name, num_classes=num_classes),
+        published=partial(_weights, architecture, config),
+        preprocessing=Preprocessing() if config is None else _preprocessing(architecture, config),
+        classes=config.num_classes if published and config is not None else None,
+    )
+
+
+def _chosen(architecture: str, weights: str | None, tags: list[str]) -> str | None:
+    """Tag of the published weights that are meant, by the tag itself or by the name of their file."""
+    if weights is None or weights in tags:
+        return weights
+    for tag in tags:
+        config: Any = timm.get_pretrained_cfg(f"{architecture}.{tag}")
+        if Path(weights).stem == f"{architecture}.{tag}" or Path(weights).name == Path(config.url or "none").name:
+            return tag
+    return None
+
+
+def _preprocessing(architecture: str, config: Any) -> Preprocessing:
+    _, height, width = config.input_size
+    if height != width:
+        raise UserError(f"timm/{architecture} takes pictures of {width} x {height} pixels, and all views are square.")
+    return Preprocessing(
+        mean=tuple(config.mean),
+        std=tuple(config.std),
+        size=height,
+        crop_pct=config.crop_pct,
+        interpolation=config.interpolation,
+        crop_mode=config.crop_mode,
+        recipe=f"timm {architecture}" + (f".{config.tag}" if config.tag else ""),
+    )
+
+
+def _weights(architecture: str, config: Any) -> Mapping[str, Tensor]:
+    if config is None or config.hf_hub_id is None:
+        raise UserError(f"timm publishes no weights for {architecture}; give weights as the path of a file, or none.")
+    repository = config.hf_hub_id
+    huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its retries would fill the screen before our one sentence
+    try:
+        file = huggingface_hub.hf_hub_download(repository, SAFETENSORS)
+    except Exception as error:  # the client raises another family of errors with each of its releases
+        raise UserError(
+            f"the weights of timm/{architecture} cannot be downloaded; fetch {SAFETENSORS} of the hub repository "
+            f"{repository} and give weights as the path of that file."
+        ) from error
+    return read_state_dict(file)

@@ -1,0 +1,98 @@
+"""Torchvision's classifiers, their published weights and the preprocessing that belongs to each."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+import torchvision.models
+from torch import Tensor
+
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.models.entry import Entry
+from lit_invariance.models.preprocessing import Preprocessing
+
+# The Inception networks: without the classifiers that only guide training from scratch, and with the change of
+# normalisation that their published weights were made with.
+INCEPTION: dict[str, dict[str, bool]] = {
+    name: {"aux_logits": False, "transform_input": True, "init_weights": True} for name in ("googlenet", "inception_v3")
+}
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+
+
+def torchvision_network(model: str, weights: str | None) -> Entry:
+    """Describe a network of torchvision with the weights chosen for it.
+
+    Args:
+        model: Name of the network, such as `resnet50`.
+        weights: As in `create_backbone`.
+
+    Raises:
+        UserError: If torchvision has no classifier of that name.
+    """
+    known = torchvision.models.list_models(module=torchvision.models)
+    if model not in known:
+        raise unknown("backbone", f"torchvision/{model}", [f"torchvision/{other}" for other in known])
+    published: Any = torchvision.models.get_model_weights(model)
+    chosen = published_name(f"torchvision/{model}", weights)
+    entry = published[chosen or "DEFAULT"]
+    return Entry(
+        make=lambda num_classes: torchvision.models.get_model(
+            model, weights=None, num_classes=num_classes, **INCEPTION.get(model, {})
+        ),
+        published=partial(_weights, model, weights),
+        preprocessing=_preprocessing(model, entry),
+        classes=len(entry.meta["categories"] or ()) if chosen else None,
+        auxiliary=AUXILIARY if model in INCEPTION else (),
+    )
+
+
+def published_name(name: str, weights: str | None) -> str | None:
+    """Tell which of torchvision's published weights a network has, by their name or that of their file.
+
+    Args:
+        name: Name of the backbone.
+        weights: As in `create_backbone`.
+
+    Returns:
+        A name such as `IMAGENET1K_V1`; None for other weights and other libraries.
+    """
+    library, _, model = name.partition("/")
+    if library != "torchvision" or weights is None:
+        return None
+    known: Any = torchvision.models.get_model_weights(model)
+    if weights == "default":
+        return str(known["DEFAULT"].name)
+    files = {Path(entry.url).name: entry.name for entry in known}
+    return weights if weights in known.__members__ else files.get(Path(weights).name)
+
+
+def _preprocessing(model: str, entry: Any) -> Preprocessing:
+    preset = entry.transforms()
+    (size,), (length,) = preset.crop_size, preset.resize_size
+    return Preprocessing(
+        mean=tuple(preset.mean),
+        std=tuple(preset.std),
+        size=size,
+        crop_pct=size / length,
+        interpolation=preset.interpolation.value,
+        recipe=f"torchvision {model} {entry.name}",
+    )
+
+
+def _weights(model: str, weights: str | None) -> Mapping[str, Tensor]:
+    known: Any = torchvision.models.get_model_weights(model)
+    wanted = "DEFAULT" if weights == "default" else str(weights)
+    if wanted not in known.__members__:
+        raise unknown(f"weights of torchvision/{model}", wanted, ["default", *known.__members__])
+    try:
+        state: Mapping[str, Tensor] = known[wanted].get_state_dict(progress=True, check_hash=True)
+    except (URLError, OSError) as error:
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        raise UserError(
+            f"the weights {known[wanted].url} cannot be downloaded ({error}); put that file into {folder}, or give "
+            "weights as the path of a local file."
+        ) from error
+    return state
