@@ -10,9 +10,12 @@ from xml.etree import ElementTree
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from lit_invariance.errors import UserError
+from lit_invariance.files import printable
 from lit_invariance.protocols.protocol import Box
 
 PROGRESS_AFTER = 3.0  # seconds
+MOST = 1e9  # pixels; beyond it a number is a mistake
+LONGEST_REASON = 200  # letters
 COLUMNS = ("filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax")
 
 
@@ -45,17 +48,43 @@ def read_annotated_boxes(path: str | Path) -> list[AnnotatedBox]:
         The boxes in the order of the file, or of the files' names.
 
     Raises:
-        UserError: If a file cannot be read, its format is unknown, or an entry is incomplete.
+        UserError: If a file cannot be read, its format is unknown, an entry is incomplete, a number is not finite, or a
+            box has no area.
     """
     reader = _read_voc if Path(path).is_dir() else FORMATS.get(Path(path).suffix.lower())
     if reader is None:
         known = " or ".join(FORMATS)
-        raise UserError(f"the boxes {path} are in no known format; give a folder, or a file that ends in {known}.")
+        raise UserError(
+            f"the boxes {printable(path)} are in no known format; give a folder, or a file that ends in {known}."
+        )
     try:
-        return reader(Path(path))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"'{error.args[0]}' is missing" if isinstance(error, KeyError) else error
-        raise UserError(f"the boxes {path} cannot be read ({reason}); mend or replace the file.") from error
+        boxes = reader(Path(path))
+        for box in boxes:
+            _check(box)
+    except Exception as error:  # what a damaged table, JSON or XML file raises is open-ended: depth, encodings, types
+        raise UserError(f"the boxes {printable(path)} cannot be read ({_reason(error)}); fix the file.") from error
+    return boxes
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"'{error.args[0]}' is missing"
+    if isinstance(error, RecursionError):
+        return "its parts lie too deep in each other"
+    return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+
+
+def _check(box: AnnotatedBox) -> None:
+    """Refuse a box that is none.
+
+    Raises:
+        ValueError: If a number is not finite or beyond all pictures, or the box or its image has no area.
+    """
+    left, top, right, bottom = box.box
+    if not all(abs(value) <= MOST for value in (box.width, box.height, *box.box)):
+        raise ValueError(f"a number of image {printable(box.image)} is not finite, or above {MOST:g}")
+    if min(box.width, box.height) <= 0 or left >= right or top >= bottom:
+        raise ValueError(f"a box of image {printable(box.image)}, or the image, has no area")
 
 
 def _read_voc(folder: Path) -> list[AnnotatedBox]:
@@ -67,9 +96,9 @@ def _read_voc(folder: Path) -> list[AnnotatedBox]:
     for file in tqdm(files, desc="reading boxes", delay=PROGRESS_AFTER, leave=False, disable=None):
         try:
             boxes += _voc_objects(ElementTree.parse(file).getroot(), str(file.relative_to(folder).with_suffix("")))
-        except (ElementTree.ParseError, ValueError, TypeError) as error:
+        except Exception as error:
             reason = "it lacks a number" if isinstance(error, TypeError) else error
-            raise ValueError(f"{file}: {reason}") from error
+            raise ValueError(f"{printable(file)}: {reason}") from error
     return boxes
 
 
@@ -111,7 +140,10 @@ def _read_csv(path: Path) -> list[AnnotatedBox]:
         absent = [column for column in COLUMNS if column not in (table.fieldnames or ())]
         if absent:
             raise ValueError(f"its first line names no column {', '.join(absent)}")
-        return [_from_row(row) for row in table]
+        try:
+            return [_from_row(row) for row in table]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"line {table.line_num} lacks a number") from error
 
 
 def _from_row(row: Mapping[str, str]) -> AnnotatedBox:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from PIL import Image
-
-from lit_invariance.data.images import BROKEN
+from lit_invariance.data.images import decoded_size
 from lit_invariance.errors import UserError
+from lit_invariance.files import printable
 from lit_invariance.protocols.protocol import Box
 
-ORIENTATION, TURNED = 0x0112, range(5, 9)
+MOST = 1e9  # pixels; beyond it a number is a mistake
 
 
 class BoxFiles:
@@ -32,10 +31,12 @@ class BoxFiles:
     def __init__(self, folder: str | Path, paths: Sequence[str]) -> None:
         self.folder, self.paths = Path(folder), paths
         if not self.folder.is_dir():
-            raise UserError(f"there is no folder of boxes {folder}; check --data.boxes.")
+            raise UserError(f"there is no folder of boxes {printable(folder)}; check --data.boxes.")
         if all(self._file(position) is None for position in range(len(paths))):
-            stem = Path(paths[0]).stem
-            raise UserError(f"{folder} holds boxes of none of the images; {stem}.xml would be that of {paths[0]}.")
+            first, stem = printable(paths[0]), printable(Path(paths[0]).stem)
+            raise UserError(
+                f"{printable(folder)} holds boxes of none of the images; {stem}.xml would be that of {first}."
+            )
 
     def __len__(self) -> int:
         """Return the number of pictures."""
@@ -54,7 +55,7 @@ class BoxFiles:
             UserError: If the file of its box or the picture is broken.
         """
         file = self._file(position)
-        return None if file is None else read_box(file, _decoded_size(self.paths[position]))
+        return None if file is None else read_box(file, decoded_size(self.paths[position]))
 
     def _file(self, position: int) -> str | None:
         folder, name = os.path.split(self.paths[position])
@@ -81,15 +82,9 @@ def read_box(path: str | Path, size: tuple[int, int]) -> Box | None:
         UserError: If the file cannot be read, or its numbers make no box.
     """
     try:
-        root = ElementTree.parse(path).getroot()
-        width, height = (_number(root, f"size/{side}") for side in ("width", "height"))
-        boxes = [
-            [_number(box, name) for name in ("xmin", "ymin", "xmax", "ymax")] for box in root.iterfind("object/bndbox")
-        ]
-        if min(width, height) <= 0 or any(left > right or top > bottom for left, top, right, bottom in boxes):
-            raise ValueError("a width or height is not positive")
-    except (OSError, ElementTree.ParseError, ValueError) as error:
-        raise UserError(f"cannot read the box {path} ({error}); mend or remove the file.") from error
+        (width, height), boxes = _numbers_of(path)
+    except Exception as error:  # an XML file's errors are open-ended: encodings, depth, what its numbers are
+        raise UserError(f"cannot read the box {printable(path)} ({error}); fix or remove the file.") from error
     if not boxes:
         return None
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
@@ -97,21 +92,23 @@ def read_box(path: str | Path, size: tuple[int, int]) -> Box | None:
     return (min(lefts) - 1) * across, (min(tops) - 1) * down, max(rights) * across, max(bottoms) * down
 
 
+def _numbers_of(path: str | Path) -> tuple[tuple[float, float], list[list[float]]]:
+    """Width and height that the file states, and the edges of each object's box."""
+    root = ElementTree.parse(path).getroot()
+    width, height = (_number(root, f"size/{side}") for side in ("width", "height"))
+    boxes = [
+        [_number(box, name) for name in ("xmin", "ymin", "xmax", "ymax")] for box in root.iterfind("object/bndbox")
+    ]
+    if min(width, height) <= 0 or any(left > right or top > bottom for left, top, right, bottom in boxes):
+        raise ValueError("a width or height is not positive")
+    return (width, height), boxes
+
+
 def _number(element: ElementTree.Element, name: str) -> float:
     try:
         value = float(element.findtext(name, ""))
     except ValueError:
         value = math.nan
-    if not math.isfinite(value):
+    if not abs(value) <= MOST:
         raise ValueError(f"it has no number {name}")
     return value
-
-
-def _decoded_size(path: str) -> tuple[int, int]:
-    """Width and height of a picture as `decode` returns it, upright, without decoding it."""
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            return (height, width) if image.getexif().get(ORIENTATION) in TURNED else (width, height)
-    except BROKEN as error:
-        raise UserError(f"cannot read the image {path} ({error}); replace or remove the file.") from error

@@ -1,7 +1,10 @@
 """Decoding: any picture file to 8-bit RGB, or a sentence that says which file is broken."""
 
-import struct
-import zlib
+import mmap
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,43 +12,110 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from lit_invariance.data.sixteen_bits import FULL, eight_bit_grey, is_dark, reads_sixteen_bits, white_of
 from lit_invariance.errors import UserError
+from lit_invariance.files import printable
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm"})
-# What Pillow's readers let through when a file is not what its name says, ends early or asks for too much memory.
-BROKEN: tuple[type[Exception], ...] = (OSError, EOFError, SyntaxError, ValueError, IndexError)
-BROKEN += (struct.error, zlib.error, Image.DecompressionBombError)
+# By content, whatever the file is called; Pillow's other readers start programs (Ghostscript) or are little tested.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")
+# fmt: off
+EXTENSIONS = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".ppm",
+    ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".jpx",
+})
+# fmt: on
+MOST_PIXELS = 2**27
+BYTES_A_PIXEL = 32  # at most, while a picture is decoded and converted; the most, a transparent WebP, takes 28
+LONGEST_REASON = 200  # letters
+ORIENTATION, TURNED = 0x0112, range(5, 9)
+# Memory that forked workers share, so that all of them together warn once.
+_warned = mmap.mmap(-1, 1)
 
 
 def decode(path: str | Path) -> Tensor:
     """Read a picture.
 
     Args:
-        path: A file in any format that Pillow reads; of several frames the first is taken.
+        path: A file in one of `FORMATS`; of several frames the first is taken.
 
     Returns:
         uint8 (3, H, W), upright, see `to_rgb`.
 
     Raises:
-        UserError: If the file is missing, broken or holds no picture; it names the file.
+        UserError: If the file is missing, broken, holds no picture, or one so large that decoding it would take more
+            than 4 GiB of memory; it names the file.
+    """
+    with naming(path), open_picture(path) as image:
+        sixteen_bits = reads_sixteen_bits(image)
+        pixels = to_rgb(image)
+    if sixteen_bits and is_dark(pixels):
+        _warn_of_depth(path)
+    return pixels
+
+
+def decoded_size(path: str | Path) -> tuple[int, int]:
+    """Return width and height of a picture as `decode` returns it, upright, without decoding it.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UserError: As `decode`, as far as the head of the file tells.
+    """
+    with naming(path), open_picture(path) as image:
+        width, height = image.size
+        return (height, width) if image.getexif().get(ORIENTATION) in TURNED else (width, height)
+
+
+def open_picture(path: str | Path) -> Image.Image:
+    """Open a picture with the readers of `FORMATS` only.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If decoding it would take too much memory.
+        OSError: If it is missing or no picture; other errors as Pillow's readers have them.
+    """
+    image = Image.open(path, formats=_formats())
+    if image.width * image.height > MOST_PIXELS:
+        image.close()
+        raise ValueError(_too_large(f"{image.width} x {image.height} pixels"))
+    return image
+
+
+@contextmanager
+def naming(what: str | Path) -> Iterator[None]:
+    """Turn whatever goes wrong while a picture is read into a sentence with its name.
+
+    Which errors Pillow's readers let through on a damaged file is open-ended, so all are caught. Pillow's warnings are
+    about metadata, which no one asked for: what spoils pixels raises.
+
+    Args:
+        what: The picture's file, or words for it.
+
+    Raises:
+        UserError: In place of any other error.
     """
     try:
-        with Image.open(path) as image:
-            return to_rgb(image)
-    except BROKEN as error:
-        reason = "it is no picture in a known format" if isinstance(error, UnidentifiedImageError) else error
-        raise UserError(f"cannot read the image {path} ({reason}); replace or remove the file.") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"cannot read the image {printable(what)} ({_reason(error)}); replace or remove it.") from error
 
 
 def to_rgb(image: Image.Image) -> Tensor:
     """Convert a Pillow image of any mode.
 
-    Greyscale is repeated, palettes are looked up, CMYK goes through Pillow's conversion, 16 bits are scaled to 8 by
-    division by 257 with rounding, transparent pixels are laid over black (the ground of the embedding protocols), and
+    Greyscale is repeated, palettes are looked up, CMYK goes through Pillow's conversion, 16 bits are scaled to 8 with
+    rounding (see `eight_bit_grey`), transparent pixels are laid over black (the ground of the embedding protocols), and
     the orientation that a camera noted in EXIF is applied.
 
     Args:
-        image: The image.
+        image: The image; it is turned upright in place.
 
     Returns:
         uint8 (3, H, W); a view of pixel-interleaved memory.
@@ -53,22 +123,47 @@ def to_rgb(image: Image.Image) -> Tensor:
     Raises:
         ValueError: If the pixels are 32-bit numbers, which have no agreed range, or the mode has no conversion.
     """
-    image = ImageOps.exif_transpose(image)
-    pixels = np.array(_eight_bit_grey(image) if image.mode[0] in "IF" else _flattened(image))
-    return torch.from_numpy(pixels).permute(2, 0, 1)
+    grey, white = image.mode[0] in "IF", white_of(image) if image.mode.startswith("I") else FULL
+    ImageOps.exif_transpose(image, in_place=True)
+    upright = Image.fromarray(eight_bit_grey(image, white)) if grey else image
+    return torch.from_numpy(np.array(_flattened(upright))).permute(2, 0, 1)
 
 
 def _flattened(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     image = image.convert("RGBA")
     black = Image.new("RGBA", image.size, (0, 0, 0, 255))
     return Image.alpha_composite(black, image).convert("RGB")
 
 
-def _eight_bit_grey(image: Image.Image) -> Image.Image:
-    values = np.array(image)
-    # Some releases of Pillow open 16-bit files in its 32-bit integer mode.
-    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ValueError("its 32-bit pixels have no agreed range, save it with 8 or 16 bits")
-    return Image.fromarray(((values.astype(np.uint32) + 128) // 257).astype(np.uint8)).convert("RGB")
+@cache
+def _formats() -> list[str]:
+    """Those of `FORMATS` that this build of Pillow reads."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no picture in a known format"
+    if isinstance(error, Image.DecompressionBombError):
+        return _too_large("its pixels")
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__
+
+
+def _too_large(what: str) -> str:
+    most = MOST_PIXELS * BYTES_A_PIXEL // 2**30
+    return f"decoding {what} may take more than {most} GiB of memory; the limit is {MOST_PIXELS / 1e6:.0f} megapixels"
+
+
+def _warn_of_depth(path: str | Path) -> None:
+    if not _warned[0]:
+        _warned[0] = 1
+        warnings.warn(
+            f"the picture {printable(path)} has 16 bits but uses the darkest sixteenth of their range only, as 12 bits "
+            "in 16 do; it is shown as it is, and so are others like it. If they are too dark, save them with 8 bits.",
+            stacklevel=2,
+        )

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from torch import Tensor
 from torchvision import datasets
 
 from lit_invariance.data.image_folder import load_image_folder
-from lit_invariance.data.images import BROKEN, to_rgb
+from lit_invariance.data.images import naming, open_picture, to_rgb
 from lit_invariance.data.source import Splits
 from lit_invariance.errors import UserError
 
@@ -82,12 +83,9 @@ class TorchvisionImages:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        try:
+        with naming(f"{index} of {self.name} in {self.dataset.root}"):
             image, label = self.dataset[index]
             return to_rgb(image), int(label)
-        except BROKEN as error:
-            where = f"image {index} of {self.name} in {self.dataset.root}"
-            raise UserError(f"cannot read {where} ({error}); replace its file or fetch the data set anew.") from error
 
 
 def load_torchvision_set(name: str, root: str | None, download: bool = False) -> Splits:
@@ -139,8 +137,10 @@ def _open(name: str, root: str | None, download: bool, files: str, make: Callabl
     root = _required(name, root)
     # Torchvision's ImageNet has no such argument.
     fetching = {"download": True} if download else {}
+    # Some sets let the caller open their pictures; the others open files of archives whose checksums were compared.
+    opening = {"loader": _loaded} if "loader" in inspect.signature(make).parameters else {}
     try:
-        return make(root, **split, **fetching)
+        return make(root, **split, **fetching, **opening)
     except (OSError, RuntimeError, EOFError) as error:
         if download:
             raise UserError(f"{name} could not be fetched ({error}); put {files} into {root} by hand.") from error
@@ -149,6 +149,13 @@ def _open(name: str, root: str | None, download: bool, files: str, make: Callabl
         raise UserError(
             f"{name} is not in {root}; put {files} there, or let it be fetched or unpacked with --data.download true."
         ) from error
+
+
+def _loaded(path: str | Path) -> Image.Image:
+    with naming(path):
+        image = open_picture(path)
+        image.load()
+    return image
 
 
 def _required(name: str, root: str | None) -> str:

@@ -84,7 +84,7 @@ def test_the_size_is_that_of_the_upright_picture(tmp_path):
 def test_a_broken_file_is_named(tmp_path, content, reason):
     file = tmp_path / "a.xml"
     file.write_text(content)
-    with pytest.raises(UserError, match=rf"cannot read the box {file} \(.*{reason}.*\); mend or remove"):
+    with pytest.raises(UserError, match=rf"cannot read the box {file} \(.*{reason}.*\); fix or remove"):
         read_box(file, (9, 9))
 
 

@@ -1,11 +1,12 @@
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, features
 
-from lit_invariance.data.images import decode
+from lit_invariance.data.images import EXTENSIONS, decode, decoded_size
 from lit_invariance.errors import UserError
 
 RED = (200, 30, 10)
@@ -119,7 +120,6 @@ def _missing(path: Path) -> None:
     return
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow's own remarks on what it finds in a damaged file
 @pytest.mark.parametrize("spoil", [_text, _empty, _cut_off, _damaged, _missing])
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.bmp", "a.gif"])
 def test_broken_files_are_named(tmp_path: Path, name: str, spoil: object) -> None:
@@ -129,3 +129,81 @@ def test_broken_files_are_named(tmp_path: Path, name: str, spoil: object) -> Non
         decode(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_only_the_formats_we_mean_are_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object, **__: object) -> None:
+        raise AssertionError("Ghostscript was started")
+
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", start)
+    path = tmp_path / "postscript.jpg"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+    Image.init()
+    with Image.open(path) as image:
+        assert image.format == "EPS"  # what it would be, were all formats tried
+    with pytest.raises(UserError, match="no picture in a known format"):
+        decode(path)
+
+
+@pytest.mark.parametrize("name", ["a.avif", "a.jp2"])
+def test_newer_formats(tmp_path: Path, name: str) -> None:
+    if name.endswith("avif") and not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    path = save(picture((32, 16)), tmp_path / name)
+    assert decode(path)[:, 8, 8].tolist() == pytest.approx(list(RED), abs=6)
+    assert path.suffix in EXTENSIONS
+
+
+def test_several_pictures_in_one_file_give_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"  # as phones write, in a format of its own
+    picture((16, 16)).save(path, format="MPO", save_all=True, append_images=[Image.new("RGB", (16, 16))])
+    assert decode(path)[0].float().mean() > 180
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("by zero"), TypeError(), NotImplementedError("later"), MemoryError()]
+)
+def test_whatever_a_reader_raises_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("PIL.ImageOps.exif_transpose", fail)  # as Pillow 11 does on an orientation of 0 / 0
+    path = save(picture(), tmp_path / "a.png")
+    with pytest.raises(UserError, match=f"cannot read the image {path} .*{error or type(error).__name__}"):
+        decode(path)
+
+
+def test_a_picture_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
+    path = save(Image.new("1", (2**14, 2**13 + 1)), tmp_path / "a.png")
+    with pytest.raises(
+        UserError, match=r"16384 x 8193 pixels may take more than 4 GiB of memory; the limit is 134 meg"
+    ):
+        decode(path)
+    data = bytearray(save(picture(), tmp_path / "b.bmp").read_bytes())
+    data[18:26] = struct.pack("<ii", 100_000, 100_000)
+    (tmp_path / "b.bmp").write_bytes(data)
+    with pytest.raises(UserError, match="may take more than 4 GiB"):
+        decode(tmp_path / "b.bmp")
+
+
+def test_twelve_bits_in_sixteen_are_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lit_invariance.data.images._warned", bytearray(1))
+    ramp = np.tile(np.linspace(0, 4095, 64).astype(np.uint16), (4, 1))
+    paths = [save(Image.fromarray(ramp), tmp_path / name) for name in ("a.png", "b.png")]
+    with pytest.warns(UserWarning, match=r"a\.png has 16 bits but uses the darkest sixteenth") as caught:
+        decoded = [decode(path) for path in paths]
+    assert len(caught) == 1
+    assert decoded[0].max() == 16
+
+
+def test_a_dark_picture_of_eight_bits_is_no_matter(tmp_path: Path) -> None:
+    assert decode(save(Image.new("L", (3, 2), 9), tmp_path / "a.png")).max() == 9
+
+
+def test_the_size_is_that_of_the_decoded(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    path = save(picture(), tmp_path / "a.jpg", exif=exif)
+    assert decoded_size(path) == tuple(reversed(decode(path).shape[1:])) == (4, 6)

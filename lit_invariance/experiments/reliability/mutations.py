@@ -1,0 +1,129 @@
+"""Small damages to a file's bytes, as disks, networks and hostile hands leave them."""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from lit_invariance.errors import UserError
+
+MOST_DAMAGES = 4
+EXTREMES = (b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00", b"\x00\x00\x00\x01")
+NUMBER = re.compile(rb"\d+")
+NO_NUMBERS = (b"NaN", b"inf", b"1e999", b"-5", b"0", b"null", b'"x"', b"", b"99999999999999999999", b"[" * 50_000)
+
+
+@dataclass
+class Tally:
+    """What became of damaged files.
+
+    Attributes:
+        outcomes: `read`, `refused` (in one sentence), `failed`: how many of each.
+        failures: What each failed one raised, or why its refusal is no sentence.
+    """
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+
+def mutate(data: bytes, random: np.random.Generator) -> bytes:
+    """Damage a file in one to four places.
+
+    Args:
+        data: The file.
+        random: Where the draws come from.
+
+    Returns:
+        Another content; of the same length or not.
+    """
+    for _ in range(int(random.integers(1, MOST_DAMAGES + 1))):
+        damage = DAMAGES[int(random.integers(len(DAMAGES)))]
+        data = damage(bytearray(data or b"\0"), random)
+    return data
+
+
+def survive(files: dict[str, bytes], read: Callable[[Path], object], folder: Path, count: int, seed: int) -> Tally:
+    """Let a reader at damaged copies of files and see that it reads or refuses each.
+
+    Args:
+        files: File name to whole content; the name's ending is kept.
+        read: The reader, which is to raise nothing but `UserError` of one line.
+        folder: An existing folder for the damaged files, each removed after its turn.
+        count: Number of damaged files, the kinds in turn.
+        seed: Names the damages.
+    """
+    tally, names = Tally(), list(files)
+    for number in range(count):
+        name = names[number % len(names)]
+        path = folder / f"{number}_{name}"
+        path.write_bytes(mutate(files[name], np.random.default_rng([seed, number])))
+        tally.outcomes[_outcome(read, path, tally.failures)] += 1
+        path.unlink()
+    return tally
+
+
+def _outcome(read: Callable[[Path], object], path: Path, failures: list[str]) -> str:
+    try:
+        read(path)
+    except UserError as error:
+        if "\n" not in str(error):
+            return "refused"
+        failures.append(f"{path.name}: more than one line")
+    except Exception as error:  # any other error is what is looked for
+        failures.append(f"{path.name}: {error!r}")
+    else:
+        return "read"
+    return "failed"
+
+
+def _flip(data: bytearray, random: np.random.Generator) -> bytes:
+    data[_place(data, random)] ^= 1 << int(random.integers(8))
+    return bytes(data)
+
+
+def _replace(data: bytearray, random: np.random.Generator) -> bytes:
+    data[_place(data, random)] = int(random.integers(256))
+    return bytes(data)
+
+
+def _extreme(data: bytearray, random: np.random.Generator) -> bytes:
+    place, value = _place(data, random), EXTREMES[int(random.integers(len(EXTREMES)))]
+    value = value if random.random() < 0.5 else value[::-1]
+    data[place : place + len(value)] = value
+    return bytes(data)
+
+
+def _cut(data: bytearray, random: np.random.Generator) -> bytes:
+    return bytes(data[: _place(data, random)])
+
+
+def _remove(data: bytearray, random: np.random.Generator) -> bytes:
+    place = _place(data, random)
+    del data[place : place + int(random.integers(1, 64))]
+    return bytes(data)
+
+
+def _repeat(data: bytearray, random: np.random.Generator) -> bytes:
+    place = _place(data, random)
+    data[place:place] = data[place : place + int(random.integers(1, 64))]
+    return bytes(data)
+
+
+def _other_number(data: bytearray, random: np.random.Generator) -> bytes:
+    """Put what is no number, or an unlikely one, in place of a number of a text."""
+    numbers = list(NUMBER.finditer(data))
+    if not numbers:
+        return _flip(data, random)
+    found = numbers[int(random.integers(len(numbers)))]
+    return bytes(data[: found.start()] + NO_NUMBERS[int(random.integers(len(NO_NUMBERS)))] + data[found.end() :])
+
+
+def _place(data: bytearray, random: np.random.Generator) -> int:
+    """Any place; in half of the cases one of the first hundred, where the head is."""
+    return int(random.integers(min(len(data), 100) if random.random() < 0.5 else len(data)))
+
+
+DAMAGES = (_flip, _replace, _extreme, _cut, _remove, _repeat, _other_number, _other_number)
