@@ -30,8 +30,9 @@ from lit_invariance.report.page import save_page
 from lit_invariance.report.plots import save_plots
 from lit_invariance.report.published import format_published
 from lit_invariance.report.table import format_tables
-from lit_invariance.results.outcomes import UNREADABLE, Outcomes, load_outcomes
-from lit_invariance.results.schema import Results, read_results
+from lit_invariance.results.outcomes import Outcomes
+from lit_invariance.results.reading import read_folder
+from lit_invariance.results.schema import Results
 
 # What a data set is, as opposed to how it is loaded or augmented.
 PLOTS = ("scores_", "accuracy_against_", "diagnostics_")
@@ -108,11 +109,7 @@ def redraw(folder: Path) -> None:
     Raises:
         UserError: If one of them is missing, cannot be read, or is of another version.
     """
-    results = read_results(folder / "results.json")
-    try:
-        outcomes = load_outcomes(folder / "outcomes.npz")
-    except UNREADABLE as error:
-        raise UserError(f"{folder / 'outcomes.npz'} cannot be read; evaluate again.") from error
+    results, outcomes = read_folder(folder)
     _present(results, outcomes, writable_folder(folder), [])
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil, pi, sqrt
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,32 +16,11 @@ from lit_invariance.errors import UserError
 from lit_invariance.mitigations.graph.strided_ops import strided_places
 from lit_invariance.mitigations.surgery.blurpool import BlurPool2d
 from lit_invariance.protocols import Protocol, generator_for
+from lit_invariance.results.diagnoses import Aliasing
 
 # Their filter does not depend on their stride: with a stride of one they give the map just before subsampling.
 UNSTRIDABLE = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d, BlurPool2d)
 MOST_AT_ONCE = 2**24  # samples whose spectrum is taken at once, some 400 MB
-
-
-class StridedOperation(TypedDict):
-    """One strided operation in the order of the forward pass, and the share of energy that it aliases, in [0, 1].
-
-    `factor` is the cumulative subsampling of its input.
-    """
-
-    operation: str
-    kind: str
-    stride: list[int]
-    factor: float
-    channels: int
-    aliased: float
-
-
-class Aliasing(TypedDict):
-    """All strided operations; `unseen` are those that are function calls and no layers, which hooks cannot reach."""
-
-    images: int
-    operations: list[StridedOperation]
-    unseen: list[str]
 
 
 @dataclass

@@ -1,13 +1,14 @@
 """The photographer's bias: do the objects of a data set stand everywhere and come in every size?"""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from lit_invariance.data.annotated_boxes import AnnotatedBox
+from lit_invariance.results.diagnoses import Bias, Histograms
 
 Array = NDArray[np.float64]
 
@@ -18,47 +19,6 @@ TEST = (
     "Kolmogorov-Smirnov against the uniform law; positions: rows and columns combined by Fisher's method; "
     "over classes: false discovery rate of Benjamini and Hochberg"
 )
-
-
-class Histograms(TypedDict):
-    """Numbers of objects in equal bins from 0 to 1: centres as shares of the image's sides, heights of its height."""
-
-    x: list[int]
-    y: list[int]
-    height: list[int]
-
-
-class ClassBias(TypedDict):
-    """One class, whose objects are counted once an image. The p-values are corrected; None where too few were seen.
-
-    `spread` is how far objects stand from the middle of where they could: 1 if uniformly spread, 0 if centred.
-    """
-
-    label: str
-    objects: int
-    spread: float | None
-    p_position: float | None
-    p_height: float | None
-    histograms: Histograms
-
-
-class Bias(TypedDict):
-    """A data set's bias.
-
-    `classes` were tested; of them `non_uniform_position` and `non_uniform_height` are the shares that are not uniform
-    at the `level`. `left_out` are boxes without area inside their image.
-    """
-
-    test: str
-    level: float
-    objects: int
-    left_out: int
-    tested: int
-    non_uniform_position: float | None
-    non_uniform_height: float | None
-    spread: float | None
-    histograms: Histograms
-    classes: list[ClassBias]
 
 
 def measure_bias(boxes: Iterable[AnnotatedBox], *, level: float = LEVEL, seed: int = 0) -> Bias:

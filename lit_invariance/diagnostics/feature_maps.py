@@ -1,23 +1,12 @@
 """One feature map under several moves of the picture, to look at."""
 
 from collections.abc import Callable, Sequence
-from typing import TypedDict
 
 from torch import Tensor, nn
 
 from lit_invariance.diagnostics.observing import observing
 from lit_invariance.protocols import Protocol, generator_for
-
-
-class FeatureMaps(TypedDict):
-    """The map at each of the moves: rows of its values, and its total response."""
-
-    layer: str
-    map: int
-    unit: str
-    steps: list[float]
-    values: list[list[list[float]]]
-    responses: list[float]
+from lit_invariance.results.diagnoses import FeatureMaps
 
 
 def show_feature_map(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -22,10 +22,10 @@ from lit_invariance.diagnostics import (
 )
 from lit_invariance.diagnostics.feature_maps import extreme_positions, show_feature_map
 from lit_invariance.diagnostics.perceptual import choose_embedding
-from lit_invariance.diagnostics.shiftability import Shiftability
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.evaluation.models import Model
 from lit_invariance.protocols import CentreCrop, SizeSweep, SweepInpaint
+from lit_invariance.results.diagnoses import Diagnostics, Shiftability
 from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.training.classifier import LitClassifier
 
@@ -113,7 +113,7 @@ def check_diagnostics(
     return read_annotated_boxes(str(boxes)) if "bias" in names else []
 
 
-def measure_diagnostics(names: Sequence[str], models: Sequence[Model], ground: Ground) -> dict[str, Any]:
+def measure_diagnostics(names: Sequence[str], models: Sequence[Model], ground: Ground) -> Diagnostics:
     """Run instruments.
 
     Args:
@@ -124,13 +124,13 @@ def measure_diagnostics(names: Sequence[str], models: Sequence[Model], ground: G
     Returns:
         For each name the measurement of each model by its name; that of `bias` is of the data alone.
     """
-    measured: dict[str, Any] = {}
+    measured: Any = {}
     for name in names:
         if name == "bias":
             measured[name] = measure_bias(ground.boxes, seed=ground.seed)
         else:
             measured[name] = {model.name: _on_device(OF_NETWORKS[name], model, ground) for model in models}
-    return measured
+    return cast(Diagnostics, measured)
 
 
 def _on_device(measure: Callable[[Model, Ground], Any], model: Model, ground: Ground) -> Any:

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from lit_invariance.data.batch import Batch
 from lit_invariance.diagnostics.observing import observing
 from lit_invariance.protocols import Protocol, generator_for
+from lit_invariance.results.diagnoses import LayerShiftability, ResponseCurve, Shiftability
 
 THRESHOLD = 0.2
 MAPS = 10
@@ -19,47 +19,6 @@ VIEWS_AT_ONCE = 64
 LINEAR = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase)  # what an activation follows
 SIGNED = 0.1  # share of negative response from which a layer's maps have no level that they could depart from
 PROGRESS_AFTER = 3.0  # seconds
-
-
-class LayerShiftability(TypedDict):
-    """One layer: cumulative subsampling, the maps looked at, the non-shiftability of each in %, and over the maps.
-
-    `factor` is the height of the input over the height of the map; `spread` the standard deviation over maps.
-    """
-
-    layer: str
-    factor: float
-    side: list[int]
-    channels: int
-    maps: list[int]
-    non_shiftability: list[float]
-    mean: float
-    spread: float
-
-
-class ResponseCurve(TypedDict):
-    """S(d) of one map for the first image, and the moves d."""
-
-    layer: str
-    factor: float
-    map: int
-    steps: list[float]
-    responses: list[float]
-
-
-class Shiftability(TypedDict):
-    """What was measured: the moves, the number of images, the layers in the order of the forward pass.
-
-    `curves` belong to the last layer of each subsampling factor.
-    """
-
-    protocol: str
-    unit: str
-    steps: list[float]
-    images: int
-    threshold: float
-    layers: list[LayerShiftability]
-    curves: list[ResponseCurve]
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Accuracy against the size at which the object is shown, beside what people achieve."""
 
 from collections.abc import Callable, Iterable
-from typing import TypedDict
 
 import torch
 from scipy import stats
@@ -11,31 +10,12 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 from lit_invariance.data.batch import Batch
 from lit_invariance.diagnostics.shiftability import PROGRESS_AFTER, VIEWS_AT_ONCE
 from lit_invariance.protocols import Protocol, generator_for
+from lit_invariance.results.diagnoses import SizeAccuracy, SizePoint
 
 TOP = 5
 LEVEL = 0.95
 # What Azulay & Weiss 2018 (arXiv 1805.12177v1) give for people on pictures of 100 px.
 HUMAN_SIZE, HUMAN_ACCURACY = 100.0, 0.85
-
-
-class SizePoint(TypedDict):
-    """Share of images whose class is among the first `top` answers at one size, with its interval (Wilson)."""
-
-    size: float
-    images: int
-    accuracy: float
-    low: float
-    high: float
-
-
-class SizeAccuracy(TypedDict):
-    """The curve; `human` is the size and accuracy of people, for orientation, and holds for top 5 on ImageNet."""
-
-    top: int
-    unit: str
-    level: float
-    points: list[SizePoint]
-    human: list[float]
 
 
 def measure_size(

@@ -1,7 +1,6 @@
 """Are networks steady for pictures that look like their training set, and only for those?"""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from lit_invariance.data.batch import Batch
 from lit_invariance.diagnostics.neighbours import NEIGHBOURS, nearest_distances
 from lit_invariance.diagnostics.perceptual import Embedding
 from lit_invariance.protocols import CentreCrop, views_of
+from lit_invariance.results.diagnoses import Bin, Typicality
 
 Array = NDArray[np.float64]
 
@@ -19,34 +19,6 @@ BINS = 5
 LEVEL = 0.95
 RESAMPLES = 2000
 DRAWS = 4_000_000  # values of resamples held at once
-
-
-class Bin(TypedDict):
-    """Images of like distance: its limits, their number and mean distance, and their mean change with its interval."""
-
-    nearest: float
-    farthest: float
-    images: int
-    distance: float
-    change: float
-    low: float
-    high: float
-
-
-class Typicality(TypedDict):
-    """Change against distance: bins of equal size, and the rank correlation with its interval.
-
-    `distance` names the distance used. `correlation` and its ends are None where all images change alike.
-    """
-
-    distance: str
-    neighbours: int
-    images: int
-    level: float
-    bins: list[Bin]
-    correlation: float | None
-    low: float | None
-    high: float | None
 
 
 def measure_typicality(

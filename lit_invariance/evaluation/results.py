@@ -16,6 +16,7 @@ from lit_invariance.evaluation.summary import summarise, summarise_groups
 from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
 from lit_invariance.results.outcomes import Outcomes, save_outcomes
+from lit_invariance.results.reading import OUTCOMES, RESULTS, digest_of
 from lit_invariance.results.schema import SCHEMA, ProtocolEntry, Results
 
 LIBRARIES = ("lit_invariance", "torch", "torchvision", "timm", "pytorch_lightning", "pillow", "numpy", "scipy")
@@ -91,19 +92,21 @@ def write_results(results: Results, outcomes: Outcomes, folder: Path) -> list[Pa
     """Write results and outcomes, each file whole or not at all.
 
     Args:
-        results: What to write as JSON, and its rows as CSV.
+        results: What to write as JSON, and its rows as CSV; the digest of the outcomes' file is added.
         outcomes: What to write as NPZ.
         folder: An existing folder.
 
     Returns:
         The files.
     """
-    files = [folder / "results.json", folder / "results.csv", folder / "outcomes.npz"]
-    with replacing(files[0]) as temporary:
-        temporary.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    files = [folder / RESULTS, folder / "results.csv", folder / OUTCOMES]
+    save_outcomes(outcomes, files[2])
     with replacing(files[1]) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, fieldnames=list(results["rows"][0]))
         table.writeheader()
         table.writerows(results["rows"])
-    save_outcomes(outcomes, files[2])
+    # Last, since it says that the others are whole and which outcomes it belongs to.
+    results["outcomes"] = digest_of(files[2])
+    with replacing(files[0]) as temporary:
+        temporary.write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return files

@@ -1,26 +1,17 @@
 """Figures of the causes: shiftability, aliasing, photographer's bias, typicality and size.
 
-They read what the instruments of `lit_invariance.diagnostics` return, as it stands in a results file. `models` maps a
+They read `lit_invariance.results.diagnoses`. `models` maps a
 model's name to its measurement; the colours follow the order of the models. The caller sets the style.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lit_invariance.plotting import COLOURS, line_style
-
-if TYPE_CHECKING:
-    from lit_invariance.diagnostics.aliasing import Aliasing
-    from lit_invariance.diagnostics.bias import Bias
-    from lit_invariance.diagnostics.feature_maps import FeatureMaps
-    from lit_invariance.diagnostics.shiftability import Shiftability
-    from lit_invariance.diagnostics.size import SizeAccuracy
-    from lit_invariance.diagnostics.typicality import Typicality
+from lit_invariance.results.diagnoses import Aliasing, Bias, FeatureMaps, Shiftability, SizeAccuracy, Typicality
 
 GREY = "#999999"
 FAINT = 0.3

@@ -27,7 +27,7 @@ def failure(results: Results, outcomes: Outcomes, picture: PictureEntry, folder:
     views = []
     for file, view in zip(picture["files"], picture["views"], strict=True):
         said = [_said(results, outcomes, model["name"], label, row, view) for model in results["models"]]
-        views.append({"uri": data_uri(folder / file), "place": place_of(protocol, view), "said": said})
+        views.append({"uri": data_uri(folder, file), "place": place_of(protocol, view), "said": said})
     figures = [
         draw(
             curve_figure(results, outcomes, protocol, row, picture["views"]),

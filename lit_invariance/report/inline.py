@@ -11,6 +11,7 @@ import matplotlib
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from lit_invariance.errors import UserError
 from lit_invariance.plotting import STYLE
 
 # Colours that nothing else has stand for the page's own, which differ between day and night.
@@ -57,6 +58,17 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
     return text.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
 
 
-def data_uri(path: Path) -> str:
-    """Turn a WebP picture into an address that holds all of it."""
+def data_uri(folder: Path, file: str) -> str:
+    """Turn a WebP picture into an address that holds all of it.
+
+    Args:
+        folder: The results folder.
+        file: The picture's path in it. A page goes to others, so nothing else of the machine may get into it.
+
+    Raises:
+        UserError: If it leads out of the folder, be it over a symbolic link.
+    """
+    path = (folder / file).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise UserError(f"the results in {folder} name the picture {file}, which lies outside; evaluate again.")
     return f"data:image/webp;base64,{base64.b64encode(path.read_bytes()).decode()}"

@@ -1,7 +1,5 @@
 """The primary record of an evaluation: what every model said of every image under every protocol."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +30,7 @@ class Answers:
     true_probability: NDArray[np.float32]
 
 
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (OSError, ValueError)
 """What `load_outcomes` may raise on a file that is missing, cut off or of another kind."""
 
 PARTS = tuple(Answers.__annotations__)
@@ -115,9 +113,42 @@ def load_outcomes(path: Path) -> Outcomes:
 
     Args:
         path: The file.
+
+    Raises:
+        OSError: If it cannot be opened.
+        ValueError: If it is broken, or its arrays do not belong together.
     """
-    with np.load(path, allow_pickle=False) as file:
+    try:
+        outcomes = _loaded(path)
+    except OSError:
+        raise
+    # Zip, zlib and numpy's headers have an error each for every way in which a file can be broken.
+    except Exception as error:
+        raise ValueError(f"{path} is broken") from error
+    images = len(outcomes.indices)
+    expected = {(images,): [outcomes.indices, outcomes.labels, *outcomes.columns.values()]}
+    for answer in outcomes.answers.values():
+        shape = (images, *answer.predictions.shape[1:2])
+        expected.setdefault(shape, []).extend(getattr(answer, part) for part in PARTS)
+    whole = all(array.shape == shape for shape, arrays in expected.items() for array in arrays)
+    if not whole or not images or not outcomes.columns or np.any(np.diff(outcomes.indices) <= 0):
+        raise ValueError(f"the arrays of {path} do not belong together")
+    return outcomes
+
+
+def _loaded(path: Path) -> Outcomes:
+    # numpy leaves open what it cannot read, unless it was opened here.
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         names = zip(*(file[part].tolist() for part in ("models", "protocols", "scores")), strict=True)
         cells = zip(file["answer_models"].tolist(), file["answer_protocols"].tolist(), strict=True)
-        answers = {cell: Answers(*(file[f"{part}_{number}"] for part in PARTS)) for number, cell in enumerate(cells)}
-        return Outcomes(file["indices"], file["labels"], dict(zip(names, file["values"], strict=True)), answers)
+        answers = {
+            cell: Answers(
+                file[f"predictions_{number}"].astype(np.int32, casting="safe", copy=False),
+                file[f"top_probability_{number}"].astype(np.float32, casting="safe", copy=False),
+                file[f"true_probability_{number}"].astype(np.float32, casting="safe", copy=False),
+            )
+            for number, cell in enumerate(cells)
+        }
+        indices, labels = (file[part].astype(np.int64, casting="safe", copy=False) for part in ("indices", "labels"))
+        values = file["values"].astype(np.float64, casting="safe", copy=False)
+        return Outcomes(indices, labels, dict(zip(names, values, strict=True)), answers)

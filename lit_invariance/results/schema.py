@@ -1,10 +1,12 @@
 """What a results file holds: the schema that an evaluation writes and every report reads."""
 
-import json
-from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired
 
-from lit_invariance.errors import UserError
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from lit_invariance.results.diagnoses import Diagnostics
+from lit_invariance.results.numbers import Count, Name, Number
 
 SCHEMA = 2
 SIGNIFICANCE = 0.05
@@ -17,14 +19,14 @@ class CostEntry(TypedDict):
     `peak_method` is `allocator` or `tensors`; `threads` is None but on a CPU.
     """
 
-    macs: int
-    latency_ms: float
-    peak_bytes: int
-    peak_method: str
-    batch: int
-    device: str
-    memory_format: str
-    threads: int | None
+    macs: Count
+    latency_ms: Number
+    peak_bytes: Count
+    peak_method: Name
+    batch: Count
+    device: Name
+    memory_format: Name
+    threads: Count | None
 
 
 class ModelEntry(TypedDict):
@@ -34,33 +36,33 @@ class ModelEntry(TypedDict):
     measured.
     """
 
-    name: str
-    source: str
-    backbone: str
-    weights: str | None
+    name: Name
+    source: Name
+    backbone: Name
+    weights: Name | None
     mitigations: list[Any]
-    translation: dict[str, Any] | None
-    parameters: int
-    image_size: int
+    translation: dict[Name, Any] | None
+    parameters: Count
+    image_size: Count
     cost: CostEntry | None
-    passes: int
+    passes: Count
 
 
 class ProtocolEntry(TypedDict):
     """A protocol: its label in the rows, name and options, the coordinates of its views, and the scores tables show."""
 
-    label: str
-    name: str
-    options: dict[str, Any]
-    unit: str
-    steps: list[float]
-    headline: list[str]
+    label: Name
+    name: Name
+    options: dict[Name, Any]
+    unit: Name
+    steps: Annotated[list[Number], Field(min_length=1)]
+    headline: list[Name]
 
 
 class ScoreEntry(TypedDict):
     """A score: what the number is, and its good direction."""
 
-    unit: str
+    unit: Name
     higher_is_better: bool
 
 
@@ -74,25 +76,25 @@ class Row(TypedDict):
     of a model that is never right.
     """
 
-    model: str
-    protocol: str
-    score: str
-    mean: float | None
-    low: float | None
-    high: float | None
-    difference: float | None
-    difference_low: float | None
-    difference_high: float | None
-    p: float | None
-    p_holm: float | None
+    model: Name
+    protocol: Name
+    score: Name
+    mean: Number | None
+    low: Number | None
+    high: Number | None
+    difference: Number | None
+    difference_low: Number | None
+    difference_high: Number | None
+    p: Number | None
+    p_holm: Number | None
 
 
 class GroupEntry(TypedDict):
     """Runs of one config: the name they share, the models' names, and the seed of each."""
 
-    name: str
-    members: list[str]
-    seeds: list[int]
+    name: Name
+    members: list[Name]
+    seeds: list[Count]
 
 
 class GroupRow(TypedDict):
@@ -102,13 +104,13 @@ class GroupRow(TypedDict):
     `low` and `high` are what other images would change: the 95 % interval of the mean of these very runs.
     """
 
-    group: str
-    protocol: str
-    score: str
-    mean: float | None
-    seed_deviation: float | None
-    low: float | None
-    high: float | None
+    group: Name
+    protocol: Name
+    score: Name
+    mean: Number | None
+    seed_deviation: Number | None
+    low: Number | None
+    high: Number | None
 
 
 class PictureEntry(TypedDict):
@@ -118,11 +120,11 @@ class PictureEntry(TypedDict):
     two in the protocol's steps, `files` the pictures in the results folder.
     """
 
-    protocol: str
-    index: int
-    name: str
-    views: list[int]
-    files: list[str]
+    protocol: Name
+    index: Count
+    name: Name
+    views: list[Count]
+    files: list[Name]
 
 
 class Results(TypedDict):
@@ -131,56 +133,37 @@ class Results(TypedDict):
     `images` is the number of rows of the outcomes, which are `samples` where they are not images; `resampled` is what
     the bootstrap draws where that is not single images. `command` are the arguments; `versions` the libraries' and
     Python's; `data` the settings of the data set with its number of `classes` and the `fingerprint` of its images;
-    `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured, by its name and by model.
+    `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured; `outcomes` the SHA-256 of the
+    `outcomes.npz` that was written with it.
     """
 
-    schema: int
-    command: list[str]
-    versions: dict[str, str]
-    device: str
-    precision: str
-    seed: int
-    level: float
-    images: int
-    data: dict[str, Any]
-    class_names: list[str]
-    reference: str
-    models: list[ModelEntry]
-    protocols: list[ProtocolEntry]
-    scores: dict[str, ScoreEntry]
-    rows: list[Row]
+    schema: Count
+    command: list[Name]
+    versions: dict[Name, Name]
+    device: Name
+    precision: Name
+    seed: Count
+    level: Annotated[Number, Field(gt=0, lt=1)]
+    images: Count
+    data: dict[Name, Any]
+    class_names: list[Name]
+    reference: Name
+    models: Annotated[list[ModelEntry], Field(min_length=1)]
+    protocols: Annotated[list[ProtocolEntry], Field(min_length=1)]
+    scores: dict[Name, ScoreEntry]
+    rows: Annotated[list[Row], Field(min_length=1)]
     groups: list[GroupEntry]
     group_rows: list[GroupRow]
     pictures: list[PictureEntry]
-    diagnostics: NotRequired[dict[str, Any]]
-    samples: NotRequired[str]
-    resampled: NotRequired[str]
+    diagnostics: NotRequired[Diagnostics]
+    outcomes: NotRequired[Name]
+    samples: NotRequired[Name]
+    resampled: NotRequired[Name]
 
 
 def samples(results: Results) -> str:
     """Return what the rows of the outcomes are, in the plural."""
     return results.get("samples", "images")
-
-
-def read_results(path: Path) -> Results:
-    """Read a results file.
-
-    Args:
-        path: `results.json`.
-
-    Raises:
-        UserError: If it is missing, no JSON, or of another schema.
-    """
-    try:
-        results: Results = json.loads(path.read_text(encoding="utf-8"))
-        schema = results["schema"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} cannot be read as a results file; make it with evaluate.py.") from error
-    if schema != SCHEMA:
-        raise UserError(f"{path} has schema {schema}, this version reads {SCHEMA}; evaluate again.")
-    if missing := sorted(Results.__required_keys__ - results.keys()):
-        raise UserError(f"{path} is incomplete, {missing[0]} is missing; evaluate again.")
-    return results
 
 
 def scores_under(results: Results, protocol: str) -> list[str]:

@@ -15,7 +15,7 @@ from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import SCORES
 from lit_invariance.results.outcomes import load_outcomes
-from lit_invariance.results.schema import read_results
+from lit_invariance.results.reading import read_results
 
 NEW = ["--models", "small=tiny_resnet@none", "deep=cifar_resnet20@none"]
 SHAPES = ["--data.dataset", "shapes", "--data.image_size", "16", "--data.shapes", "{val_images: 23}"]

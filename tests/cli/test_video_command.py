@@ -13,7 +13,7 @@ from lit_invariance.evaluation.statistics import bootstrap
 from lit_invariance.evaluation.video import FilmMeasurement, Track
 from lit_invariance.protocols import CentreCrop, generator_for
 from lit_invariance.results.outcomes import Outcomes, load_outcomes
-from lit_invariance.results.schema import read_results
+from lit_invariance.results.reading import read_results
 
 QUICK = ["--accelerator", "cpu", "--progress", "false"]
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -52,7 +54,7 @@ def decoded(monkeypatch):
 
 
 def same(one, two):
-    first, second = (load_outcomes(f"{folder}/outcomes.npz") for folder in (one, two))
+    first, second = (load_outcomes(Path(folder, "outcomes.npz")) for folder in (one, two))
     assert first.indices.tolist() == second.indices.tolist() == list(range(23))
     assert list(first.columns) == list(second.columns)
     np.testing.assert_array_equal(first.matrix(), second.matrix())
@@ -98,7 +100,7 @@ def test_two_processes_go_on_where_one_stopped(in_folder, interrupted):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("12 of 23 images are done") == 1
     evaluate([*CHOSEN, "--output", "whole"])
-    first, second = (load_outcomes(f"{folder}/outcomes.npz") for folder in ("parts", "whole"))
+    first, second = (load_outcomes(Path(folder, "outcomes.npz")) for folder in ("parts", "whole"))
     assert first.indices.tolist() == list(range(23))
     np.testing.assert_allclose(first.matrix(), second.matrix(), atol=1e-6)
 

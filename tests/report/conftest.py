@@ -9,6 +9,18 @@ SCORES = {
 MODELS = {"baseline": 0.80, "aa_resnet50": 0.79, "aug_resnet50": 0.81, "a_very_long_name_of_a_run_that_was_tuned": 0.7}
 PROTOCOLS = {"centre_crop": 1, "crop": 2, "embed_black": 2, "scale_black(min_side=80)": 2}
 
+MODEL = {
+    "source": "tiny_resnet",
+    "backbone": "tiny_resnet",
+    "weights": None,
+    "mitigations": [],
+    "translation": None,
+    "parameters": 1000,
+    "image_size": 16,
+    "cost": None,
+    "passes": 1,
+}
+
 
 def make_row(model, protocol, score, place):
     value = MODELS[model] if SCORES[score][1] else 0.3 - 0.05 * place - 0.01 * len(protocol)
@@ -36,9 +48,16 @@ def results():
         "data": {},
         "reference": "baseline",
         "class_names": [],
-        "models": [{"name": name} for name in MODELS],
+        "models": [MODEL | {"name": name} for name in MODELS],
         "protocols": [
-            {"label": label, "steps": list(range(views)), "headline": [*SCORES, "agreement_of_another_protocol"]}
+            {
+                "label": label,
+                "name": label.partition("(")[0],
+                "options": {},
+                "unit": "px",
+                "steps": list(map(float, range(views))),
+                "headline": [*SCORES, "agreement_of_another_protocol"],
+            }
             for label, views in PROTOCOLS.items()
         ],
         "scores": {name: {"unit": unit, "higher_is_better": up} for name, (unit, up) in SCORES.items()},

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lit_invariance.errors import UserError
 from lit_invariance.metrics import SCORES
 from lit_invariance.report.page import save_page
 from lit_invariance.results.outcomes import Answers, Outcomes
@@ -199,6 +200,23 @@ def test_pictures_that_were_deleted_are_left_out(tmp_path):
     results, outcomes = evaluation(["only"], tmp_path, {"crop": ("px", 2)})
     shutil.rmtree(tmp_path / "pictures")
     assert "<img" not in save_page(results, outcomes, tmp_path).read_text()
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_no_file_of_the_machine_gets_into_the_page(tmp_path, linked):
+    secret, folder = tmp_path / "secret", tmp_path / "results"
+    secret.write_text("key")
+    folder.mkdir()
+    results, outcomes = evaluation(["only"], folder, {"crop": ("px", 2)})
+    picture = folder / results["pictures"][0]["files"][1]
+    if linked:
+        picture.unlink()
+        picture.symlink_to(secret)
+    else:
+        results["pictures"][0]["files"][1] = str(secret)
+    with pytest.raises(UserError, match="name the picture .*, which lies outside"):
+        save_page(results, outcomes, folder)
+    assert not (folder / "report.html").exists()
 
 
 def test_equal_results_make_equal_pages(tmp_path):

@@ -1,0 +1,136 @@
+"""Reading a results folder: every file is taken for a stranger's, and what is wrong with it is told in one sentence."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from lit_invariance.errors import UserError
+from lit_invariance.results.outcomes import UNREADABLE, Outcomes, load_outcomes
+from lit_invariance.results.schema import SCHEMA, Results
+
+RESULTS, OUTCOMES = "results.json", "outcomes.npz"
+MOST_BYTES = 2**28
+"""An evaluation of a hundred models under all protocols leaves a tenth of this."""
+
+
+def read_folder(folder: Path) -> tuple[Results, Outcomes]:
+    """Read both records of an evaluation.
+
+    Args:
+        folder: Where `results.json` and `outcomes.npz` are.
+
+    Raises:
+        UserError: If one of them is missing or broken, or they are not of one evaluation.
+    """
+    results, path = read_results(folder / RESULTS), folder / OUTCOMES
+    try:
+        # Asked first, since to open a pipe waits for its writer.
+        outcomes = load_outcomes(path) if path.is_file() else None
+        digest = digest_of(path) if outcomes is not None else ""
+    except UNREADABLE as error:
+        raise UserError(f"{path} cannot be read, it is cut off or changed; evaluate again.") from error
+    if outcomes is None:
+        raise UserError(f"there is no {path}; evaluate again, or copy it from where {RESULTS} is from.")
+    if results.get("outcomes", digest) != digest:
+        raise UserError(f"{path} and {folder / RESULTS} are not of one evaluation; evaluate again.")
+    for fault in _mismatches(results, outcomes):
+        raise UserError(f"{path} does not fit {folder / RESULTS}, {fault}; evaluate again.")
+    return results, outcomes
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, as `sha256sum` prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_results(path: Path) -> Results:
+    """Read a results file.
+
+    Args:
+        path: `results.json`.
+
+    Raises:
+        UserError: If it is missing, no JSON, of another schema, incomplete or contradicts itself.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            raise OSError
+        text = path.read_bytes()
+        schema = _schema_of().validate_json(text).get("schema")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as a results file; make it with evaluate.py.") from error
+    if schema != SCHEMA:
+        raise UserError(f"{path} has schema {str(schema)[:20]}, this version reads {SCHEMA}; evaluate again.")
+    try:
+        results = _adapter().validate_json(text, strict=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, fault["loc"]))[:200]
+        raise UserError(f"{path} is no whole results file: {place}: {fault['msg'].lower()}; evaluate again.") from error
+    for contradiction in _contradictions(results):
+        raise UserError(f"{path} contradicts itself, {contradiction}; evaluate again.")
+    return results
+
+
+@cache
+def _adapter() -> TypeAdapter[Results]:
+    return TypeAdapter(Results)
+
+
+@cache
+def _schema_of() -> TypeAdapter[dict[str, Any]]:
+    return TypeAdapter(dict[str, Any])
+
+
+def _contradictions(results: Results) -> Iterator[str]:
+    """What one part of a results file says of another that is not so."""
+    models = [model["name"] for model in results["models"]]
+    protocols = {protocol["label"]: protocol for protocol in results["protocols"]}
+    rows = [(row["model"], row["protocol"], row["score"]) for row in results["rows"]]
+    groups = [group["name"] for group in results["groups"]]
+    group_rows = [(row["group"], row["protocol"], row["score"]) for row in results["group_rows"]]
+    names: dict[str, Sequence[object]] = {"models": models, "groups": groups, "rows": rows, "group_rows": group_rows}
+    for what, listed in (names | {"protocols": [entry["label"] for entry in results["protocols"]]}).items():
+        yield from (f"{what} lists {entry} twice" for entry, count in Counter(listed).items() if count > 1)
+    if results["reference"] not in models:
+        yield f"the reference {results['reference']} is none of its models"
+    for model, protocol, score in rows:
+        if model not in models or protocol not in protocols or score not in results["scores"]:
+            yield f"a row is of {model}, {protocol}, {score}, which are not listed"
+    measured = {row[1:] for row in rows}
+    missing = {(model, *cell) for model in models for cell in measured} - set(rows)
+    yield from (f"the row of {', '.join(row)} is missing" for row in missing)
+    yield from (f"no row is of protocol {label}" for label in protocols.keys() - {label for label, _ in measured})
+    for group in results["groups"]:
+        if not group["members"] or not set(group["members"]) <= set(models):
+            yield f"the members of group {group['name']} are not among its models"
+    apart = {(group, *cell) for group in groups for cell in measured} ^ set(group_rows)
+    yield from (f"group_rows and groups disagree in {', '.join(row)}" for row in apart)
+    for picture in results["pictures"]:
+        steps = protocols[picture["protocol"]]["steps"] if picture["protocol"] in protocols else []
+        places = picture["views"]
+        if not places or len(places) != len(picture["files"]) or max(places) >= len(steps):
+            yield f"a picture of image {picture['index']} shows views that {picture['protocol']} does not have"
+
+
+def _mismatches(results: Results, outcomes: Outcomes) -> Iterator[str]:
+    """What the two records do not say alike."""
+    if len(outcomes.indices) != results["images"]:
+        yield f"it has {len(outcomes.indices)} rows, not {results['images']}"
+    rows = {(row["model"], row["protocol"], row["score"]) for row in results["rows"]}
+    yield from (f"{', '.join(column)} stands in one of them only" for column in rows ^ outcomes.columns.keys())
+    for protocol in results["protocols"]:
+        for model in results["models"]:
+            answers = outcomes.answers.get((model["name"], protocol["label"]))
+            if answers is None or answers.predictions.shape[1] != len(protocol["steps"]):
+                yield f"the views of {model['name']} under {protocol['label']} are not those listed"
+    known = set(outcomes.indices.tolist())
+    for picture in results["pictures"]:
+        if picture["index"] not in known:
+            yield f"image {picture['index']} is in pictures only"
