@@ -1,6 +1,8 @@
 """The evaluation command's options, and what follows from those that were not given."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from jsonargparse import Namespace
@@ -15,6 +17,7 @@ from lit_invariance.parser import OneSentenceErrors
 
 # A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
 LOADING: dict[str, Any] = {"batch_size": 32, "val_batch_size": None, "max_images": None}
+ENTRY = re.compile(r"--data\.(\w+)\.")
 WHICH_DATA = ("dataset", "root", "val_root", "val_fraction")
 WHOLE_FOLDER: dict[str, Any] = {"dataset": "image_folder", "val_root": None, "val_fraction": 1.0}
 
@@ -92,48 +95,89 @@ def make_parser() -> OneSentenceErrors:
     return parser
 
 
-def parse(args: Sequence[str]) -> tuple[Namespace, list[ModelSource], str]:
-    """Read the command line; what it leaves open of the data is what the reference model was trained on.
+@dataclass(frozen=True)
+class Given:
+    """What a command line says.
+
+    Attributes:
+        options: The options in it, and no others.
+        changed: Data options of which it changes some entries only, as `--data.shapes.size 32` does.
+    """
+
+    options: Namespace
+    changed: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for.
+
+    Attributes:
+        settings: Every option, the user's or what follows from them.
+        models: What is compared.
+        reference: Name of the model that the others are compared with.
+    """
+
+    settings: Namespace
+    models: list[ModelSource]
+    reference: str
+
+
+def parse(args: Sequence[str]) -> Given:
+    """Read the command line.
+
+    Args:
+        args: The arguments.
+
+    Raises:
+        SystemExit: After an argument that cannot be read, or `--help`.
+    """
+    options: Namespace = make_parser().parse_args(list(args), defaults=False)
+    return Given(options, frozenset(found[1] for word in args if (found := ENTRY.match(word))))
+
+
+def settle(given: Given) -> Request:
+    """Fill in what the user left open; of the data it is what the reference model was trained on.
 
     Where the reference is no checkpoint, the first checkpoint decides. The images are then those that validated the
     training. A folder that no training has split is evaluated as a whole.
 
     Args:
-        args: The arguments.
+        given: What the user wrote.
 
     Returns:
-        The settings, the models' sources and the name of the reference. Models that the user listed keep their order;
-        of all checkpoints the reference comes first.
+        All options and models. Models that the user listed keep their order; of all checkpoints the reference comes
+        first.
 
     Raises:
         UserError: If a model is refused, or the models were trained on different data and none was given.
-        SystemExit: After an argument that cannot be read, or `--help`.
     """
-    settings = _parsed(args, {})
-    sources = find_sources(settings.models)
-    reference = choose_reference(sources, settings.reference, listed=settings.models is not None)
+    listed = given.options.get("models")
+    sources = find_sources(listed)
+    reference = choose_reference(sources, given.options.get("reference"), listed=listed is not None)
     reference_first = sorted(sources, key=lambda source: source.name != reference)
     trained_on = dict(next((source.data for source in reference_first if source.data), WHOLE_FOLDER | {"root": None}))
-    settings = _parsed(args, trained_on | LOADING)
+    settings = _completed(given, trained_on | LOADING)
     if (settings.data.dataset, settings.data.root) == (trained_on["dataset"], trained_on["root"]):
         _same_data(sources, trained_on)
     else:
         # `shapes` has no root, so a root that was given means another data set.
         kind = {"dataset": trained_on["dataset"]} if trained_on["root"] else {}
-        settings = _parsed(args, trained_on | LOADING | WHOLE_FOLDER | kind)
-    if settings.seed < 0:
-        raise UserError(f"--seed is {settings.seed}; it is a whole number from 0 on.")
+        settings = _completed(given, trained_on | LOADING | WHOLE_FOLDER | kind)
     if settings.max_images is not None:
         settings.data.max_images = settings.max_images
-    return settings, reference_first if settings.models is None else sources, reference
+    return Request(settings, reference_first if listed is None else sources, reference)
 
 
-def _parsed(args: Sequence[str], data: dict[str, Any]) -> Namespace:
-    """Parse with defaults of the data options; a checkpoint of another version may hold more than there are today."""
-    parser = make_parser()
-    known = set(parser.get_defaults().data.as_dict())
-    parser.set_defaults({f"data.{name}": value for name, value in data.items() if name in known})
-    settings: Namespace = parser.parse_args(list(args))
+def _completed(given: Given, data: Mapping[str, Any]) -> Namespace:
+    """Lay the user's options over the data's; a checkpoint of another version may hold more than there are today."""
+    settings = make_parser().get_defaults()
+    for name in settings.data.as_dict().keys() & data.keys():
+        settings.data[name] = data[name]
+    before = settings.data.clone()
+    settings.update(given.options)
+    for name in given.changed:
+        settings.data[name] = {**(before[name] or {}), **settings.data[name]}
     return settings
 
 

@@ -2,7 +2,6 @@
 
 import os
 import warnings
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -107,7 +106,6 @@ class InvarianceData(LightningDataModule):
         self.workers = self._default_workers() if num_workers is None else num_workers
         self._splits: Splits | None = None
         self._train: Source | None = None
-        self._left_out: frozenset[int] = frozenset()
         TrainingView(image_size, flip, translation)  # a wrong option is told before anything is read or drawn
 
     def prepare_data(self) -> None:
@@ -168,8 +166,6 @@ class InvarianceData(LightningDataModule):
         """Return the loader of validation batches, each image exactly once over all processes."""
         options = self.hparams
         images = self.validation_images()
-        if self._left_out:
-            images = Positioned(images.source, [place for place in images.positions if place not in self._left_out])
         world, rank = (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
         sampler = UnpaddedSampler(images, world, rank)
         batch_size = options["val_batch_size"] or options["batch_size"]
@@ -178,10 +174,6 @@ class InvarianceData(LightningDataModule):
     def validation_images(self) -> Positioned:
         """Return the images to validate and evaluate on, decoded when asked for."""
         return Positioned(self._opened().val, self._chosen())
-
-    def leave_out(self, positions: Iterable[int]) -> None:
-        """Pass over validation images, at these positions in the whole set, in all loaders made from now on."""
-        self._left_out = frozenset(positions)
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return the same batches as `val_dataloader`."""

@@ -11,7 +11,6 @@ from torch.utils.data import DataLoader
 
 from lit_invariance.data.annotated_boxes import AnnotatedBox, read_annotated_boxes
 from lit_invariance.data.batch import Batch, Positioned, collate
-from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.source import Source
 from lit_invariance.diagnostics import (
     measure_aliasing,
@@ -23,6 +22,7 @@ from lit_invariance.diagnostics import (
 from lit_invariance.diagnostics.feature_maps import extreme_positions, show_feature_map
 from lit_invariance.diagnostics.perceptual import choose_embedding
 from lit_invariance.errors import UserError, unknown
+from lit_invariance.evaluation.data import EvaluationData
 from lit_invariance.evaluation.models import Model
 from lit_invariance.protocols import CentreCrop, SizeSweep, SweepInpaint
 from lit_invariance.results.diagnoses import Diagnostics, Shiftability
@@ -47,7 +47,7 @@ class Ground:
         seed: Seed of all draws.
     """
 
-    data: InvarianceData
+    data: EvaluationData
     outcomes: Outcomes
     device: torch.device
     images: int
@@ -65,7 +65,7 @@ class Ground:
         """The chosen share of the evaluated images."""
         indices = self.outcomes.indices
         chosen = np.linspace(0, len(indices) - 1, min(self.images, len(indices))).round().astype(int)
-        return self.batches(self.data.validation, [int(index) for index in indices[chosen]])
+        return self.batches(self.data.images.source, [int(index) for index in indices[chosen]])
 
 
 class Moved:
@@ -82,7 +82,7 @@ class Moved:
 
 
 def check_diagnostics(
-    names: Sequence[str], images: int, boxes: str | None, neighbours: bool, data: InvarianceData
+    names: Sequence[str], images: int, boxes: str | None, neighbours: bool, data: EvaluationData
 ) -> Sequence[AnnotatedBox]:
     """Refuse what cannot be measured, before anything is.
 
@@ -109,7 +109,7 @@ def check_diagnostics(
     if "typicality" in names and not neighbours:
         raise UserError("--diagnose typicality needs a protocol with neighbouring views; add crop to --protocols.")
     if "typicality" in names:
-        data.training_images()  # tells in one sentence where there are none
+        data.load_training()  # tells in one sentence where there are none
     return read_annotated_boxes(str(boxes)) if "bias" in names else []
 
 
@@ -181,13 +181,13 @@ def _typicality(model: Model, ground: Ground) -> Any:
     label = next(of[1] for of in outcomes.columns if of[2] == CHANGE)
     changes = outcomes.columns[model.name, label, CHANGE]
     defined = ~np.isnan(changes)
-    training = ground.data.training_images()
+    training = ground.data.load_training()
     most = min(len(training), MOST_TRAINING_IMAGES)
     chosen = np.sort(np.random.default_rng(ground.seed).permutation(len(training))[:most])
     embedding = choose_embedding(network, network.backbone, model.name)
     return measure_typicality(
         embedding,
-        ground.batches(ground.data.validation, [int(index) for index in outcomes.indices[defined]]),
+        ground.batches(ground.data.images.source, [int(index) for index in outcomes.indices[defined]]),
         partial(ground.batches, training, [int(index) for index in chosen]),
         changes[defined],
         size=PERCEPTUAL_SIZE if embedding.name.startswith("LPIPS") else network.image_size,

@@ -1,7 +1,8 @@
-"""The views on which the reference failed worst, saved as small pictures for the report."""
+"""The views on which the reference failed worst, kept as small pictures for the report."""
 
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,16 +26,15 @@ QUALITY = 80
 AT_ONCE = 64
 
 
-def save_pictures(
+def worst_pictures(
     outcomes: Outcomes,
     models: Sequence[Model],
     protocols: Sequence[ProtocolChoice],
     reference: str,
     images: Positioned,
     seed: int,
-    folder: Path,
-) -> list[PictureEntry]:
-    """Make the worst pair of neighbouring views of the worst images anew, and save them as WebP.
+) -> tuple[list[PictureEntry], dict[str, bytes]]:
+    """Make the worst pair of neighbouring views of the worst images once more, as WebP.
 
     The worst images of a protocol are those on which the reference model changes its answer from one view to the next
     and the true class's probability most.
@@ -46,17 +46,14 @@ def save_pictures(
         reference: Name of the reference model.
         images: The images that were evaluated.
         seed: Seed of the views.
-        folder: The results folder; the pictures are written to `pictures` in it, in place of earlier ones.
 
     Returns:
-        What was saved, in the order of the protocols and, within each, from the worst on.
+        What is shown, in the order of the protocols and, within each, from the worst on; and the files, path below the
+        results folder to content.
     """
-    target = folder / FOLDER
-    target.mkdir(exist_ok=True)
-    for old in target.glob("*.webp"):
-        old.unlink()
     network = next(model for model in models if model.name == reference).classifier
     entries: list[PictureEntry] = []
+    contents: dict[str, bytes] = {}
     for choice in protocols:
         protocol = choice.build(network.image_size, network.mean)
         side = grid_side({"unit": protocol.unit, "steps": list(protocol.steps)})
@@ -65,13 +62,28 @@ def save_pictures(
             pair = _views(protocol, images, index, seed, (first, first + 1))
             stem = re.sub(r"[^\w.-]+", "_", choice.label).strip("_")
             files = [f"{FOLDER}/{stem}_{index}_{first + place}.webp" for place in range(2)]
-            for file, view in zip(files, pair, strict=True):
-                _save(view, folder / file)
+            contents |= {file: _webp(view) for file, view in zip(files, pair, strict=True)}
             paths = getattr(images.source, "paths", None)
             name = "" if paths is None else Path(paths[index]).name
             views = [first, first + 1]
             entries.append({"protocol": choice.label, "index": index, "name": name, "views": views, "files": files})
-    return entries
+    return entries, contents
+
+
+def write_pictures(contents: Mapping[str, bytes], folder: Path) -> None:
+    """Write pictures in place of earlier ones.
+
+    Args:
+        contents: Path below the folder, to content.
+        folder: The results folder.
+    """
+    target = folder / FOLDER
+    target.mkdir(exist_ok=True)
+    for old in target.glob("*.webp"):
+        old.unlink()
+    for file, content in contents.items():
+        with replacing(folder / file) as temporary:
+            temporary.write_bytes(content)
 
 
 def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) -> list[tuple[int, int]]:
@@ -110,9 +122,9 @@ def _views(protocol: Protocol, images: Positioned, index: int, seed: int, wanted
     return found
 
 
-def _save(view: Tensor, path: Path) -> None:
+def _webp(view: Tensor) -> bytes:
     pixels = (view.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    picture = Image.fromarray(pixels)
+    picture, content = Image.fromarray(pixels), io.BytesIO()
     picture.thumbnail((SIDE, SIDE))
-    with replacing(path) as temporary:
-        picture.save(temporary, quality=QUALITY)
+    picture.save(content, "WEBP", quality=QUALITY)
+    return content.getvalue()

@@ -3,72 +3,111 @@
 import csv
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
+from lit_invariance.evaluation.blocks import in_blocks
+from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.seeds import seed_groups
+from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.statistics import LEVEL
 from lit_invariance.evaluation.summary import summarise, summarise_groups
 from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
+from lit_invariance.results.diagnoses import Diagnostics
 from lit_invariance.results.outcomes import Outcomes, save_outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, digest_of
-from lit_invariance.results.schema import SCHEMA, ProtocolEntry, Results
+from lit_invariance.results.schema import SCHEMA, CostEntry, GroupEntry, GroupRow, ProtocolEntry, Results, Row
 
 LIBRARIES = ("lit_invariance", "torch", "torchvision", "timm", "pytorch_lightning", "pillow", "numpy", "scipy")
 
 
-def compile_results(
-    outcomes: Outcomes,
-    models: Sequence[Model],
-    protocols: Sequence[ProtocolChoice],
-    reference: str,
-    seed: int,
-    data: Mapping[str, Any],
-    run: Mapping[str, Any],
-) -> Results:
-    """Put together what the results file says.
+@dataclass(frozen=True)
+class Summary:
+    """What follows from the outcomes.
+
+    Attributes:
+        rows: The means of every score, with intervals and differences from the reference.
+        groups: Runs of one config.
+        group_rows: Their means over seeds.
+    """
+
+    rows: list[Row]
+    groups: list[GroupEntry]
+    group_rows: list[GroupRow]
+
+
+def summarise_measured(measured: Measured, models: Sequence[Model], reference: str, seed: int) -> Summary:
+    """Take means, intervals and differences, over images or over blocks of frames as the measured rows want it.
 
     Args:
-        outcomes: Per-image scores.
-        models: The models, in the order of the tables.
-        protocols: The protocols, in the order of the tables.
+        measured: What was measured.
+        models: The models.
         reference: Name of the reference model.
-        seed: Seed of views and resampling.
-        data: Description of the data.
-        run: `command`, `device` and `precision`.
+        seed: Seed of the resampling.
     """
-    measured = {score for _, _, score in outcomes.columns}
-    entries = [_protocol_entry(choice, models[0]) for choice in protocols]
+    drawn = measured.outcomes if measured.block is None else in_blocks(measured.outcomes, measured.block)
+    shown = {entry["label"]: entry["headline"] for entry in measured.protocols}
     groups = seed_groups([model.source for model in models])
-    return {
+    return Summary(summarise(drawn, reference, seed, shown), groups, summarise_groups(drawn, groups, seed))
+
+
+def compile_results(
+    measured: Measured,
+    summary: Summary,
+    models: Sequence[Model],
+    settings: Settings,
+    device: str,
+    costs: Sequence[CostEntry | None],
+    diagnostics: Diagnostics,
+) -> Results:
+    """Put together all that the results file says.
+
+    Args:
+        measured: What was measured.
+        summary: What follows from it.
+        models: The models, in the order of the tables.
+        settings: How it was measured.
+        device: Where it was measured.
+        costs: What each model costs; None where that was not measured.
+        diagnostics: What the diagnostics measured, by their name; empty without any.
+    """
+    scores = {score for _, _, score in measured.outcomes.columns}
+    results: Results = {
         "schema": SCHEMA,
-        "command": run["command"],
+        "command": list(settings.command),
         "versions": versions(),
-        "device": run["device"],
-        "precision": run["precision"],
-        "seed": seed,
+        "device": device,
+        "precision": settings.precision,
+        "seed": settings.seed,
         "level": LEVEL,
-        "images": len(outcomes.indices),
-        "data": dict(data),
-        "class_names": [],
-        "reference": reference,
-        "models": [model.describe() for model in models],
-        "protocols": entries,
+        "images": len(measured.outcomes.indices),
+        "data": dict(measured.data),
+        "class_names": list(measured.class_names),
+        "reference": settings.reference,
+        "models": [{**model.describe(), "cost": cost} for model, cost in zip(models, costs, strict=True)],
+        "protocols": list(measured.protocols),
         "scores": {
             name: {"unit": score.unit, "higher_is_better": score.higher_is_better}
             for name, score in SCORES.items()
-            if name in measured
+            if name in scores
         },
-        "rows": summarise(outcomes, reference, seed, {entry["label"]: entry["headline"] for entry in entries} or None),
-        "groups": groups,
-        "group_rows": summarise_groups(outcomes, groups, seed),
-        "pictures": [],
+        "rows": summary.rows,
+        "groups": summary.groups,
+        "group_rows": summary.group_rows,
+        "pictures": list(measured.pictures),
     }
+    if diagnostics:
+        results["diagnostics"] = diagnostics
+    if measured.samples is not None:
+        results["samples"] = measured.samples
+    if measured.block is not None:
+        results["resampled"] = f"blocks of {measured.block} neighbouring {measured.samples}"
+    return results
 
 
 def versions() -> dict[str, str]:
@@ -76,7 +115,13 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}}
 
 
-def _protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:
+def protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:
+    """Return what the results say of a protocol.
+
+    Args:
+        choice: The protocol.
+        model: The model for whose input it is described.
+    """
     protocol = choice.build(model.classifier.image_size, model.classifier.mean)
     return {
         "label": choice.label,

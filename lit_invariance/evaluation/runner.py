@@ -12,8 +12,8 @@ import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.utilities.exceptions import MisconfigurationException  # type: ignore[attr-defined]
 
-from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.data import EvaluationData, Loading
 from lit_invariance.evaluation.measurement import Measurement
 from lit_invariance.evaluation.memory import is_out_of_memory
 from lit_invariance.evaluation.models import Model
@@ -60,7 +60,7 @@ def run(
     trainer: pl.Trainer,
     models: Sequence[Model],
     protocols: Sequence[ProtocolChoice],
-    data: InvarianceData,
+    data: EvaluationData,
     seed: int,
     unfinished: Unfinished | None = None,
 ) -> Outcomes:
@@ -72,7 +72,7 @@ def run(
         trainer: From `make_trainer`.
         models: The models.
         protocols: The protocols.
-        data: Whose prediction images are evaluated.
+        data: The images.
         seed: Seed of the views.
         unfinished: Where each batch is kept. What is kept there already is not measured again, nor decoded.
 
@@ -83,12 +83,12 @@ def run(
         UserError: If an image cannot be read or is too small for a protocol, or a model's logits are not finite.
     """
     earlier = [] if unfinished is None else unfinished.read()
-    data.leave_out(index for part in earlier for index in part.indices.tolist())
-    if earlier and not len(data.predict_dataloader().dataset):  # type: ignore[arg-type]
+    loading = Loading(data, {index for part in earlier for index in part.indices.tolist()})
+    if earlier and not len(loading.images):
         return merge(earlier)
     measurement = Measurement(models, protocols, seed, None if unfinished is None else unfinished.add)
     try:
-        predict(trainer, measurement, data)
+        predict(trainer, measurement, loading)
     except UserError as error:
         # A picture that one of several processes cannot read; the others wait for this one further down.
         if trainer.world_size == 1:

@@ -9,6 +9,7 @@ from lit_invariance.cli.options import LOADING
 from lit_invariance.cli.train import CHECKPOINTS, train
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.data import EvaluationData
 from lit_invariance.evaluation.model_sources import parse_source
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.evaluation.precision import EXACT
@@ -147,7 +148,7 @@ def _training_arguments(cell: Trial, name: str, images: dict[str, int]) -> list[
 def _measure(checkpoint: Path, data: InvarianceData, where: str, seed: int) -> list[Measured]:
     models = load_models([parse_source(f"network={checkpoint}")], data.num_classes, data.hparams["image_size"], seed)
     trainer = make_trainer("auto", 1, EXACT, progress=False)
-    outcomes = run(trainer, models, choose_protocols([PROTOCOL]), data, seed)
+    outcomes = run(trainer, models, choose_protocols([PROTOCOL]), EvaluationData.of(data), seed)
     return [
         {"where": where, "score": row["score"], "mean": known[0], "low": known[1], "high": known[2]}
         for row in summarise(outcomes, "network", seed)

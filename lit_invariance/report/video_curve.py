@@ -1,34 +1,15 @@
-"""The probability of the foremost classes at every frame of a film, as a table and as a curve."""
+"""The probability of the top classes at every frame of a film, as a table and as a curve."""
 
 import csv
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from lit_invariance.files import replacing
 from lit_invariance.plotting import COLOURS, STYLE, save_figure
-
-
-@dataclass(frozen=True)
-class Curve:
-    """What one model says of a film.
-
-    Attributes:
-        model: Its name.
-        film: The film's name.
-        classes: Names of the classes shown.
-        probabilities: `(frames, classes)`.
-    """
-
-    model: str
-    film: str
-    classes: list[str]
-    probabilities: NDArray[np.float32]
+from lit_invariance.results.curves import Curve
 
 
 def save_curve(curve: Curve, folder: Path) -> list[Path]:

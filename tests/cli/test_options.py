@@ -1,11 +1,11 @@
 import pytest
 
-from lit_invariance.cli.options import parse
+from lit_invariance.cli.options import parse, settle
 from lit_invariance.errors import UserError
 
 
 def data(*args):
-    return parse(args)[0].data
+    return settle(parse(args)).settings.data
 
 
 def test_data_of_the_reference_is_taken_over_but_not_how_it_was_loaded(save_run):
@@ -19,6 +19,13 @@ def test_options_win(save_run):
     save_run("plain", shapes={"val_images": 9})
     settings = data("--data.shapes", "{val_images: 5}", "--data.batch_size", "3", "--max_images", "2")
     assert (settings.shapes, settings.batch_size, settings.max_images) == ({"val_images": 5}, 3, 2)
+
+
+def test_one_entry_of_an_option_keeps_the_others(save_run):
+    save_run("plain", shapes={"val_images": 9, "size": 20})
+    assert data("--data.shapes.val_images", "5").shapes == {"val_images": 5, "size": 20}
+    assert data("--data.shapes.val_images=5").shapes == {"val_images": 5, "size": 20}
+    assert data("--data.shapes", "{val_images: 5}").shapes == {"val_images": 5}
 
 
 def test_split_of_a_training_is_kept_for_its_own_folder_only(save_run):
@@ -50,7 +57,7 @@ def test_trainings_on_different_data(save_run):
     save_run("shapes")
     save_run("cifar", dataset="CIFAR10", root="x", mitigations=["blurpool"])
     with pytest.raises(UserError, match="cifar was trained with data.dataset CIFAR10, the reference with shapes"):
-        parse([])
+        settle(parse([]))
     assert data("--data.dataset", "CIFAR10", "--data.root", "x").dataset == "CIFAR10"
 
 

@@ -7,15 +7,16 @@ import torch
 from PIL import Image
 
 from lit_invariance.cli.evaluate import evaluate
-from lit_invariance.cli.video import block_length, class_name, find_class, in_blocks
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.blocks import block_length, in_blocks
+from lit_invariance.evaluation.film import class_name, find_class
 from lit_invariance.evaluation.statistics import bootstrap
 from lit_invariance.evaluation.video import FilmMeasurement, Track
 from lit_invariance.protocols import CentreCrop, generator_for
 from lit_invariance.results.outcomes import Outcomes, load_outcomes
 from lit_invariance.results.reading import read_results
 
-QUICK = ["--accelerator", "cpu", "--progress", "false"]
+QUICK = ["--accelerator", "cpu", "--progress", "false", "--cost", "false"]
 
 
 def write_frames(folder, count, size=(24, 18)):
@@ -185,9 +186,10 @@ class TestCommand:
         ("arguments", "message"),
         [
             (["--video", "absent.mp4"], "there is no film absent.mp4"),
-            (["--video", ".", "--devices", "2"], "a film is evaluated on one device, not on 2"),
+            (["--video", "frames", "--devices", "2"], "a film is evaluated on one device, not on 2"),
             (["--video_label", "3"], "name the film with --video"),
             (["--video", "frames", "--video_label", "10"], "--video_label 10 is no class"),
+            (["--video", "frames", "--diagnose", "size"], "diagnostics look at the pictures of a data set"),
         ],
     )
     def test_refused(self, save_run, in_folder, arguments, message):

@@ -10,6 +10,7 @@ from torch import nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation import measurement
+from lit_invariance.evaluation.data import EvaluationData, Loading
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.plan import plan
 from lit_invariance.evaluation.protocols import choose_protocols
@@ -20,7 +21,13 @@ SPECS = ["centre_crop", "crop", {"embed_black": {"background": "mean"}}]
 
 
 def evaluate(models, data, specs=SPECS, seed=0):
-    return run(make_trainer("cpu", 1, "32-true", progress=False), models, choose_protocols(specs), data, seed)
+    return run(
+        make_trainer("cpu", 1, "32-true", progress=False),
+        models,
+        choose_protocols(specs),
+        EvaluationData.of(data),
+        seed,
+    )
 
 
 def plain_answers(network, protocol, image, label, generator):
@@ -263,7 +270,6 @@ def test_other_errors_of_a_network_are_not_taken_for_a_lack_of_memory(pixel_mode
 
 
 def test_no_memory_for_a_batch_of_pictures(pixel_model, shapes, monkeypatch):
-    data = shapes()
-    monkeypatch.setattr(type(data), "transfer_batch_to_device", lambda *_: too_large())
+    monkeypatch.setattr(Loading, "transfer_batch_to_device", lambda *_: too_large())
     with pytest.raises(UserError, match="the memory does not hold a batch of pictures; .*--data.batch_size"):
-        evaluate([pixel_model("a")], data)
+        evaluate([pixel_model("a")], shapes())

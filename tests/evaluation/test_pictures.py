@@ -3,7 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from lit_invariance.evaluation.pictures import save_pictures, worst_pairs
+from lit_invariance.evaluation.data import EvaluationData
+from lit_invariance.evaluation.pictures import worst_pairs, worst_pictures, write_pictures
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.runner import make_trainer, run
 from lit_invariance.protocols import PROTOCOLS, generator_for
@@ -34,11 +35,12 @@ def test_saved_views_are_those_that_were_judged(pixel_model, shapes, tmp_path):
         choose_protocols(["centre_crop", "crop"]),
         shapes(),
     )
-    outcomes = run(make_trainer("cpu", 1, "32-true", False), models, chosen, data, seed=4)
+    outcomes = run(make_trainer("cpu", 1, "32-true", False), models, chosen, EvaluationData.of(data), seed=4)
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "of_an_earlier_run.webp").touch()
     images = data.validation_images()
-    entries = save_pictures(outcomes, models, chosen, "b", images, 4, tmp_path)
+    entries, files = worst_pictures(outcomes, models, chosen, "b", images, 4)
+    write_pictures(files, tmp_path)
     assert [entry["protocol"] for entry in entries] == ["crop"] * 3
     assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == sorted(
         file.removeprefix("pictures/") for entry in entries for file in entry["files"]
@@ -56,9 +58,10 @@ def test_saved_views_are_those_that_were_judged(pixel_model, shapes, tmp_path):
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 64])
-def test_few_views_at_a_time(pixel_model, shapes, tmp_path, monkeypatch, at_once):
+def test_few_views_at_a_time(pixel_model, shapes, monkeypatch, at_once):
     monkeypatch.setattr("lit_invariance.evaluation.pictures.AT_ONCE", at_once)
     models, chosen, data = [pixel_model("a")], choose_protocols(["embed_black"]), shapes()
-    outcomes = run(make_trainer("cpu", 1, "32-true", False), models, chosen, data, seed=4)
-    entries = save_pictures(outcomes, models, chosen, "a", data.validation_images(), 4, tmp_path)
-    assert all((tmp_path / file).stat().st_size > 20 for entry in entries for file in entry["files"])
+    outcomes = run(make_trainer("cpu", 1, "32-true", False), models, chosen, EvaluationData.of(data), seed=4)
+    entries, files = worst_pictures(outcomes, models, chosen, "a", data.validation_images(), 4)
+    assert [file for entry in entries for file in entry["files"]] == list(files)
+    assert all(len(content) > 20 for content in files.values())

@@ -3,10 +3,12 @@ import json
 import numpy as np
 import pytest
 
+from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.model_sources import find_sources
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.evaluation.protocols import choose_protocols
-from lit_invariance.evaluation.results import compile_results, write_results
+from lit_invariance.evaluation.results import compile_results, protocol_entry, summarise_measured, write_results
+from lit_invariance.evaluation.settings import Settings
 from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.results.schema import ModelEntry, ProtocolEntry, Results, Row, ScoreEntry
 
@@ -20,8 +22,10 @@ def outcomes():
 @pytest.fixture
 def results(outcomes):
     models = load_models(find_sources(["a=tiny_resnet@none"]), 10, 16, seed=0)
-    run = {"command": ["--seed", "4"], "device": "cpu", "precision": "32-true"}
-    return compile_results(outcomes, models, choose_protocols(["centre_crop"]), "a", 4, {"dataset": "shapes"}, run)
+    (choice,) = choose_protocols(["centre_crop"])
+    measured = Measured(outcomes, [protocol_entry(choice, models[0])], {"dataset": "shapes"})
+    summary = summarise_measured(measured, models, "a", seed=4)
+    return compile_results(measured, summary, models, Settings("a", seed=4), "cpu", costs=[None], diagnostics={})
 
 
 def test_results_have_the_fields_of_the_schema(results):

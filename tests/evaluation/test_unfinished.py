@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lit_invariance.api.results import Saved
 from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.measurement import Measurement
@@ -16,7 +17,7 @@ CHOSEN = [*NEW, *SHAPES, *QUICK, "--cost", "false", "--protocols", "crop", "embe
 
 @pytest.fixture(autouse=True)
 def without_drawings(monkeypatch):
-    monkeypatch.setattr("lit_invariance.cli.evaluate._present", lambda *_: None)
+    monkeypatch.setattr("lit_invariance.api.results.Results.draw", lambda *_: Saved([], [], Path()))
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_goes_on_where_it_stopped(in_folder, interrupted, decoded, capsys):
 
 def test_everything_was_measured_but_nothing_written(in_folder, monkeypatch, decoded):
     with monkeypatch.context() as patch:
-        patch.setattr("lit_invariance.cli.evaluate.compile_results", lambda *_, **__: 1 / 0)
+        patch.setattr("lit_invariance.api.stages.compile_results", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             evaluate([*CHOSEN, "--output", "parts"])
     assert len(decoded) == 23

@@ -1,0 +1,117 @@
+"""The results of an evaluation: what they say, and the files they are written to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import distributed
+
+from lit_invariance.evaluation.pictures import write_pictures
+from lit_invariance.evaluation.results import write_results
+from lit_invariance.evaluation.unfinished import Unfinished
+from lit_invariance.files import writable_folder
+from lit_invariance.report.costs import format_costs
+from lit_invariance.report.diagnostics_sections import save_diagnostics
+from lit_invariance.report.page import save_page
+from lit_invariance.report.plots import save_plots
+from lit_invariance.report.published import format_published
+from lit_invariance.report.table import format_tables
+from lit_invariance.report.video_curve import save_curve
+from lit_invariance.results import schema
+from lit_invariance.results.curves import Curve
+from lit_invariance.results.outcomes import Outcomes
+from lit_invariance.results.reading import read_folder
+
+PLOTS = ("scores_", "accuracy_against_", "diagnostics_")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The files that results were written to.
+
+    Attributes:
+        files: The numbers: results.json, results.csv, outcomes.npz, and a table for each curve of a film.
+        plots: Figures, each as PNG and SVG.
+        report: The HTML page.
+    """
+
+    files: list[Path]
+    plots: list[Path]
+    report: Path
+
+
+@dataclass(frozen=True)
+class Results:
+    """What an evaluation has found.
+
+    Attributes:
+        content: What `results.json` holds, see `docs/results.md`.
+        outcomes: What every model said of every image under every protocol.
+        pictures: The views shown in the report: path below the results folder, to WebP.
+        curves: Of a film, what each model says of it.
+        unfinished: What was kept of the evaluation in case it was interrupted; gone once the results are saved.
+    """
+
+    content: schema.Results
+    outcomes: Outcomes
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    curves: Sequence[Curve] = ()
+    unfinished: Unfinished | None = None
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Results":
+        """Read what `save` has written.
+
+        Args:
+            folder: Where `results.json` and `outcomes.npz` are.
+
+        Raises:
+            UserError: If one of them is missing or broken, or they are not of one evaluation.
+        """
+        return cls(*read_folder(Path(folder)))
+
+    def table(self) -> str:
+        """Return the comparison as text: scores with intervals and differences, costs, and published figures."""
+        parts = (format_tables(self.content), format_costs(self.content), format_published(self.content))
+        return "\n\n".join(filter(None, parts))
+
+    def save(self, folder: str | Path) -> Saved | None:
+        """Write results, plots and report, as the command does; each file appears whole or not at all.
+
+        Args:
+            folder: The results folder; made where there is none.
+
+        Returns:
+            The files; None in all processes but the first, which write nothing.
+
+        Raises:
+            UserError: If the folder cannot be written.
+        """
+        if distributed.is_available() and distributed.is_initialized() and distributed.get_rank() > 0:
+            return None
+        folder = writable_folder(Path(folder))
+        write_pictures(self.pictures, folder)
+        files = write_results(self.content, self.outcomes, folder)
+        if self.unfinished is not None:
+            self.unfinished.remove()
+        return self.draw(folder, files)
+
+    def draw(self, folder: str | Path, files: Sequence[Path] = ()) -> Saved:
+        """Draw the plots and write the report into a folder that holds the results already.
+
+        Args:
+            folder: The results folder.
+            files: The files of numbers in it, to be named in what is returned.
+
+        Raises:
+            UserError: If the folder cannot be written.
+        """
+        folder = writable_folder(Path(folder))
+        for old in [path for stem in PLOTS for path in folder.glob(f"{stem}*") if path.suffix in (".png", ".svg")]:
+            old.unlink()
+        plots = save_plots(self.content, folder) + save_diagnostics(self.content.get("diagnostics", {}), folder)
+        tables: list[Path] = []
+        for curve in self.curves:
+            table, *drawn = save_curve(curve, folder)
+            tables, plots = [*tables, table], [*plots, *drawn]
+        return Saved([*files, *tables], plots, save_page(self.content, self.outcomes, folder))

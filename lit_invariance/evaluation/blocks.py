@@ -1,0 +1,33 @@
+"""Rows that follow each other in time are alike: blocks of them, so that what resamples rows resamples blocks."""
+
+import math
+
+import numpy as np
+
+from lit_invariance.results.outcomes import Outcomes
+
+
+def block_length(pairs: int) -> int:
+    """Return the number of neighbouring pairs that are resampled together, the square root of their number."""
+    return math.ceil(math.sqrt(pairs))
+
+
+def in_blocks(outcomes: Outcomes, length: int) -> Outcomes:
+    """Put neighbouring rows together, so that what resamples rows resamples blocks.
+
+    This is the bootstrap of Carlstein, "The Use of Subseries Values for Estimating the Variance of a General Statistic
+    from a Stationary Sequence", Annals of Statistics 14(3), 1986. What lies further apart than a block, such as a cut
+    to another scene, is taken for independent.
+
+    Args:
+        outcomes: N rows in the order of time.
+        length: Rows of a block; the blocks are equal to within one row, and two at least where there are two rows.
+
+    Returns:
+        A row for each block, weighted by its length: the means over all rows are kept. Without answers.
+    """
+    rows = len(outcomes.indices)
+    blocks = max(rows // length, min(2, rows))
+    starts = np.array([part[0] for part in np.array_split(np.arange(rows), blocks)])
+    columns = {of: np.add.reduceat(values, starts) * blocks / rows for of, values in outcomes.columns.items()}
+    return Outcomes(outcomes.indices[starts], outcomes.labels[starts], columns, {})

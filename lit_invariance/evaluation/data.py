@@ -1,0 +1,83 @@
+"""What is evaluated: labelled pictures, and how they are loaded."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from lit_invariance.data.batch import Positioned, collate
+from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.data.source import Source
+from lit_invariance.data.synsets import is_imagenet_validation
+from lit_invariance.data.unpadded_sampler import UnpaddedSampler
+
+# What a data set is, as opposed to how it is loaded or augmented.
+DESCRIBING = ("dataset", "root", "val_root", "val_fraction", "image_size", "seed", "shapes", "max_images", "boxes")
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """Labelled pictures to evaluate on.
+
+    Attributes:
+        images: The pictures, decoded when asked for.
+        class_names: One name for each output of a network; None where nobody has named them.
+        described: What the results say of the data.
+        load_training: Returns the images that the models were trained on; raises `UserError` where there are none.
+        batch_size: Images decoded together.
+        workers: Processes that decode.
+    """
+
+    images: Positioned
+    class_names: list[str] | None
+    described: Mapping[str, Any]
+    load_training: Callable[[], Source]
+    batch_size: int
+    workers: int
+
+    @classmethod
+    def of(cls, data: InvarianceData) -> "EvaluationData":
+        """Take the validation images of a DataModule of this project."""
+        images, options = data.validation_images(), data.hparams
+        return cls(
+            images=images,
+            class_names=data.class_names,
+            described={
+                **{name: options[name] for name in DESCRIBING},
+                "classes": data.num_classes,
+                "imagenet_validation": is_imagenet_validation(getattr(data.validation, "paths", ())),
+            },
+            load_training=data.training_images,
+            batch_size=options["val_batch_size"] or options["batch_size"],
+            workers=data.workers,
+        )
+
+
+class Loading(pl.LightningDataModule):
+    """Shows a Trainer each image exactly once over all its processes.
+
+    Args:
+        data: The images.
+        done: Positions of those that need not be shown.
+    """
+
+    def __init__(self, data: EvaluationData, done: Collection[int] = ()) -> None:
+        super().__init__()
+        self.data = data
+        images = data.images
+        self.images = Positioned(images.source, [place for place in images.positions if place not in done])
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Return the loader of this process's share of the images; its batches are `Batch`."""
+        world, rank = (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
+        return DataLoader(
+            self.images,
+            batch_size=self.data.batch_size,
+            num_workers=self.data.workers,
+            sampler=UnpaddedSampler(self.images, world, rank),
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+        )

@@ -1,0 +1,101 @@
+"""Measuring a film: how often the answer changes from one frame to the next."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytorch_lightning as pl
+from torch.utils.data import DataLoader
+
+from lit_invariance.data.synsets import imagenet_classes, imagenet_outputs
+from lit_invariance.data.video import Film
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.evaluation.blocks import block_length
+from lit_invariance.evaluation.measured import Measured
+from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.runner import predict
+from lit_invariance.evaluation.video import LABEL, PAIR_SCORES, FilmMeasurement
+from lit_invariance.results.curves import Curve
+from lit_invariance.results.schema import ProtocolEntry
+
+CURVES = 5
+SHOWN: ProtocolEntry = {
+    "label": LABEL,
+    "name": LABEL,
+    "options": {},
+    "unit": "frame",
+    "steps": [0.0, 1.0],
+    "headline": list(PAIR_SCORES),
+}
+
+
+def measure_film(
+    film: Film, label: int | None, models: Sequence[Model], classes: int, trainer: pl.Trainer, batch_size: int
+) -> Measured:
+    """Show every frame to every model.
+
+    Frames stream through all models, each decoded once. Neighbouring pairs of frames are alike, so that resampling them
+    one by one would give intervals that are too narrow: blocks of them are resampled, see `in_blocks`.
+
+    Args:
+        film: The film.
+        label: Its true class, if known.
+        models: The models.
+        classes: Number of their outputs.
+        trainer: Of a single process.
+        batch_size: Frames classified together.
+
+    Returns:
+        A row for each pair of neighbouring frames.
+
+    Raises:
+        UserError: If the film cannot be decoded or has a single frame, or logits are not finite.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        measurement = FilmMeasurement(models, label, Path(scratch))
+        # OpenCV decodes in threads of its own; a worker's frames would have to pass through a small shared memory.
+        predict(trainer, measurement, DataLoader(film, batch_size, collate_fn=list))
+        outcomes, curves = measurement.outcomes(), _curves(measurement, film.path.name, classes)
+    return Measured(
+        outcomes,
+        [SHOWN],
+        data={"video": str(film.path), "video_label": label, "classes": classes},
+        samples="frame pairs",
+        block=block_length(len(outcomes.indices)),
+        curves=curves,
+    )
+
+
+def find_class(text: int | str, classes: int) -> int:
+    """Return the output that `--video_label` names.
+
+    Args:
+        text: Number of an output, or a synset of ILSVRC2012.
+        classes: Number of outputs.
+
+    Raises:
+        UserError: If there is none.
+    """
+    number = int(text) if str(text).isdigit() else None
+    if number is not None and number < classes:
+        return number
+    if number is None and classes == len(imagenet_outputs()):
+        if text in imagenet_outputs():
+            return imagenet_outputs()[str(text)]
+        raise unknown("synset", str(text), imagenet_outputs())
+    raise UserError(f"--video_label {text} is no class of these models; give a number from 0 to {classes - 1}.")
+
+
+def class_name(output: int, classes: int) -> str:
+    """Return an output's number, with its English name where it is one of ImageNet's thousand."""
+    names = list(imagenet_classes().values())
+    return f"{output} {names[output]}" if classes == len(names) else f"class {output}"
+
+
+def _curves(measurement: FilmMeasurement, film: str, classes: int) -> list[Curve]:
+    curves = []
+    for model, track in measurement.tracks.items():
+        shown = track.shown_classes(CURVES)
+        names = [class_name(output, classes) for output in shown]
+        curves.append(Curve(model, film, names, track.probabilities(shown)))
+    return curves

@@ -1,0 +1,36 @@
+"""What the measuring of an evaluation returns, be it of pictures or of a film."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lit_invariance.results.curves import Curve
+from lit_invariance.results.outcomes import Outcomes
+from lit_invariance.results.schema import PictureEntry, ProtocolEntry
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The outcomes of an evaluation, and what they are of; no mean is taken yet.
+
+    Attributes:
+        outcomes: The scores of every row, which is an image or a pair of frames.
+        protocols: What was shown.
+        data: Description of the data.
+        class_names: One name for each output; empty where nobody has named them.
+        pictures: The views that are kept to be looked at.
+        files: Their files, path below the results folder to content.
+        samples: What the rows are where they are not images, in the plural.
+        block: Neighbouring rows that the bootstrap draws together; None where it draws single ones.
+        curves: Of a film, what each model says of it.
+    """
+
+    outcomes: Outcomes
+    protocols: Sequence[ProtocolEntry]
+    data: Mapping[str, Any]
+    class_names: Sequence[str] = ()
+    pictures: Sequence[PictureEntry] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    samples: str | None = None
+    block: int | None = None
+    curves: Sequence[Curve] = ()

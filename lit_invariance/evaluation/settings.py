@@ -1,0 +1,34 @@
+"""What an evaluation is told, beside the models and the data."""
+
+from dataclasses import dataclass
+
+from lit_invariance.evaluation.precision import EXACT
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How models are compared.
+
+    Attributes:
+        reference: Name of the model that the others are compared with.
+        seed: Seed of the views and of the resampling, from 0.
+        accelerator: As Lightning names it.
+        devices: As Lightning takes it.
+        precision: As Lightning names it; `"32-true"` is float32 without TF32.
+        progress: Whether to show a progress bar.
+        cost: Whether to measure multiplications, latency and memory.
+        diagnose: Names of the diagnostics to run.
+        diagnose_images: How many of the evaluated images they look at.
+        command: The command's arguments, for the results file; empty for a call from Python.
+    """
+
+    reference: str
+    seed: int = 0
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    precision: str = EXACT
+    progress: bool = True
+    cost: bool = True
+    diagnose: tuple[str, ...] = ()
+    diagnose_images: int = 50
+    command: tuple[str, ...] = ()
