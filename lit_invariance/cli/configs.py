@@ -1,11 +1,13 @@
 """Config files by name: `--config aa_resnet50.yaml` finds the project's own file from any directory."""
 
+import os
 from pathlib import Path
 from typing import Any
 
 from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # documented, but not in its __all__
 
-from lit_invariance.errors import unknown
+from lit_invariance.errors import UserError, unknown
+from lit_invariance.plain_yaml import check_plain, read_small
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -28,7 +30,7 @@ def find_config(value: str) -> str:
     Raises:
         UserError: If there is no such file; the message names the configs that exist.
     """
-    if ":" in value or Path(value).is_file():
+    if ":" in value or os.path.isfile(value):
         return value
     known = {path.name: path for path in sorted(config_folder().glob("*.yaml"))}
     name = value if value.endswith((".yaml", ".yml")) else f"{value}.yaml"
@@ -37,9 +39,30 @@ def find_config(value: str) -> str:
     return str(known[name])
 
 
+def check_config(value: str) -> None:
+    """Refuse a config that cannot be read, or that no reader should be given; see `check_plain`.
+
+    Args:
+        value: A path, or YAML itself.
+
+    Raises:
+        UserError: If it is refused.
+    """
+    is_file = ":" not in value or os.path.isfile(value)  # False of what is too long to be a path, where Path raises
+    if not is_file:
+        check_plain(value, "the config given as text")
+        return
+    try:
+        check_plain(read_small(Path(value)), f"config {value}")
+    except OSError as error:
+        raise UserError(f"config {value} cannot be read: {error.strerror or error}; name another file.") from error
+
+
 class ConfigFile(ActionConfigFile):
     """The `--config` option, which looks names up in `configs/`."""
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         """Read one config file into the arguments parsed so far."""
-        super().__call__(parser, cfg, find_config(values), option_string)  # type: ignore[no-untyped-call]
+        value = find_config(values)
+        check_config(value)
+        super().__call__(parser, cfg, value, option_string)  # type: ignore[no-untyped-call]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import yaml
 
+from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource
+from lit_invariance.plain_yaml import check_plain, read_small
 from lit_invariance.results.schema import GroupEntry
 
 # What a run is called is no part of the experiment.
@@ -43,8 +45,10 @@ def _experiment(source: ModelSource) -> tuple[str, int] | None:
     if source.checkpoint is None:
         return None
     try:
-        config = yaml.safe_load((source.checkpoint.parent / "config.yaml").read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        text = read_small(source.checkpoint.parent / "config.yaml")
+        check_plain(text, "config.yaml")
+        config = yaml.safe_load(text)
+    except (OSError, ValueError, UserError):
         return None
     if not isinstance(config, dict) or type(config.get("seed_everything")) is not int:  # True draws a seed
         return None

@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,3 +93,24 @@ def test_names_are_found_from_any_directory(in_folder):
 def test_a_miss_names_the_nearest():
     with pytest.raises(UserError, match=r"unknown config 'aa_resnet5'; did you mean .*aa_resnet50\.yaml"):
         find_config("aa_resnet5")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &a [*a]", "config mine.yaml holds itself"),
+        ("- 1", "config mine.yaml is no mapping"),
+        ("a: [", "config mine.yaml is no YAML"),
+    ],
+)
+def test_a_hostile_config_is_refused_before_it_is_read(in_folder, text, message):
+    Path("mine.yaml").write_text(text)
+    with pytest.raises(UserError, match=message):
+        train(["--config", "mine.yaml"])
+
+
+def test_a_config_given_as_text(in_folder):
+    with pytest.raises(UserError, match="the config given as text has 'lr' twice"):
+        train(["--config", "model: {lr: 1, lr: 2}"])
+    with pytest.raises(UserError, match="unknown config"):
+        find_config("a" * 5000)

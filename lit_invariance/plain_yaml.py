@@ -1,0 +1,85 @@
+"""YAML from elsewhere: a short text must not stand for a value of any size, or for one that holds itself."""
+
+from collections import Counter
+from pathlib import Path
+
+import yaml
+
+from lit_invariance.errors import UserError
+
+# A hundred times what any of the project's configs needs.
+MOST_BYTES, MOST_VALUES, DEEPEST, LONGEST = 2**17, 10_000, 30, 10_000
+PLAIN = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp")
+PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in PLAIN)
+
+
+def read_small(path: Path) -> str:
+    """Read a config file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: If it is no regular file of UTF-8 text below 128 kB; a pipe is not waited for.
+    """
+    if not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise OSError(f"it is no file below {MOST_BYTES // 2**10} kB")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise OSError("it is no UTF-8 text") from error
+
+
+def check_plain(text: str, what: str) -> None:
+    """Refuse YAML that a reader would follow without an end, or that says something else than it seems to.
+
+    Args:
+        text: The YAML.
+        what: What it is, as errors call it.
+
+    Raises:
+        UserError: If it is no mapping from words to values, has a word twice, is beyond all measure, or has values of
+            other kinds than text, numbers, lists and mappings.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise UserError(f"{what} is no YAML: {' '.join(str(error).split())}.") from error
+    except RecursionError as error:
+        raise UserError(f"{what} is nested more than {DEEPEST} deep; write it out flat.") from error
+    if not isinstance(root, yaml.MappingNode):
+        raise UserError(f"{what} is no mapping; write options as 'name: value', one a line.")
+    _size(root, what, {}, ())
+
+
+def _size(node: yaml.Node, what: str, known: dict[int, int], inside: tuple[int, ...]) -> int:
+    """Number of values that a node stands for, with all that aliases repeat."""
+    line = node.start_mark.line + 1
+    if id(node) in inside or len(inside) > DEEPEST:
+        raise UserError(f"{what} holds itself or is nested more than {DEEPEST} deep at line {line}; write it out flat.")
+    if id(node) in known:
+        return known[id(node)]
+    if node.tag not in PLAIN_TAGS:
+        raise UserError(f"{what} has a value of type {node.tag} at line {line}; quote it, or leave the tag out.")
+    inside = (*inside, id(node))
+    size = 1
+    if isinstance(node, yaml.MappingNode):
+        counted = Counter(_name(key, what) for key, _ in node.value)
+        if counted and counted.most_common(1)[0][1] > 1:
+            twice = counted.most_common(1)[0][0]
+            raise UserError(f"{what} has '{twice}' twice in the mapping at line {line}; keep one of them.")
+        size += sum(_size(value, what, known, inside) for _, value in node.value)
+    elif isinstance(node, yaml.SequenceNode):
+        size += sum(_size(value, what, known, inside) for value in node.value)
+    elif len(node.value) > LONGEST:
+        raise UserError(f"{what} has a value of {len(node.value)} letters at line {line}; {LONGEST} are the most.")
+    if size > MOST_VALUES:
+        raise UserError(f"{what} stands for more than {MOST_VALUES} values at line {line}; use fewer aliases.")
+    known[id(node)] = size
+    return size
+
+
+def _name(key: yaml.Node, what: str) -> str:
+    if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str" or not key.value:
+        raise UserError(f"{what} has a name that is no word at line {key.start_mark.line + 1}; quote it.")
+    return str(key.value)
