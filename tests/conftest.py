@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 import torch
@@ -17,6 +18,10 @@ from lit_invariance.evaluation.models import Model
 from lit_invariance.training.classifier import LitClassifier
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# No test depends on how fast the machine is, nor on which examples a run happens to draw.
+hypothesis.settings.register_profile("everywhere", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("everywhere")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -76,18 +75,24 @@ def test_resuming_equals_not_stopping(in_folder):
 
 
 def test_killed_in_the_middle_of_an_epoch_it_goes_on_from_the_last_finished_one(in_folder):
-    arguments = [*TINY, "--trainer.max_epochs", "400", "--data.num_workers", "0"]
-    command = [sys.executable, str(ROOT / "train.py"), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        last, deadline = Path("checkpoints/shapes/last.ckpt"), time.monotonic() + 120
-        while not last.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.5)
-        process.send_signal(signal.SIGKILL)
-    finished = torch.load(last, weights_only=True)["epoch"]
-    cli = train([*TINY, "--ckpt_path", "last", "--trainer.max_epochs", str(finished + 3)])
-    assert cli.trainer.current_epoch == finished + 3
-    assert cli.trainer.global_step == 2 * (finished + 3)
+    """The process kills itself before the second batch of its third epoch, so two epochs are finished."""
+    Path("killing.py").write_text(
+        "import os, signal\n"
+        "from pytorch_lightning import Callback\n"
+        "class Kill(Callback):\n"
+        "    def on_train_batch_start(self, trainer, module, batch, index):\n"
+        "        if (trainer.current_epoch, index) == (2, 1):\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    plan = [*TINY, "--trainer.max_epochs", "4"]
+    command = [sys.executable, str(ROOT / "train.py"), *plan, "--trainer.callbacks+=killing.Kill"]
+    path = os.pathsep.join([str(in_folder), str(ROOT)])
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert torch.load("checkpoints/shapes/last.ckpt", weights_only=True)["epoch"] == 1
+    cli = train([*plan, "--ckpt_path", "last"])
+    assert cli.trainer.current_epoch == 4
+    assert cli.trainer.global_step == 2 * 4
 
 
 def test_overlays_and_overrides(in_folder, capsys):

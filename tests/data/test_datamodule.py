@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from lit_invariance.data import datamodule
@@ -73,18 +74,14 @@ def test_predicts_what_it_validates(trainer: Trainer) -> None:
     assert rows[:, 1].tolist() == [index % 10 for index in range(14)]
 
 
-class Elsewhere:
-    """What a trainer says of itself on one of several processes."""
-
-    def __init__(self, world_size: int, global_rank: int) -> None:
-        self.world_size, self.global_rank, self.lightning_module = world_size, global_rank, None
-
-
-def test_processes_share_validation_out_without_repeats() -> None:
+def test_processes_share_validation_out_without_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rank_zero_only, "rank", 0)
     seen = []
     for rank in range(3):
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
         data = shapes()
-        data.trainer = Elsewhere(3, rank)  # type: ignore[assignment]
+        data.trainer = Trainer(accelerator="cpu", devices=3, strategy="ddp", logger=False, enable_checkpointing=False)
+        assert (data.trainer.world_size, data.trainer.global_rank) == (3, rank)
         seen += [index for batch in data.val_dataloader() for index in batch.indices.tolist()]
     assert sorted(seen) == list(range(14))
 
@@ -155,7 +152,7 @@ def test_a_broken_image_in_a_worker_is_one_clean_sentence(tmp_path: Path) -> Non
     with pytest.raises(UserError) as caught:
         list(data.val_dataloader())
     broken = tmp_path / "ant" / "b.jpg"
-    said = f"cannot read the image {broken} (it is no picture in a known format); replace or remove the file."
+    said = f"cannot read the image {broken} (it is no picture in a known format); replace or remove it."
     assert str(caught.value) == said
 
 

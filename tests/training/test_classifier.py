@@ -1,13 +1,12 @@
 import math
-from types import SimpleNamespace
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from PIL import Image
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
 
-from lit_invariance.data.batch import Batch, Positioned
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import SCORES
@@ -167,12 +166,11 @@ def test_wrong_options_are_one_sentence(options, message):
         classifier(**options)
 
 
-def test_an_image_too_small_for_the_protocol_is_one_sentence():
-    module = classifier()
-    module._measured = {4}
-    paths = [f"{number}.jpg" for number in range(5)]
-    dataset = Positioned(SimpleNamespace(paths=paths, __len__=lambda: 5), range(5))
-    module._trainer = SimpleNamespace(val_dataloaders=SimpleNamespace(dataset=dataset))
-    batch = Batch([torch.zeros(3, 1, 1, dtype=torch.uint8)], torch.tensor([0]), torch.tensor([4]))
-    with pytest.raises(UserError, match=r"validation image 4 \(4.jpg\): .*1 x 1"):
-        module._measure_invariance(batch)
+def test_an_image_too_small_for_the_protocol_is_one_sentence(tmp_path):
+    (tmp_path / "cat").mkdir()
+    for number in range(5):
+        side = 1 if number == 4 else 40
+        Image.new("RGB", (side, side)).save(tmp_path / "cat" / f"{number}.png")
+    data = InvarianceData("image_folder", root=str(tmp_path), val_fraction=1.0, image_size=32, num_workers=0)
+    with pytest.raises(UserError, match=r"validation image 4 \(.*4.png\): .*1 x 1"):
+        pl.Trainer(**QUIET).validate(classifier(num_classes=1), data, verbose=False)

@@ -14,7 +14,7 @@ def test_every_epoch_is_a_line(in_folder, caplog):
     with caplog.at_level(logging.INFO, logger="pytorch_lightning.utilities.rank_zero"):
         train(["--config", "shapes", *QUICK])
     lines = [record.getMessage().strip() for record in caplog.records if record.getMessage().startswith("\repoch")]
-    number = r"\d\.\d{3}"
+    number = r"\d+\.\d{3}"
     parts = [f"{name} {number}" for name in ("train/loss", "train/acc", "val/acc", "val/top1_change")]
     assert len(lines) == 2
     for epoch, line in enumerate(lines, start=1):

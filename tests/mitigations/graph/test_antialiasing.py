@@ -271,7 +271,7 @@ class Mixed(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         maps = self.rounded(self.wide(self.average(self.uneven(self.first(images)))))
-        return F.max_pool2d(self.check_int(self.power(self.twice(self.twice(self.added(maps) + 1)))), 2)
+        return F.max_pool2d(self.whole(self.power(self.twice(self.twice(self.added(maps) + 1)))), 2)
 
 
 def test_what_cannot_be_done_is_left_and_named() -> None:
