@@ -1,7 +1,7 @@
 """Config entries, `name` or `{name: {option: value}}`, and the objects that they name."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from lit_invariance.errors import UserError, unknown
@@ -32,6 +32,27 @@ def parse_spec(kind: str, spec: Spec) -> tuple[str, dict[str, Any]]:
     raise UserError(f"a {kind} is written as a name or as {{name: {{option: value}}}}, not as {spec!r}.")
 
 
+def check(kind: str, registry: Mapping[str, Callable[..., object]], spec: Spec, given: Iterable[str]) -> None:
+    """See that a config entry names what there is, without making it.
+
+    Args:
+        kind: What the registry holds, for error messages.
+        registry: Name to factory.
+        spec: `"name"` or `{"name": {option: value}}`.
+        given: Names of the arguments that the program supplies.
+
+    Raises:
+        UserError: If the name or an option is unknown.
+    """
+    name, options = parse_spec(kind, spec)
+    if name not in registry:
+        raise unknown(kind, name, registry)
+    known = inspect.signature(registry[name]).parameters
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of {kind} {name}", option, [other for other in known if other not in given])
+
+
 def build(kind: str, registry: Mapping[str, Callable[..., Built]], spec: Spec, **given: Any) -> Built:
     """Make the object that a config entry names.
 
@@ -47,13 +68,8 @@ def build(kind: str, registry: Mapping[str, Callable[..., Built]], spec: Spec, *
     Raises:
         UserError: If the name or an option is unknown, or the factory refuses a value.
     """
+    check(kind, registry, spec, given)
     name, options = parse_spec(kind, spec)
-    if name not in registry:
-        raise unknown(kind, name, registry)
-    known = inspect.signature(registry[name]).parameters
-    for option in options:
-        if option not in known:
-            raise unknown(f"option of {kind} {name}", option, [other for other in known if other not in given])
     try:
         return registry[name](**{**given, **options})
     except TypeError as error:

@@ -1,5 +1,6 @@
 """torchmetrics classes: the mean of a per-image score over all images seen, on one process or on many."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,13 +11,13 @@ from lit_invariance.metrics.scores import SCORES
 
 
 class ImageMean(Metric):
-    """Mean over images of one of the `SCORES`.
+    """Mean over images of a score.
 
     The states are a float64 sum and an int64 count, both reduced by summation, so that processes may hold unequal
     numbers of images. An image for which the score is undefined (nan) does not count.
 
     Args:
-        score: A key of `lit_invariance.metrics.SCORES`.
+        score: A key of `lit_invariance.metrics.SCORES`, or a function `(logits, labels) -> (N,)`.
         **kwargs: Passed on to `torchmetrics.Metric`.
 
     Raises:
@@ -33,11 +34,11 @@ class ImageMean(Metric):
     sum: Tensor
     count: Tensor
 
-    def __init__(self, score: str, **kwargs: Any) -> None:
+    def __init__(self, score: str | Callable[[Tensor, Tensor], Tensor], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if score not in SCORES:
+        if isinstance(score, str) and score not in SCORES:
             raise ValueError(f"no score is named {score!r}; known are {', '.join(sorted(SCORES))}.")
-        self.score = score
+        self.score = score  # a name stays one, because the function behind it may not be picklable
         self.add_state("sum", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
@@ -48,8 +49,10 @@ class ImageMean(Metric):
             logits: `(N, T, K)`.
             labels: `(N,)`.
         """
-        scores = SCORES[self.score].function(logits, labels)
-        self.sum += scores.double().nansum()
+        function = SCORES[self.score].function if isinstance(self.score, str) else self.score
+        scores = function(logits, labels)
+        # A Trainer in bf16-true or 16-true halves the state of every metric inside a module.
+        self.sum = self.sum.double() + scores.double().nansum()
         self.count += scores.isnan().logical_not().sum()
 
     def compute(self) -> Tensor:

@@ -18,6 +18,11 @@ class Classifier(Protocol):
         ...
 
     @property
+    def dtype(self) -> str | torch.dtype:
+        """Precision of its parameters."""
+        ...
+
+    @property
     def hparams(self) -> MutableMapping[str, Any]:
         """Its settings: `backbone`, `weights`, `num_classes` among them."""
         ...

@@ -37,7 +37,7 @@ def blur_matrix(length: int, taps: int, device: torch.device) -> Tensor:
     Returns:
         `(L, L)`; output i sees the inputs from `i - taps // 2` on, and zeros beyond the ends.
     """
-    matrix = torch.zeros(length, length, device=device)
+    matrix = torch.zeros(length, length, dtype=torch.float32, device=device)
     for tap in range(taps):
         offset = tap - taps // 2
         if abs(offset) < length:

@@ -106,10 +106,10 @@ def random_resized_crop(height: int, width: int, share: float, generator: Genera
     Returns:
         First row, first column, rows and columns.
     """
-    least, greatest = torch.tensor(ASPECTS).log().tolist()
+    least, greatest = torch.tensor(ASPECTS, dtype=torch.float32).log().tolist()
     for _ in range(TRIES):
-        area = height * width * torch.empty(1).uniform_(share, share, generator=generator).item()
-        aspect = torch.empty(1).uniform_(least, greatest, generator=generator).exp().item()
+        area = height * width * torch.empty(1, dtype=torch.float32).uniform_(share, share, generator=generator).item()
+        aspect = torch.empty(1, dtype=torch.float32).uniform_(least, greatest, generator=generator).exp().item()
         columns, rows = round(math.sqrt(area * aspect)), round(math.sqrt(area / aspect))
         if 0 < columns <= width and 0 < rows <= height:
             return draw(0, height - rows, generator), draw(0, width - columns, generator), rows, columns

@@ -9,21 +9,24 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import torch
 import torch.nn.functional as F
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric, MetricCollection
 
 from lit_invariance.data.batch import Batch
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.metrics import Accuracy, Agreement, MeanAbsoluteChange, Top1Change
+from lit_invariance.metrics import Accuracy, ImageMean
 from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimate_batch_norm
 from lit_invariance.models.backbones import create_backbone
-from lit_invariance.protocols import PROTOCOLS, CentreCrop, ImageTooSmall, Protocol, views_of
+from lit_invariance.protocols import PROTOCOLS, CentreCrop, ImageTooSmall, views_of
 from lit_invariance.registry import Spec, build
-from lit_invariance.training.schedule import OPTIMIZERS, parameter_groups, warmup_cosine
+from lit_invariance.training.answers import not_finite
+from lit_invariance.training.invariance_callback import VIEWS_SEED, InvarianceCallback, with_neighbours
+from lit_invariance.training.mistakes import Mistakes
+from lit_invariance.training.schedule import OPTIMIZERS, parameter_groups, planned_steps, warmup_cosine
 
-VIEWS_SEED = 0
+OWN_PREFIX = "val/"
 RANGES = {
     "reestimate_batch_norm": (0, math.inf),
     "lr": (0, math.inf),
@@ -106,29 +109,29 @@ class LitClassifier(pl.LightningModule):
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
         self.configure_views(invariance_protocol)
         self.configure_metrics()
+        self._mistakes = Mistakes()
 
     def configure_views(self, invariance_protocol: Spec) -> None:
         """Set the two protocols of validation up: the standard view, and the neighbouring views."""
         given = {"size": self.image_size, "mean": self.mean}
         self.centre_crop = CentreCrop(size=self.image_size, mean=self.mean)
-        self.protocol: Protocol = build("protocol", PROTOCOLS, invariance_protocol, **given)
-        if len(self.protocol.steps) < 2:
-            raise UserError(
-                f"invariance_protocol {self.protocol.name} shows one view only; choose one with neighbours."
-            )
+        self.protocol = with_neighbours(build("protocol", PROTOCOLS, invariance_protocol, **given))
+        images = self.hparams["invariance_images"]
+        # The pictures of its batches are as they were decoded, and `forward` takes them from 0 to 1.
+        scale: dict[str, Any] = {"mean": (0.0,) * len(self.mean), "std": (1.0,) * len(self.mean)}
+        self.invariance = InvarianceCallback(self.protocol, images, prefix=OWN_PREFIX, **scale) if images else None
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Return what measures the invariance; Lightning would drop the user's own of that class."""
+        present: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
+        if self.invariance is None or self.invariance in present:
+            return []
+        own = [other for other in present if isinstance(other, InvarianceCallback) and other.prefix != OWN_PREFIX]
+        return [*own, self.invariance]
 
     def configure_metrics(self) -> None:
-        """Set the metrics up; groups are off, for equal first batches would merge different metrics."""
-        self.train_accuracy, self.val_accuracy, self.val_loss = Accuracy(), Accuracy(), MeanMetric()
-        self.val_invariance = MetricCollection(
-            {
-                "top1_change": Top1Change(),
-                "mean_absolute_change": MeanAbsoluteChange(),
-                "agreement": Agreement(),
-            },
-            prefix="val/",
-            compute_groups=False,
-        )
+        """Set the metrics up."""
+        self.train_accuracy, self.val_accuracy, self.val_loss = Accuracy(), Accuracy(), ImageMean(cross_entropy)
 
     def forward(self, images: Tensor) -> Tensor:
         """Classify; in evaluation mode through the inference wrappers.
@@ -148,8 +151,14 @@ class LitClassifier(pl.LightningModule):
         return logits
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn pictures `(N, 3, S, S)`, uint8 or float in [0, 1], into the network's input, in channels_last."""
-        return ((_as_float(images) - self._mean) / self._std).contiguous(memory_format=torch.channels_last)
+        """Turn pictures `(N, 3, S, S)`, uint8 or float in [0, 1], into the network's input.
+
+        Returns:
+            The pictures less the mean, by the standard deviation: computed in float32, then in the precision of the
+            parameters and in channels_last.
+        """
+        normalised = (_as_float(images) - self._mean.float()) / self._std.float()
+        return normalised.to(self._mean.dtype).contiguous(memory_format=torch.channels_last)
 
     def classify_views(self, views: Tensor) -> Tensor:
         """Classify stacks of views.
@@ -174,7 +183,7 @@ class LitClassifier(pl.LightningModule):
         return loss
 
     def _training_loss(self, images: Tensor, labels: Tensor, logits: Tensor) -> Tensor:
-        total = self.mitigated.label_weight * self.loss(logits, labels)
+        total = self.mitigated.label_weight * self.loss(logits.float(), labels)
         for loss in self.mitigated.losses:
             term = loss(self, images, logits)
             self.log(f"train/{loss.name}", term, batch_size=len(labels))
@@ -222,11 +231,8 @@ class LitClassifier(pl.LightningModule):
                 layer.eval()
 
     def on_validation_start(self) -> None:
-        """Choose the images whose invariance is measured, evenly spaced: folders are sorted by class."""
+        """Measure what a checkpoint would keep."""
         self._share_statistics()
-        positions = self.trainer.val_dataloaders.dataset.positions  # type: ignore[union-attr]
-        wanted = min(self.hparams["invariance_images"], len(positions))
-        self._measured = {positions[number * len(positions) // wanted] for number in range(wanted)}
 
     def _share_statistics(self) -> None:
         """Give all processes the running statistics of the first, which are the ones a checkpoint keeps.
@@ -238,37 +244,33 @@ class LitClassifier(pl.LightningModule):
                 torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measure accuracy on the standard view and invariance on the neighbouring views of the chosen images."""
-        labels = batch.labels
-        logits = self.classify_views(self._views(self.centre_crop, batch.images, batch.indices))
-        self.val_accuracy.update(logits, labels)
-        self.val_loss.update(F.cross_entropy(logits[:, 0], labels, reduction="none"))
-        log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
-        log("val/loss", self.val_loss)
-        log("val/acc", self.val_accuracy, prog_bar=True)
-        self._measure_invariance(batch)
+        """Measure loss and accuracy on the standard view; the invariance is left to the callback."""
+        with self._mistakes.kept(self.trainer):
+            logits = self.classify_views(self._standard_views(batch))
+            if not logits.isfinite().all():
+                rate = self.hparams["lr"]
+                raise not_finite(
+                    self.trainer,
+                    "on the validation images",
+                    f"lower model.lr (now {rate}) or raise model.warmup_epochs",
+                )
+            self.val_accuracy.update(logits, batch.labels)
+            self.val_loss.update(logits, batch.labels)
 
-    def _views(self, protocol: Protocol, images: list[Tensor], indices: Tensor) -> Tensor:
+    def _standard_views(self, batch: Batch) -> Tensor:
         try:
-            return views_of(protocol, images, indices, VIEWS_SEED)
+            return views_of(self.centre_crop, batch.images, batch.indices, VIEWS_SEED)
         except ImageTooSmall as error:
             loader: Any = self.trainer.val_dataloaders
             raise UserError(
-                f"protocol {protocol.name} cannot show validation {loader.dataset.name(error.index)}: {error.reason} "
-                "Remove it, or choose another invariance_protocol."
+                f"validation {loader.dataset.name(error.index)} cannot be shown: {error.reason} Remove it."
             ) from error
 
-    def _measure_invariance(self, batch: Batch) -> None:
-        rows = [row for row, index in enumerate(batch.indices.tolist()) if index in self._measured]
-        if rows:
-            images = [batch.images[row] for row in rows]
-            logits = self.classify_views(self._views(self.protocol, images, batch.indices[rows]))
-            self.val_invariance.update(logits, batch.labels[rows])
-
     def on_validation_epoch_end(self) -> None:
-        """Log the invariance, gathered over all processes."""
-        if self.hparams["invariance_images"]:
-            self.log_dict(dict(self.val_invariance.items()))
+        """Log loss and accuracy, gathered over all processes."""
+        self._mistakes.tell(self.trainer)
+        self.log("val/loss", self.val_loss)
+        self.log("val/acc", self.val_accuracy, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule, one step a batch."""
@@ -276,9 +278,7 @@ class LitClassifier(pl.LightningModule):
         backbone_lr = options["lr"] if options["backbone_lr"] is None else options["backbone_lr"]
         groups = parameter_groups(self.backbone, self.head, options["lr"], backbone_lr, options["weight_decay"])
         optimizer = OPTIMIZERS[options["optimizer"]](groups, options["momentum"])
-        total = int(self.trainer.estimated_stepping_batches)
-        epochs = max(1, self.trainer.max_epochs or 1)
-        warmup = round(total * min(1.0, options["warmup_epochs"] / epochs))
+        warmup, total = planned_steps(self.trainer, options["warmup_epochs"])
         curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
 
@@ -291,8 +291,15 @@ def _check_ranges(options: Mapping[str, Any]) -> None:
             raise UserError(f"model.{name} is {value}; it is a number {wanted}.")
 
 
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of each image's first view, `(N, T, K)` and `(N,)` to `(N,)`, in nats."""
+    return F.cross_entropy(logits[:, 0], labels, reduction="none")
+
+
 def _as_float(images: Tensor) -> Tensor:
-    return images.float() / 255 if images.dtype == torch.uint8 else images
+    if images.dtype == torch.uint8:
+        return images.float() / 255
+    return images.to(torch.promote_types(images.dtype, torch.float32))
 
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:

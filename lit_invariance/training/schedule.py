@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import pytorch_lightning as pl
 import torch
 from torch import nn
 from torch.optim import Optimizer
@@ -41,7 +42,24 @@ def parameter_groups(
     return [group for group in groups.values() if group["params"]]
 
 
-def warmup_cosine(step: int, warmup: int, total: int) -> float:
+def planned_steps(trainer: pl.Trainer, warmup_epochs: float) -> tuple[int, float]:
+    """Count the optimiser steps of a training.
+
+    Args:
+        trainer: Its trainer.
+        warmup_epochs: Epochs of the warm-up, not necessarily a whole number.
+
+    Returns:
+        Steps of the warm-up, and of the whole training: infinite where neither epochs nor steps are limited.
+    """
+    total = trainer.estimated_stepping_batches
+    if trainer.train_dataloader is None:  # a training that is not limited in epochs was estimated without it
+        trainer.fit_loop.setup_data()
+    an_epoch = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+    return int(min(round(warmup_epochs * an_epoch), total)), total
+
+
+def warmup_cosine(step: int, warmup: int, total: float) -> float:
     """Factor on the learning rate: a linear rise, then half a cosine down to 0.
 
     Loshchilov & Hutter, "SGDR", ICLR 2017, equation 5 without restarts; the warm-up is that of Goyal et al. 2017,
@@ -50,7 +68,7 @@ def warmup_cosine(step: int, warmup: int, total: int) -> float:
     Args:
         step: Optimiser step, from 0.
         warmup: Steps of the rise; step `warmup - 1` has factor 1.
-        total: Steps of the whole training.
+        total: Steps of the whole training; with infinitely many there is no fall.
 
     Returns:
         A factor in [0, 1].

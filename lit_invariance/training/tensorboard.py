@@ -16,7 +16,9 @@ from torch.utils.tensorboard.summary import hparams
 from lit_invariance.data.batch import Positioned
 from lit_invariance.protocols import views_of
 from lit_invariance.registry import parse_spec
-from lit_invariance.training.classifier import VIEWS_SEED, LitClassifier
+from lit_invariance.training.answers import answers
+from lit_invariance.training.classifier import LitClassifier
+from lit_invariance.training.invariance_callback import VIEWS_SEED
 from lit_invariance.training.probe import probability_figure, views_picture
 
 IMAGES = 8
@@ -68,7 +70,7 @@ class ProbePictures(Callback):
         if self._probe is None:
             self._probe = _probe_views(trainer, module)
         views, labels = self._probe
-        probabilities = _answers(trainer, module, views).softmax(-1)
+        probabilities = answers(trainer, module, views.to(module.device)).cpu().softmax(-1)
         names = trainer.datamodule.class_names  # type: ignore[attr-defined]
         step = trainer.global_step
         writer.add_image("views/pictures", views_picture(views, probabilities, labels, names), step)
@@ -150,17 +152,6 @@ def _probe_views(trainer: pl.Trainer, module: LitClassifier) -> tuple[Tensor, Te
     samples = [images[number * len(images) // count] for number in range(count)]
     pictures, labels, positions = zip(*samples, strict=True)
     return views_of(module.protocol, pictures, torch.tensor(positions), VIEWS_SEED), torch.tensor(labels)
-
-
-def _answers(trainer: pl.Trainer, module: LitClassifier, views: Tensor) -> Tensor:
-    """Logits `(N, T, K)` on the CPU, in evaluation mode whatever mode each layer is in."""
-    modes = {layer: layer.training for layer in module.modules()}
-    module.eval()
-    with torch.no_grad(), trainer.precision_plugin.forward_context():
-        logits = torch.stack([module.classify_views(stack[None].to(module.device))[0] for stack in views]).cpu()
-    for layer, mode in modes.items():
-        layer.training = mode
-    return logits
 
 
 def _described(model: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,30 @@ def test_unknown_score():
         ImageMean("stability")
 
 
+def test_a_function_of_one_s_own():
+    logits, labels = data()
+    metric = ImageMean(margin)
+    metric.update(logits, labels)
+    assert metric.compute().item() == pytest.approx(logits.double().amax((1, 2)).mean().item(), abs=1e-6)
+
+
+def margin(logits, labels):
+    return logits.amax((1, 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_module_in_half_precision_counts_in_full(dtype):
+    """700 images of score 1 and 300 of score 0: a sum in bfloat16 sticks at 256, one in float16 loses digits."""
+    module = torch.nn.ModuleDict({"metric": Accuracy()}).to(dtype)
+    logits = torch.tensor([[[1.0, 0.0]]])
+    for number in range(1000):
+        module["metric"].update(logits, torch.tensor([int(number >= 700)]))
+    assert module["metric"].compute().item() == 0.7
+    module["metric"].reset()
+    module["metric"].update(logits, torch.tensor([0]))
+    assert module["metric"].compute().item() == 1.0
+
+
 def test_equal_first_batches_do_not_merge_metrics():
     """What compute groups would do: two metrics with equal states after one batch would share them ever after."""
     collection = MetricCollection({name: made() for name, made in CLASSES.items()}, compute_groups=False)

@@ -57,6 +57,19 @@ def test_bytes_are_as_good_as_floats(name):
     torch.testing.assert_close(views, protocol(bytes_ / 255, generator_for(0, name, 5)), atol=1e-6, rtol=0)
 
 
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_views_do_not_depend_on_the_default_precision(name):
+    """A Trainer in bf16-true changes the default type while a step runs."""
+    protocol = PROTOCOLS[name](size=32)
+    expected = protocol(PICTURE, generator_for(0, name, 5))
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        views = protocol(PICTURE, generator_for(0, name, 5))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(views, expected)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("name", PROTOCOLS)

@@ -1,10 +1,11 @@
 import math
+from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
 import torch
 from PIL import Image
-from pytorch_lightning.callbacks import EMAWeightAveraging
+from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch import nn
 
 from lit_invariance.data.datamodule import InvarianceData
@@ -12,8 +13,10 @@ from lit_invariance.errors import UserError
 from lit_invariance.metrics import SCORES
 from lit_invariance.protocols import Crop, generator_for
 from lit_invariance.training.classifier import LitClassifier
+from lit_invariance.training.invariance_callback import InvarianceCallback
 
 CROP = {"crop": {"area": [0.79, 0.79]}}
+AS_DECODED = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 QUIET = {
     "accelerator": "cpu",
     "logger": False,
@@ -167,10 +170,130 @@ def test_wrong_options_are_one_sentence(options, message):
 
 
 def test_an_image_too_small_for_the_protocol_is_one_sentence(tmp_path):
-    (tmp_path / "cat").mkdir()
-    for number in range(5):
-        side = 1 if number == 4 else 40
-        Image.new("RGB", (side, side)).save(tmp_path / "cat" / f"{number}.png")
+    for number, side in enumerate((40, 40, 1)):
+        (tmp_path / "class").mkdir(exist_ok=True)
+        Image.new("RGB", (side, side)).save(tmp_path / "class" / f"{number}.png")
     data = InvarianceData("image_folder", root=str(tmp_path), val_fraction=1.0, image_size=32, num_workers=0)
-    with pytest.raises(UserError, match=r"validation image 4 \(.*4.png\): .*1 x 1"):
+    with pytest.raises(UserError, match=r"validation image 2 \(.*2.png\): .*1 x 1"):
         pl.Trainer(**QUIET).validate(classifier(num_classes=1), data, verbose=False)
+
+
+def trained(trainer_options, steps=None, **options):
+    """Train a small classifier, for so many steps; returns trainer, module and the learning rate of every step."""
+    module, rates = classifier(**{"invariance_images": 4, "lr": 0.05} | options), []
+
+    class Watch(pl.Callback):
+        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+            rates.append(trainer.optimizers[0].param_groups[0]["lr"])
+            trainer.should_stop = len(rates) == steps
+
+    settings = {"max_epochs": 1, "num_sanity_val_steps": 0, "log_every_n_steps": 1, **QUIET, **trainer_options}
+    trainer = pl.Trainer(callbacks=[Watch()], **settings)
+    trainer.fit(module, shapes())
+    return trainer, module, rates
+
+
+@pytest.mark.parametrize("epochs", [-1, None, 9])
+def test_a_training_limited_in_steps_warms_up_for_epochs(epochs):
+    """An epoch has five batches, so that 1.2 epochs of warm-up are 6 steps, whatever ends the training."""
+    trainer, _, rates = trained({"max_epochs": epochs, "max_steps": 8}, warmup_epochs=1.2)
+    assert trainer.global_step == 8
+    expected = [0.05 * (step + 1) / 6 for step in range(6)] + [0.05, 0.05 * 0.5 * (1 + math.cos(math.pi / 2))]
+    assert rates == pytest.approx(expected)
+
+
+def test_a_training_without_end_keeps_its_rate_after_the_warm_up():
+    _, _, rates = trained({"max_epochs": -1}, steps=7, warmup_epochs=0.6)
+    assert rates == pytest.approx([0.05 / 3, 0.1 / 3, *[0.05] * 5])
+
+
+def test_the_warm_up_counts_optimiser_steps():
+    """Five batches, two to a step: three steps an epoch."""
+    _, _, rates = trained({"max_epochs": 3, "accumulate_grad_batches": 2}, warmup_epochs=1)
+    assert rates[::5] == pytest.approx([0.05 / 3, 0.05, 0.05 * 0.5 * (1 + math.cos(math.pi / 2))])
+
+
+@pytest.mark.parametrize("mitigations", [[], ["consistency", {"distillation": {"teacher": "teacher.pth"}}]])
+def test_bf16_true_trains_and_measures(mitigations, in_folder):
+    torch.save(classifier().backbone.state_dict(), "teacher.pth")
+    trainer, module, _ = trained({"precision": "bf16-true"}, mitigations=mitigations, reestimate_batch_norm=8)
+    assert module.backbone.conv1.weight.dtype == torch.bfloat16
+    assert 0 <= trainer.callback_metrics["val/mean_absolute_change"] <= 1
+    assert trainer.callback_metrics["train/loss"].dtype == torch.float32
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("bf16-true", torch.bfloat16), ("16-true", torch.float16)])
+def test_validation_in_half_precision_is_that_of_the_halved_network(precision, dtype):
+    module, data = classifier(invariance_images=0), shapes()
+    (logged,) = pl.Trainer(precision=precision, **QUIET).validate(module, data, verbose=False)
+    assert module.backbone.conv1.weight.dtype == dtype
+    half, losses = classifier().to(dtype).eval(), []
+    for image, label, _ in data.validation_images():
+        with torch.no_grad():
+            logits = half(image[:, 2:34, 2:34][None]).float()
+        losses.append(nn.functional.cross_entropy(logits, torch.tensor([label])).item())
+    assert len(losses) == 30
+    assert logged["val/loss"] == pytest.approx(sum(losses) / 30, rel=1e-3)
+
+
+def test_normalising_is_done_in_full_precision():
+    module = classifier().to(torch.bfloat16)
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    expected = ((images / 255 - module._mean.float()) / module._std.float()).to(torch.bfloat16)
+    assert torch.equal(module.normalise(images), expected)
+
+
+def break_network(module):
+    with torch.no_grad():
+        module.backbone.conv1.weight[0, 0, 0, 0] = torch.nan
+
+
+def test_logits_that_are_not_finite_are_refused_and_never_best(in_folder):
+    class Break(pl.Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+            if trainer.current_epoch == 1:
+                break_network(pl_module)
+
+    best = ModelCheckpoint("kept", monitor="val/acc", mode="max", save_top_k=-1)
+    settings = {**QUIET, "enable_checkpointing": True}
+    trainer = pl.Trainer(max_epochs=4, callbacks=[Break(), best], log_every_n_steps=1, **settings)
+    with pytest.raises(UserError, match=r"not finite in the validation of epoch 2: .* lower model.lr \(now 0.01\)"):
+        trainer.fit(classifier(), shapes())
+    assert len(list(Path("kept").iterdir())) == 1
+    assert "epoch=0" in best.best_model_path
+
+
+def test_broken_weights_are_told_before_the_first_step():
+    module = classifier()
+    break_network(module)
+    with pytest.raises(UserError, match="not finite before the first step"):
+        pl.Trainer(max_epochs=1, log_every_n_steps=1, **QUIET).fit(module, shapes())
+
+
+def test_a_limited_validation_measures_images_that_it_shows():
+    """Two batches of seven: positions 0 to 13, of which four are measured at even distances."""
+    module = classifier(invariance_images=4)
+    (logged,) = pl.Trainer(limit_val_batches=2, **QUIET).validate(module, data := shapes(), verbose=False)
+    data.setup("validate")
+    stacks, labels = [], []
+    for position in (0, 3, 7, 10):
+        image, label = data.validation_images().source[position]
+        with torch.no_grad():
+            stacks.append(module.eval()(module.protocol(image, generator_for(0, "crop", position))))
+        labels.append(label)
+    for name in ("top1_change", "mean_absolute_change", "agreement"):
+        expected = SCORES[name].function(torch.stack(stacks), torch.tensor(labels)).mean().item()
+        assert logged[f"val/{name}"] == pytest.approx(expected, abs=1e-5), name
+
+
+def test_a_callback_of_the_user_s_measures_beside_the_module_s():
+    trainer = pl.Trainer(callbacks=[InvarianceCallback({"embed_black": {"size": 32}}, 5, **AS_DECODED)], **QUIET)
+    module = classifier(invariance_images=5)
+    (logged,) = trainer.validate(module, shapes(), verbose=False)
+    assert {"val/top1_change", "val/embed_black/top1_change"} <= set(logged)
+    (again,) = trainer.validate(module, shapes(), verbose=False)
+    assert again == logged
+    other = classifier(invariance_images=6, invariance_protocol={"embed_black": {"min_side": 12}})
+    (third,) = trainer.validate(other, shapes(), verbose=False)
+    assert set(third) == set(logged)
+    assert sum(isinstance(callback, InvarianceCallback) for callback in trainer.callbacks) == 2

@@ -11,6 +11,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata
 
 from lit_invariance.protocols import generator_for
 from lit_invariance.training import tensorboard
+from lit_invariance.training.answers import answers
 from lit_invariance.training.probe import views_picture
 from lit_invariance.training.tensorboard import Hyperparameters, ProbePictures, Throughput
 from tests.training.test_classifier import QUIET, classifier, shapes
@@ -78,8 +79,7 @@ def test_views_and_answers_are_those_of_the_model(tmp_path, always):
         expected = module.protocol(images[position][0], generator_for(0, "crop", position))
         torch.testing.assert_close(stack, expected)
     module.eval()
-    answers = tensorboard._answers(trainer, module, views)
-    torch.testing.assert_close(answers, torch.stack([module(stack) for stack in views]))
+    torch.testing.assert_close(answers(trainer, module, views), torch.stack([module(stack) for stack in views]))
 
 
 def test_nothing_changes_a_number(tmp_path, always):
@@ -107,7 +107,7 @@ def test_the_mode_of_every_layer_is_left_alone(tmp_path):
     for layer in frozen:
         layer.eval()
     before = [layer.training for layer in module.modules()]
-    tensorboard._answers(trainer, module, torch.rand(2, 2, 3, 32, 32))
+    answers(trainer, module, torch.rand(2, 2, 3, 32, 32))
     assert [layer.training for layer in module.modules()] == before
     assert not frozen[0].training
     assert module.training

@@ -80,7 +80,7 @@ class Distillation:
                 f"{options['num_classes']}, so that it has no answers to learn; give weights of the same classes."
             )
         teacher = made.network.eval().requires_grad_(False)
-        self.teacher = teacher.to(device=classifier.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch declares no overload with both
+        self.teacher = teacher.to(classifier.device, classifier.dtype).to(memory_format=torch.channels_last)  # type: ignore[arg-type]  # Lightning calls it str or dtype
 
     def __call__(self, classifier: Classifier, images: Tensor, logits: Tensor) -> Tensor:
         """Return the mean divergence of a batch; see `Loss`."""
