@@ -10,7 +10,7 @@ import yaml
 
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.mitigations import LOSSES, MITIGATIONS
-from lit_invariance.models.weights import is_file_name
+from lit_invariance.models.state_dict import is_file_name, split_entry
 from lit_invariance.registry import Spec, parse_spec
 from lit_invariance.training.checkpoint import read_checkpoint
 
@@ -144,7 +144,7 @@ def _split_mitigations(source: str) -> tuple[str, list[Spec]]:
 
 
 def _is_file(source: str) -> bool:
-    return Path(source).is_file() or Path(source.partition("@")[2]).is_file()
+    return Path(source).is_file() or Path(split_entry(source.partition("@")[2])[0]).is_file()
 
 
 def _mitigation(text: str) -> Spec:

@@ -7,8 +7,8 @@ import torch
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource
+from lit_invariance.models.backbones import published_classes
 from lit_invariance.models.torchvision_networks import published_name
-from lit_invariance.models.weights import is_file_name, read_state_dict
 from lit_invariance.results.schema import ModelEntry
 from lit_invariance.training.checkpoint import load_checkpoint
 from lit_invariance.training.classifier import LitClassifier
@@ -65,30 +65,31 @@ def load_models(sources: Sequence[ModelSource], num_classes: int, image_size: in
     """
     models = []
     for source in sources:
+        if source.checkpoint is None:  # told before anything is downloaded
+            _see_classes(source, published_classes(source.backbone, source.weights), num_classes)
         classifier = _load(source, num_classes, image_size, seed).eval().requires_grad_(False)
-        outputs = _trained_outputs(source, classifier)
-        if outputs != num_classes:
-            raise UserError(
-                f"model {source.name} has {outputs} classes and the data {num_classes}; "
-                "choose other data with --data.* or other models with --models."
-            )
+        _see_classes(source, classifier.num_classes, num_classes)
+        _see_classes(source, classifier.trained_classes, num_classes)
         models.append(Model(source, classifier))
     return models
+
+
+def _see_classes(source: ModelSource, outputs: int | None, num_classes: int) -> None:
+    """Refuse weights that were made for other classes, for which a network only gets a random layer."""
+    if outputs == 0:
+        raise UserError(f"the weights of model {source.name} hold no classification layer; fine-tune them first.")
+    if outputs not in (None, num_classes):
+        raise UserError(
+            f"model {source.name} has {outputs} classes and the data {num_classes}; "
+            "choose other data with --data.* or other models with --models."
+        )
 
 
 def _load(source: ModelSource, num_classes: int, image_size: int, seed: int) -> LitClassifier:
     if source.checkpoint is not None:
         return load_checkpoint(source.checkpoint, source.mitigations)
     size = source.image_size or image_size
-    outputs = num_classes if source.weights is None or is_file_name(source.weights) else PUBLISHED_CLASSES
     # Every process must draw the same random weights, whatever was drawn before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LitClassifier(source.backbone, source.weights, outputs, size, mitigations=list(source.mitigations))
-
-
-def _trained_outputs(source: ModelSource, classifier: LitClassifier) -> int:
-    """Number of classes the weights were made for; where it does not fit, the network got a random head."""
-    if source.weights is None or not is_file_name(source.weights):
-        return classifier.num_classes
-    return len(read_state_dict(source.weights)[f"{classifier.head}.weight"])
+        return LitClassifier(source.backbone, source.weights, num_classes, size, mitigations=list(source.mitigations))

@@ -1,16 +1,17 @@
 """The networks of Zhang's antialiased-cnns, an extra that is not for commercial use."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from urllib.error import URLError
 
 import torchvision.models
 from pytorch_lightning.utilities import rank_zero_info
-from torch import Tensor, nn
+from torch import nn
 
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.models.entry import Entry
+from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.models.torchvision_networks import convert_names
 
 
 def antialiased_network(model: str, weights: str | None) -> Entry:
@@ -39,11 +40,12 @@ def antialiased_network(model: str, weights: str | None) -> Entry:
         published=partial(_weights, network, model, weights),
         # The release evaluates as torchvision's ImageNet example does: short side 256, centre crop 224, bilinear.
         preprocessing=Preprocessing(crop_pct=224 / 256, recipe=f"antialiased_cnns {model}"),
+        convert=convert_names,
         classes=1000 if weights == "default" else None,
     )
 
 
-def _weights(make: Callable[..., nn.Module], model: str, weights: str | None) -> Mapping[str, Tensor]:
+def _weights(make: Callable[..., nn.Module], model: str, weights: str | None) -> State:
     if weights != "default":
         raise unknown(f"weights of antialiased_cnns/{model}", str(weights), ["default"])
     try:

@@ -2,18 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pytorch_lightning.utilities import rank_zero_info
-from torch import Tensor, nn
+from torch import nn
 
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.antialiased_networks import antialiased_network
 from lit_invariance.models.entry import Entry
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.models.small_resnet import SmallResNet
+from lit_invariance.models.state_dict import first_of, is_file_name, read_state_dict, without_prefix
 from lit_invariance.models.timm_networks import timm_network
 from lit_invariance.models.torchvision_networks import torchvision_network
-from lit_invariance.models.weights import is_file_name, load_strictly, read_state_dict
+from lit_invariance.models.weights import load_strictly
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,23 @@ class Backbone:
 
     Attributes:
         network: `(N, 3, S, S)` normalised images -> logits `(N, K)`.
-        head: Name of the module that maps features to classes.
+        heads: Names of the modules that map features to classes; the networks that timm distilled have two.
         preprocessing: What its weights expect of a picture.
-        new_head: Whether the classification layer is untrained, because the weights have another number of classes.
+        num_classes: Number of outputs K.
+        trained_classes: Number of classes its weights were made for, 0 where they hold no classification layer; None
+            for random weights.
     """
 
     network: nn.Module
-    head: str
+    heads: tuple[str, ...]
     preprocessing: Preprocessing
-    new_head: bool = False
+    num_classes: int
+    trained_classes: int | None = None
+
+    @property
+    def new_head(self) -> bool:
+        """Whether the classification layer is untrained, because the weights have another number of classes."""
+        return self.trained_classes not in (None, self.num_classes)
 
 
 def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbone:
@@ -39,7 +49,8 @@ def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbon
     Args:
         name: `torchvision/<model>`, `timm/<model>[.<tag>]`, `antialiased_cnns/<model>`, `tiny_resnet` or
             `cifar_resnet20`.
-        weights: None for random ones; `"default"` or a published name (`IMAGENET1K_V1`, a timm tag); or a local file.
+        weights: None for random ones; `"default"` or a published name (`IMAGENET1K_V1`, a timm tag); or a local file,
+            see `read_state_dict`.
         num_classes: Number of outputs K. Where the weights have another number, the head is a new one.
 
     Returns:
@@ -50,15 +61,19 @@ def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbon
     """
     entry = _find(name, weights)
     network = entry.make(num_classes)
-    head = _head_of(network, num_classes, name)
-    new_head = False
-    if weights is not None:
-        state = read_state_dict(weights) if is_file_name(weights) else entry.published()
-        state = {key: value for key, value in state.items() if not key.startswith(entry.auxiliary)}
-        new_head = load_strictly(network, name, state, f"'{weights}'", optional=f"{head}.")
-    if new_head:
-        rank_zero_info(f"{name}: the weights have another number of classes; {head} is new, with {num_classes}.")
-    return Backbone(network, head, entry.preprocessing, new_head)
+    heads = _heads(network, entry, num_classes, name)
+    if weights is None:
+        return Backbone(network, heads, entry.preprocessing, num_classes)
+    state = _converted(entry, weights, network)
+    load_strictly(network, name, state, f"'{weights}'", heads)
+    last = f"{heads[0]}.weight"
+    made = Backbone(network, heads, entry.preprocessing, num_classes, len(state[last]) if last in state else 0)
+    if made.new_head:
+        rank_zero_info(
+            f"{name}: the weights have another number of classes, {made.trained_classes}; "
+            f"{' and '.join(heads)} is new, with {num_classes}."
+        )
+    return made
 
 
 def preprocessing_of(name: str, weights: str | None) -> Preprocessing:
@@ -78,6 +93,22 @@ def preprocessing_of(name: str, weights: str | None) -> Preprocessing:
     return _find(name, weights).preprocessing
 
 
+def published_classes(name: str, weights: str | None) -> int | None:
+    """Tell the number of classes of published weights, without reading or downloading them.
+
+    Args:
+        name: Name of the backbone.
+        weights: As in `create_backbone`.
+
+    Returns:
+        Their number, 0 for weights without a classification layer; None for random weights and other files.
+
+    Raises:
+        UserError: If the name is unknown.
+    """
+    return _find(name, weights).classes
+
+
 def _find(name: str, weights: str | None) -> Entry:
     library, _, model = name.partition("/")
     if not model and library in BUILT_IN:
@@ -87,20 +118,38 @@ def _find(name: str, weights: str | None) -> Entry:
     return LIBRARIES[library](model, weights)
 
 
-def _head_of(network: nn.Module, num_classes: int, name: str) -> str:
-    """Name of the last layer that has one output per class."""
-    head = ""
-    for path, module in network.named_modules():
-        outputs = getattr(module, "out_features", None) or getattr(module, "out_channels", None)
-        if isinstance(module, nn.Linear | nn.Conv2d) and outputs == num_classes:
-            head = path
-    if not head:
+def _heads(network: nn.Module, entry: Entry, num_classes: int, name: str) -> tuple[str, ...]:
+    """Names of the layers that have one output per class: those the library names, else the last one."""
+    fitting = [path for path, module in network.named_modules() if _outputs(module) == num_classes]
+    if not fitting:
         raise UserError(f"backbone {name} has no classification layer with {num_classes} outputs; choose a classifier.")
-    return head
+    named = tuple(path for path in entry.heads if path in fitting)
+    return named if named and len(named) == len(entry.heads) else (fitting[-1],)
+
+
+def _outputs(module: nn.Module) -> int | None:
+    if isinstance(module, nn.Linear):
+        return module.out_features
+    return module.out_channels if isinstance(module, nn.Conv2d) else None
+
+
+def _converted(entry: Entry, weights: str, network: nn.Module) -> Mapping[str, Any]:
+    """The chosen weights under the names of the network, by the library's own conversion where they are not yet so."""
+    names = network.state_dict().keys()
+    if is_file_name(weights):
+        state = read_state_dict(weights, names)
+    else:
+        state = without_prefix(entry.published(), names, weights)
+    unused = [key for key in state if key.startswith(entry.auxiliary)]
+    if unused:
+        rank_zero_info(f"'{weights}': the {len(unused)} of classifiers for training were left out: {first_of(unused)}.")
+    for key in unused:
+        del state[key]
+    return state if state.keys() == names else entry.convert(state, network)
 
 
 def _built_in(make: Callable[[int], nn.Module], weights: str | None) -> Entry:
-    def published() -> Mapping[str, Tensor]:
+    def published() -> Mapping[str, Any]:
         raise UserError(f"there are no published weights '{weights}' for a built-in network; give a file, or none.")
 
     return Entry(make, published, Preprocessing())

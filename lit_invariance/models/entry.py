@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from lit_invariance.models.preprocessing import Preprocessing
 
+State = Mapping[str, Tensor]
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -20,10 +22,14 @@ class Entry:
             name of published ones, what the network's default weights expect.
         classes: Number of classes of the chosen published weights; None where none were chosen.
         auxiliary: Prefixes of weights that the network has no use for.
+        heads: Names of the classification layers, where the library tells them.
+        convert: State dict and network -> the state dict under the network's present names, as the library does it.
     """
 
     make: Callable[[int], nn.Module]
-    published: Callable[[], Mapping[str, Tensor]]
+    published: Callable[[], State]
     preprocessing: Preprocessing
     classes: int | None = None
     auxiliary: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    convert: Callable[[State, nn.Module], State] = lambda state, network: state

@@ -1,19 +1,23 @@
 """timm's networks, their published weights and the preprocessing that belongs to each tag."""
 
-from collections.abc import Mapping
+import inspect
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
 import timm
-from torch import Tensor
+from torch import nn
 
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.models.entry import Entry
+from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.preprocessing import Preprocessing
-from lit_invariance.models.weights import is_file_name, read_state_dict
+from lit_invariance.models.state_dict import is_file_name
+from lit_invariance.models.torch_file import read_torch_file
 
+# What timm calls the functions that convert a network's files; each module of networks has its own.
+CONVERTERS = ("checkpoint_filter_fn", "_filter_fn", "_filter_torchvision_pretrained")
 SAFETENSORS = "model.safetensors"
 
 
@@ -44,6 +48,8 @@ def timm_network(model: str, weights: str | None) -> Entry:
         make=lambda num_classes: timm.create_model(name, num_classes=num_classes),
         published=partial(_weights, architecture, config),
         preprocessing=Preprocessing() if config is None else _preprocessing(architecture, config),
+        heads=_heads(config),
+        convert=partial(_convert, architecture),
         classes=config.num_classes if published and config is not None else None,
     )
 
@@ -57,6 +63,11 @@ def _chosen(architecture: str, weights: str | None, tags: list[str]) -> str | No
         if Path(weights).stem == f"{architecture}.{tag}" or Path(weights).name == Path(config.url or "none").name:
             return tag
     return None
+
+
+def _heads(config: Any) -> tuple[str, ...]:
+    named = None if config is None else config.classifier
+    return (named,) if isinstance(named, str) else tuple(named or ())
 
 
 def _preprocessing(architecture: str, config: Any) -> Preprocessing:
@@ -74,7 +85,7 @@ def _preprocessing(architecture: str, config: Any) -> Preprocessing:
     )
 
 
-def _weights(architecture: str, config: Any) -> Mapping[str, Tensor]:
+def _weights(architecture: str, config: Any) -> State:
     if config is None or config.hf_hub_id is None:
         raise UserError(f"timm publishes no weights for {architecture}; give weights as the path of a file, or none.")
     repository = config.hf_hub_id
@@ -86,4 +97,17 @@ def _weights(architecture: str, config: Any) -> Mapping[str, Tensor]:
             f"the weights of timm/{architecture} cannot be downloaded; fetch {SAFETENSORS} of the hub repository "
             f"{repository} and give weights as the path of that file."
         ) from error
-    return read_state_dict(file)
+    return read_torch_file(file)  # type: ignore[no-any-return]
+
+
+def _convert(architecture: str, state: State, network: nn.Module) -> State:
+    """Rename and reshape as timm does when it loads a file of the network's authors."""
+    module = sys.modules[timm.model_entrypoint(architecture).__module__]
+    converter = next((getattr(module, name) for name in CONVERTERS if hasattr(module, name)), None)
+    if converter is None:
+        return state
+    arguments = (dict(state), network)[: len(inspect.signature(converter).parameters)]  # some look at the state alone
+    try:
+        return converter(*arguments)  # type: ignore[no-any-return]
+    except Exception:  # it was given weights of another network, of which strict loading tells more
+        return state

@@ -1,6 +1,7 @@
 """Torchvision's classifiers, their published weights and the preprocessing that belongs to each."""
 
-from collections.abc import Mapping
+import re
+from collections import OrderedDict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,10 @@ from urllib.error import URLError
 
 import torch
 import torchvision.models
-from torch import Tensor
+from torch import nn
 
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.models.entry import Entry
+from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.preprocessing import Preprocessing
 
 # The Inception networks: without the classifiers that only guide training from scratch, and with the change of
@@ -19,6 +20,8 @@ from lit_invariance.models.preprocessing import Preprocessing
 INCEPTION: dict[str, dict[str, bool]] = {
     name: {"aux_logits": False, "transform_input": True, "init_weights": True} for name in ("googlenet", "inception_v3")
 }
+# Layers of a DenseNet were called norm.1 before a module's name could hold no point; the published files still have it.
+POINTED = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
 AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 
 
@@ -46,6 +49,7 @@ def torchvision_network(model: str, weights: str | None) -> Entry:
         preprocessing=_preprocessing(model, entry),
         classes=len(entry.meta["categories"] or ()) if chosen else None,
         auxiliary=AUXILIARY if model in INCEPTION else (),
+        convert=convert_names,
     )
 
 
@@ -82,13 +86,13 @@ def _preprocessing(model: str, entry: Any) -> Preprocessing:
     )
 
 
-def _weights(model: str, weights: str | None) -> Mapping[str, Tensor]:
+def _weights(model: str, weights: str | None) -> State:
     known: Any = torchvision.models.get_model_weights(model)
     wanted = "DEFAULT" if weights == "default" else str(weights)
     if wanted not in known.__members__:
         raise unknown(f"weights of torchvision/{model}", wanted, ["default", *known.__members__])
     try:
-        state: Mapping[str, Tensor] = known[wanted].get_state_dict(progress=True, check_hash=True)
+        state: State = known[wanted].get_state_dict(progress=True, check_hash=True)
     except (URLError, OSError) as error:
         folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise UserError(
@@ -96,3 +100,18 @@ def _weights(model: str, weights: str | None) -> Mapping[str, Tensor]:
             "weights as the path of a local file."
         ) from error
     return state
+
+
+def convert_names(state: State, network: nn.Module) -> State:
+    """Rename what torchvision renames when it loads its own files.
+
+    Args:
+        state: Names to tensors.
+        network: The network, which plays no part in it.
+
+    Returns:
+        As `state`, with its metadata.
+    """
+    renamed = OrderedDict((POINTED.sub(r"\1\2", key), value) for key, value in state.items())
+    renamed._metadata = getattr(state, "_metadata", None)  # type: ignore[attr-defined]
+    return renamed

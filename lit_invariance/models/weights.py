@@ -1,117 +1,63 @@
-"""Weights from a local file: read safely, then loaded strictly or refused with a list of what differs."""
+"""A state dict into a network, strictly: whatever does not fit is refused and listed."""
 
-import pickle
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
 
-import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
+from lit_invariance.models.state_dict import first_of
 
-SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
-SHOWN = 3
-
-
-def is_file_name(weights: str) -> bool:
-    """Tell a file from a published name such as `IMAGENET1K_V1`."""
-    return weights.endswith(SUFFIXES) or Path(weights).is_file()
+COUNTER = "num_batches_tracked"
 
 
-def read_torch_file(path: str | Path) -> Any:
-    """Read a file of tensors and plain values; nothing in it is executed.
-
-    Args:
-        path: A file written by `torch.save`, or a `.safetensors` file.
-
-    Raises:
-        UserError: If it is a URL, is missing, cut off or not such a file.
-    """
-    if "://" in str(path):
-        raise UserError(f"'{path}' is a URL; download the file yourself and name the local copy.")
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"there is no file '{path}'; check the path.")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise UserError(
-            f"'{path}' cannot be read as a PyTorch file of plain tensors: it is cut off, or something else; "
-            "make or download it again."
-        ) from error
-    except Exception as error:  # safetensors raises a type of its own that derives from Exception alone
-        raise UserError(f"'{path}' cannot be read: {error}; make or download it again.") from error
-
-
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """Read a network's parameters from a file.
-
-    Accepted are a plain state dict, one under the key `state_dict`, the prefix `module.` that data parallelism leaves,
-    and the checkpoints of this project (prefix `backbone.`).
-
-    Args:
-        path: The file.
-
-    Returns:
-        Parameter and buffer names of the bare network, to tensors.
-
-    Raises:
-        UserError: If the file cannot be read or holds no state dict.
-    """
-    content = read_torch_file(path)
-    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
-        content = content["state_dict"]
-    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise UserError(f"'{path}' holds no state dict; it should map parameter names to tensors.")
-    for prefix in ("module.", "backbone."):
-        if any(key.startswith(prefix) for key in content):
-            content = {key.removeprefix(prefix): value for key, value in content.items() if key.startswith(prefix)}
-    return dict(content)
-
-
-def load_strictly(network: nn.Module, name: str, state: Mapping[str, Tensor], source: str, optional: str = "") -> bool:
+def load_strictly(
+    network: nn.Module, name: str, state: Mapping[str, Tensor], source: str, heads: Collection[str] = ()
+) -> None:
     """Load a state dict into a network whose names and shapes it must match.
+
+    Counters of batches, which torch wrote from 0.4.1 on, may be missing. Where the state dict holds none of torch's
+    metadata, it is taken to be of the present version of each layer.
 
     Args:
         network: The network, changed in place.
         name: What the user calls it, for the error message.
         state: Names to tensors.
         source: Where the state comes from, for the error message.
-        optional: Prefix of the parameters that keep their own values where the shapes differ: the head, whose number of
-            classes may differ.
-
-    Returns:
-        Whether any did keep its own values.
+        heads: Names of the classification layers, which keep their own values where the state has none for them or
+            another number of classes.
 
     Raises:
         UserError: If anything else differs; the message counts and names it.
     """
     own = network.state_dict()
-    reshaped = [key for key in own if key in state and state[key].shape != own[key].shape]
-    kept = {key for key in reshaped if optional and key.startswith(optional)}
-    differences = {
-        "missing": [key for key in own if key not in state],
-        "not in the network": [key for key in state if key not in own],
-        "of another shape": [key for key in reshaped if key not in kept],
-    }
-    if any(differences.values()):
+    kept = [key for key in own if key not in state and key.endswith(COUNTER)]
+    kept += [key for head in heads for key in _other_head(own, state, f"{head}.")]
+    whole = OrderedDict({**state, **{key: own[key] for key in kept}})
+    # Layers look there for the version they were saved by; MNASNet refuses to load without it.
+    whole._metadata = getattr(state, "_metadata", None) or getattr(own, "_metadata", None)  # type: ignore[attr-defined]
+    try:
+        network.load_state_dict(whole, strict=True)
+    except Exception as error:  # layers that convert an older version raise what they like
+        differences = {
+            "missing": [key for key in own if key not in whole],
+            "not in the network": [key for key in whole if key not in own],
+            "of another shape": [key for key in own if key in whole and whole[key].shape != own[key].shape],
+        }
+        described = ", ".join(f"{len(keys)} {what} ({first_of(keys)})" for what, keys in differences.items() if keys)
         raise UserError(
-            f"the weights in {source} do not fit {name}: {_describe(differences)}; "
+            f"the weights in {source} do not fit {name}: {described or str(error).splitlines()[0]}; "
             "name the backbone they were made for, or other weights."
-        )
-    network.load_state_dict({key: value for key, value in state.items() if key not in kept}, strict=not kept)
-    return bool(kept)
+        ) from error
 
 
-def _describe(differences: Mapping[str, list[str]]) -> str:
-    parts = []
-    for what, keys in differences.items():
-        if keys:
-            more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
-            parts.append(f"{len(keys)} {what} ({', '.join(keys[:SHOWN])}{more})")
-    return ", ".join(parts)
+def _other_head(own: Mapping[str, Tensor], state: Mapping[str, Tensor], prefix: str) -> list[str]:
+    """Parameters of a classification layer that the state has for another number of classes, or not at all."""
+    keys = [key for key in own if key.startswith(prefix)]
+    if not any(key in state for key in keys):
+        return keys
+    return [key for key in keys if key in state and _other_rows(own[key], state[key])]
+
+
+def _other_rows(own: Tensor, given: Tensor) -> bool:
+    return given.ndim == own.ndim > 0 and given.shape[1:] == own.shape[1:] and len(given) != len(own)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from lit_invariance.errors import UserError
-from lit_invariance.models.weights import load_strictly, read_torch_file
+from lit_invariance.models.torch_file import read_torch_file
+from lit_invariance.models.weights import load_strictly
 from lit_invariance.registry import Spec
 from lit_invariance.training.classifier import LitClassifier
 

@@ -98,7 +98,8 @@ class LitClassifier(pl.LightningModule):
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
         made = create_backbone(backbone, weights, num_classes)
-        self.num_classes, self.image_size, self.head = num_classes, image_size, made.head
+        self.num_classes, self.image_size, self.heads = num_classes, image_size, made.heads
+        self.trained_classes = made.trained_classes
         self.preprocessing = made.preprocessing.fixed(image_size)
         self.mean = self.preprocessing.mean
         self.backbone = made.network
@@ -276,7 +277,7 @@ class LitClassifier(pl.LightningModule):
         """Return the optimiser and its schedule, one step a batch."""
         options = self.hparams
         backbone_lr = options["lr"] if options["backbone_lr"] is None else options["backbone_lr"]
-        groups = parameter_groups(self.backbone, self.head, options["lr"], backbone_lr, options["weight_decay"])
+        groups = parameter_groups(self.backbone, self.heads, options["lr"], backbone_lr, options["weight_decay"])
         optimizer = OPTIMIZERS[options["optimizer"]](groups, options["momentum"])
         warmup, total = planned_steps(self.trainer, options["warmup_epochs"])
         curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))

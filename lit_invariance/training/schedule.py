@@ -1,7 +1,7 @@
 """Optimisers by name, their parameter groups, and the learning-rate curve."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytorch_lightning as pl
 import torch
@@ -15,7 +15,7 @@ OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
 
 
 def parameter_groups(
-    network: nn.Module, head: str, lr: float, backbone_lr: float, weight_decay: float
+    network: nn.Module, heads: Sequence[str], lr: float, backbone_lr: float, weight_decay: float
 ) -> list[dict[str, object]]:
     """Sort the trainable parameters by learning rate and by decay.
 
@@ -23,8 +23,8 @@ def parameter_groups(
 
     Args:
         network: The network.
-        head: Name of its classification layer.
-        lr: Learning rate of that layer.
+        heads: Names of its classification layers.
+        lr: Learning rate of those layers.
         backbone_lr: Learning rate of all other layers.
         weight_decay: Decay of the parameters with two dimensions or more.
 
@@ -37,7 +37,7 @@ def parameter_groups(
             groups[part + kind] = {"name": part + kind, "params": [], "lr": rate, "weight_decay": decay}
     for path, parameter in network.named_parameters():
         if parameter.requires_grad:
-            part = "head" if path.startswith(f"{head}.") else "backbone"
+            part = "head" if path.startswith(tuple(f"{head}." for head in heads)) else "backbone"
             groups[part + ("" if parameter.ndim > 1 else "/no_decay")]["params"].append(parameter)  # type: ignore[attr-defined]
     return [group for group in groups.values() if group["params"]]
 

@@ -1,10 +1,13 @@
+import huggingface_hub
 import pytest
 import torch
 
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.fingerprint import run_fingerprint
 from lit_invariance.evaluation.model_sources import find_sources
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.mitigations.inference.shift_average import ShiftAverage
+from lit_invariance.models.backbones import create_backbone
 
 
 def test_untrained_weights_depend_on_the_seed_alone():
@@ -77,3 +80,35 @@ def test_weights_file_of_another_number_of_classes(save_run):
 def test_unknown_backbone():
     with pytest.raises(UserError, match="unknown backbone 'torchvision/resnet5'; did you mean"):
         load_models(find_sources(["torchvision/resnet5@none"]), 10, 16, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("timm/convnext_tiny@fb_in22k", "has 21841 classes and the data 1000"),
+        ("torchvision/vgg16@IMAGENET1K_FEATURES", "hold no classification layer; fine-tune them first"),
+        ("timm/vit_small_patch16_224@dino", "hold no classification layer"),
+    ],
+)
+def test_published_weights_of_other_classes_are_refused_before_they_are_downloaded(model, message, monkeypatch):
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", pytest.fail)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", pytest.fail)
+    with pytest.raises(UserError, match=message):
+        load_models(find_sources([model]), 1000, 224, seed=0)
+
+
+def test_a_file_without_a_classification_layer_is_refused(tmp_path):
+    state = create_backbone("tiny_resnet", None, 7).network.state_dict()
+    torch.save({key: value for key, value in state.items() if not key.startswith("fc.")}, tmp_path / "features.pth")
+    with pytest.raises(UserError, match="the weights of model tiny_resnet hold no classification layer"):
+        load_models(find_sources([f"tiny_resnet@{tmp_path / 'features.pth'}"]), 7, 16, seed=0)
+
+
+def test_an_entry_of_a_file_can_be_chosen(tmp_path):
+    states = [create_backbone("tiny_resnet", None, 7).network.state_dict() for _ in range(2)]
+    torch.save(dict(zip(("state_dict", "state_dict_ema"), states, strict=True)), tmp_path / "both.pth")
+    path = tmp_path / "both.pth"
+    sources = find_sources([f"plain=tiny_resnet@{path}", f"ema=tiny_resnet@{path}#state_dict_ema+shift_average"])
+    for model, state in zip(load_models(sources, 7, 16, seed=0), states, strict=True):
+        assert torch.equal(model.classifier.backbone.fc.weight, state["fc.weight"])
+    assert run_fingerprint(sources[:1], [], {}) != run_fingerprint(sources[1:], [], {})

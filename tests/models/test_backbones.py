@@ -1,14 +1,16 @@
 import logging
+import re
 import urllib.request
 from urllib.error import URLError
 
 import huggingface_hub
 import pytest
+import timm
 import torch
 import torchvision
 
 from lit_invariance.errors import UserError
-from lit_invariance.models.backbones import BUILT_IN, create_backbone, preprocessing_of
+from lit_invariance.models.backbones import BUILT_IN, create_backbone, preprocessing_of, published_classes
 from lit_invariance.models.torchvision_networks import published_name
 
 # The networks of the paper and of this project's configs; 75 px is the least that InceptionResNetV2 takes.
@@ -33,7 +35,7 @@ def test_builds_with_a_head_of_its_own_and_runs(name):
         logits = made.network.eval()(torch.randn(2, 3, 96, 96))
     assert logits.shape == (2, 7)
     assert logits.isfinite().all()
-    head = made.network.get_submodule(made.head)
+    head = made.network.get_submodule(made.heads[0])
     assert head.weight.shape[0] == 7
 
 
@@ -141,3 +143,83 @@ def test_a_new_head_is_told(tmp_path, caplog):
     with caplog.at_level(logging.INFO, logger="pytorch_lightning"):
         create_backbone("tiny_resnet", str(tmp_path / "seven.pth"), 7)
     assert "classes" not in caplog.text
+
+
+def as_published(state):
+    """The state dict of a DenseNet under the names of the published files, which hold no counters of batches."""
+    pointed = {re.sub(r"(norm|conv)([12])\.(\w+)$", r"\1.\2.\3", key): value for key, value in state.items()}
+    return {key: value for key, value in pointed.items() if not key.endswith("num_batches_tracked")}
+
+
+@pytest.mark.parametrize("library", ["torchvision", "antialiased_cnns", "timm"])
+def test_a_densenet_takes_the_names_of_its_published_file(library, tmp_path):
+    source = create_backbone(f"{library}/densenet121", None, 1000).network.state_dict()
+    torch.save(as_published(source), tmp_path / "densenet121.pth")
+    made = create_backbone(f"{library}/densenet121", str(tmp_path / "densenet121.pth"), 1000)
+    loaded = made.network.state_dict()
+    assert all(torch.equal(loaded[key], value) for key, value in source.items())
+    assert made.trained_classes == 1000
+
+
+def test_files_older_than_the_counters_of_batches_load(tmp_path):
+    source = torchvision.models.resnet18()
+    state = {key: value for key, value in source.state_dict().items() if not key.endswith("num_batches_tracked")}
+    torch.save(state, tmp_path / "w.pth")
+    loaded = create_backbone("torchvision/resnet18", str(tmp_path / "w.pth"), 1000).network
+    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), source.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+def test_mnasnet_loads_with_and_without_the_version_it_was_saved_by(metadata, tmp_path):
+    source = torchvision.models.mnasnet0_5()
+    state = source.state_dict()
+    torch.save(state if metadata else {f"module.{key}": value for key, value in state.items()}, tmp_path / "w.pth")
+    loaded = create_backbone("torchvision/mnasnet0_5", str(tmp_path / "w.pth"), 1000).network
+    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), source.parameters(), strict=True))
+
+
+def test_timm_converts_the_files_of_a_network_s_authors(tmp_path):
+    """Witness: ConvNeXt's authors name stages and stem as downsample_layers, which timm's own filter renames."""
+    network = create_backbone("timm/convnext_atto", None, 10).network
+    state = network.state_dict()
+
+    def original(key):
+        key = re.sub(r"^stem\.(\d)", r"downsample_layers.0.\1", key)
+        key = re.sub(r"^stages\.(\d)\.downsample\.(\d)", r"downsample_layers.\1.\2", key)
+        key = re.sub(r"^stages\.(\d)\.blocks\.(\d)", r"stages.\1.\2", key)
+        key = key.replace("conv_dw", "dwconv").replace("mlp.fc", "pwconv")
+        return re.sub(r"^head\.(fc|norm)", lambda found: {"fc": "head", "norm": "norm"}[found[1]], key)
+
+    content = {original(key): value for key, value in state.items()}
+    assert len(content.keys() - state.keys()) > 50
+    torch.save({"model": content}, tmp_path / "w.pth")
+    loaded = create_backbone("timm/convnext_atto", str(tmp_path / "w.pth"), 10).network.state_dict()
+    assert all(torch.equal(loaded[key], state[key]) for key in state)
+
+
+@pytest.mark.parametrize("name", ["timm/deit_tiny_distilled_patch16_224", "timm/levit_128s"])
+def test_networks_with_two_heads_get_both_anew(name, tmp_path):
+    source = create_backbone(name, None, 10)
+    assert len(source.heads) == 2
+    torch.save(source.network.state_dict(), tmp_path / "w.pth")
+    made = create_backbone(name, str(tmp_path / "w.pth"), 7)
+    assert (made.heads, made.trained_classes, made.new_head) == (source.heads, 10, True)
+    assert [made.network.get_submodule(head).out_features for head in made.heads] == [7, 7]
+
+
+def test_a_tag_decides_on_the_network_and_its_classes():
+    """Witness: timm's configuration of the tags."""
+    assert published_classes("timm/resnet18", "a1_in1k") == 1000
+    assert timm.get_pretrained_cfg("convnext_tiny.fb_in22k").num_classes == 21841
+    assert published_classes("timm/convnext_tiny", "fb_in22k") == 21841
+    assert published_classes("torchvision/resnet18", "default") == 1000
+    assert published_classes("torchvision/vgg16", "IMAGENET1K_FEATURES") == 0
+    assert published_classes("torchvision/resnet18", "own.pth") is None
+    assert published_classes("tiny_resnet", None) is None
+
+
+def test_weights_without_a_classification_layer_get_one(tmp_path, caplog):
+    state = create_backbone("tiny_resnet", None, 7).network.state_dict()
+    torch.save({key: value for key, value in state.items() if not key.startswith("fc.")}, tmp_path / "features.pth")
+    made = create_backbone("tiny_resnet", str(tmp_path / "features.pth"), 7)
+    assert (made.trained_classes, made.new_head) == (0, True)

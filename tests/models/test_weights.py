@@ -1,99 +1,102 @@
 import pytest
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from lit_invariance.errors import UserError
-from lit_invariance.models.weights import is_file_name, load_strictly, read_state_dict, read_torch_file
+from lit_invariance.models.weights import load_strictly
 
 
-def network(classes=3):
-    return nn.Sequential(nn.Conv2d(3, 4, 1), nn.Flatten(), nn.Linear(4, classes))
-
-
-@pytest.mark.parametrize("prefix", ["", "module.", "backbone."])
-@pytest.mark.parametrize("wrapped", [False, True])
-def test_usual_layouts_are_read(tmp_path, prefix, wrapped):
-    state = network().state_dict()
-    content = {prefix + key: value for key, value in state.items()}
-    torch.save({"state_dict": content, "epoch": 3} if wrapped else content, tmp_path / "w.pth")
-    read = read_state_dict(tmp_path / "w.pth")
-    assert read.keys() == state.keys()
-    assert all(torch.equal(read[key], state[key]) for key in state)
-
-
-def test_safetensors(tmp_path):
-    state = network().state_dict()
-    save_file(state, tmp_path / "w.safetensors")
-    assert all(torch.equal(value, state[key]) for key, value in read_state_dict(tmp_path / "w.safetensors").items())
-
-
-def test_files_are_told_from_published_names(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "plain").write_text("")
-    assert is_file_name("x.pth")
-    assert is_file_name("plain")
-    assert not is_file_name("IMAGENET1K_V1")
-
-
-class Payload:
-    """What a hostile pickle would do."""
-
-    def __reduce__(self):
-        return print, ("executed",)
-
-
-@pytest.mark.parametrize("suffix", [".pth", ".ckpt", ".safetensors"])
-@pytest.mark.parametrize("damage", ["cut", "text", "empty", "pickle"])
-def test_unreadable_files_are_one_sentence(tmp_path, suffix, damage, capsys):
-    path = tmp_path / f"w{suffix}"
-    torch.save(network().state_dict(), path)
-    whole = path.read_bytes()
-    if damage == "pickle":
-        torch.save({"x": Payload()}, path)
-    else:
-        path.write_bytes({"cut": whole[: len(whole) // 2], "text": b"<html>403</html>", "empty": b""}[damage])
-    with pytest.raises(UserError, match="cannot be read") as error:
-        read_torch_file(path)
-    assert str(path) in str(error.value)
-    assert "\n" not in str(error.value)
-    assert "executed" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("content", [[1, 2], {}, {"a": 3}, {"state_dict": {"a": "b"}}])
-def test_files_without_a_state_dict(tmp_path, content):
-    torch.save(content, tmp_path / "w.pth")
-    with pytest.raises(UserError, match="holds no state dict"):
-        read_state_dict(tmp_path / "w.pth")
-
-
-def test_urls_and_missing_files():
-    with pytest.raises(UserError, match="is a URL"):
-        read_torch_file("https://example.org/w.pth")
-    with pytest.raises(UserError, match="there is no file 'nowhere.pth'"):
-        read_torch_file("nowhere.pth")
+def network(classes=3, features=4):
+    return nn.Sequential(
+        nn.Conv2d(3, features, 1), nn.BatchNorm2d(features), nn.Flatten(), nn.Linear(features, classes)
+    )
 
 
 def test_differences_are_listed():
     state = network().state_dict()
     state["extra.weight"] = state.pop("0.weight")
-    state["2.weight"] = torch.zeros(7, 4)
+    state["3.weight"] = torch.zeros(7, 4)
     with pytest.raises(UserError) as error:
         load_strictly(network(), "net", state, "'w.pth'")
     for part in (
         "'w.pth' do not fit net",
         "1 missing (0.weight)",
         "1 not in the network (extra.weight)",
-        "1 of another shape (2.weight)",
+        "1 of another shape (3.weight)",
     ):
         assert part in str(error.value)
 
 
-def test_only_the_head_may_have_another_shape():
+def test_only_the_head_may_have_another_number_of_classes():
     source, target = network(5), network(3)
-    before = target[2].weight.clone()
-    load_strictly(target, "net", source.state_dict(), "w", optional="2.")
+    before = target[3].weight.clone()
+    load_strictly(target, "net", source.state_dict(), "w", heads=["3"])
     assert torch.equal(target[0].weight, source[0].weight)
-    assert torch.equal(target[2].weight, before)
+    assert torch.equal(target[3].weight, before)
     with pytest.raises(UserError, match="of another shape"):
-        load_strictly(target, "net", source.state_dict(), "w", optional="0.")
+        load_strictly(target, "net", source.state_dict(), "w", heads=["0"])
+
+
+def test_a_head_of_other_features_is_refused():
+    state = network().state_dict()
+    state["3.weight"] = torch.zeros(3, 9)
+    with pytest.raises(UserError, match=r"1 of another shape \(3.weight\)"):
+        load_strictly(network(), "net", state, "w", heads=["3"])
+
+
+def test_a_head_may_be_missing_whole_but_not_in_part():
+    state = network().state_dict()
+    del state["3.weight"]
+    with pytest.raises(UserError, match=r"1 missing \(3.weight\)"):
+        load_strictly(network(), "net", state, "w", heads=["3"])
+    del state["3.bias"]
+    load_strictly(network(), "net", state, "w", heads=["3"])
+    with pytest.raises(UserError, match="2 missing"):
+        load_strictly(network(), "net", state, "w")
+
+
+@pytest.mark.parametrize("metadata", [True, False])
+def test_counters_of_batches_may_be_missing(metadata):
+    source, target = network(), network()
+    source[1].running_mean.add_(3)
+    target[1].num_batches_tracked.add_(5)
+    state = source.state_dict()
+    state = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
+    if metadata:
+        state = type(source.state_dict())(state)
+        state._metadata = source.state_dict()._metadata
+    load_strictly(target, "net", state, "w")
+    assert torch.equal(target[1].running_mean, source[1].running_mean)
+    del state["1.running_mean"]
+    with pytest.raises(UserError, match=r"1 missing \(1.running_mean\)"):
+        load_strictly(target, "net", state, "w")
+
+
+class Versioned(nn.Linear):
+    """A layer that converts what its first version saved, and refuses what bears no version, as MNASNet does."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+        if local_metadata["version"] == 1:
+            state_dict[prefix + "bias"] = -state_dict[prefix + "bias"]
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+
+@pytest.mark.parametrize(("version", "sign"), [(1, -1), (2, 1), (None, 1)])
+def test_layers_are_told_the_version_they_were_saved_by(version, sign):
+    source, target = nn.Sequential(Versioned(2, 2)), nn.Sequential(Versioned(2, 2))
+    state = source.state_dict()
+    if version is None:
+        state = dict(state)
+    else:
+        state._metadata["0"]["version"] = version
+    load_strictly(target, "net", state, "w")
+    assert torch.equal(target[0].bias, sign * source[0].bias)
+
+
+def test_a_layer_that_refuses_is_quoted():
+    state = nn.Sequential(Versioned(2, 2)).state_dict()
+    del state._metadata["0"]["version"]
+    with pytest.raises(UserError, match="do not fit net: 'version'; name the backbone"):
+        load_strictly(nn.Sequential(Versioned(2, 2)), "net", state, "w")

@@ -20,7 +20,7 @@ def test_warmup_rises_linearly_and_the_cosine_falls_to_zero():
 
 def test_groups_cover_each_parameter_once():
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
-    groups = {g["name"]: g for g in parameter_groups(network, "2", lr=1.0, backbone_lr=0.1, weight_decay=0.5)}
+    groups = {g["name"]: g for g in parameter_groups(network, ["2"], lr=1.0, backbone_lr=0.1, weight_decay=0.5)}
     assert {name: (len(g["params"]), g["lr"], g["weight_decay"]) for name, g in groups.items()} == {
         "head": (1, 1.0, 0.5),
         "head/no_decay": (1, 1.0, 0.0),
@@ -33,13 +33,13 @@ def test_groups_cover_each_parameter_once():
 def test_frozen_parameters_are_left_out():
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     network[0].requires_grad_(False)
-    groups = parameter_groups(network, "1", 1.0, 1.0, 0.0)
+    groups = parameter_groups(network, ["1"], 1.0, 1.0, 0.0)
     assert {group["name"] for group in groups} == {"head", "head/no_decay"}
 
 
 @pytest.mark.parametrize(("name", "made"), [("sgd", torch.optim.SGD), ("adamw", torch.optim.AdamW)])
 def test_optimisers_keep_the_groups_rates(name, made):
-    groups = parameter_groups(nn.Sequential(nn.Linear(2, 2)), "0", 0.3, 0.1, 0.0)
+    groups = parameter_groups(nn.Sequential(nn.Linear(2, 2)), ["0"], 0.3, 0.1, 0.0)
     optimizer = OPTIMIZERS[name](groups, 0.9)
     assert isinstance(optimizer, made)
     assert {group["lr"] for group in optimizer.param_groups} == {0.3}
