@@ -144,7 +144,8 @@ def _split_mitigations(source: str) -> tuple[str, list[Spec]]:
 
 
 def _is_file(source: str) -> bool:
-    return Path(source).is_file() or Path(split_entry(source.partition("@")[2])[0]).is_file()
+    path, entry = split_entry(source.partition("@")[2])
+    return Path(source).is_file() or (Path(path).is_file() and "+" not in (entry or ""))
 
 
 def _mitigation(text: str) -> Spec:
