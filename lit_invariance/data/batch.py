@@ -9,6 +9,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lit_invariance.data.source import Source
+from lit_invariance.files import printable
+from lit_invariance.protocols.protocol import Box
 
 Sample = tuple[Tensor, int, int]
 
@@ -41,8 +43,13 @@ class Positioned(Dataset[Sample]):
 
     def name(self, position: int) -> str:
         """Say which image stands at a position of the source: its file, where it has one."""
-        paths = getattr(self.source, "paths", None)
-        return f"image {position}" if paths is None else f"image {position} ({paths[position]})"
+        paths = self.source.paths
+        return f"image {position}" if paths is None else f"image {position} ({printable(paths[position])})"
+
+    def box(self, position: int) -> Box | None:
+        """Return where the object is in the image at a position of the source, as far as that is known."""
+        boxes = self.source.boxes
+        return None if boxes is None else boxes[position]
 
     def __len__(self) -> int:
         """Return the number of images given out."""

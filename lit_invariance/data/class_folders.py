@@ -1,54 +1,170 @@
-"""Listing of directories that hold one folder of pictures for each class."""
+"""Listing of directories that hold one folder of pictures for each class: each file once, nothing dropped unsaid."""
 
 import os
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from lit_invariance.data.images import EXTENSIONS
 from lit_invariance.errors import UserError
+from lit_invariance.files import printable
 
-Listing = list[tuple[str, str]]
+# What operating systems and storage boxes put beside a user's files.
+SYSTEM = frozenset({"@eadir", "@tmp", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found"})
+HIDDEN, REPEATED, IRREGULAR, OTHER, LOOSE = (
+    "hidden or of the system",
+    "met before through links",
+    "no regular files",
+    "with other endings",
+    "outside the class folders",
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The pictures of a directory of class folders.
+
+    Attributes:
+        samples: Pairs of class folder name and path, in sorted order.
+        passed_over: Why something was passed over, to how often.
+    """
+
+    samples: list[tuple[str, str]]
+    passed_over: Counter[str]
 
 
 def class_folders(directory: Path) -> list[str]:
     """Return the sorted names of the visible folders in a directory; none where it does not exist."""
     if not directory.is_dir():
         return []
-    with os.scandir(directory) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    return [entry.name for entry in _entries(directory) if not is_hidden(entry.name) and _is_folder(entry)]
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a name is hidden, or what a system puts beside a user's files."""
+    return name.startswith(".") or name.lower() in SYSTEM
+
+
+def is_picture(name: str) -> bool:
+    """Tell whether a file's name ends as that of a picture."""
+    return os.path.splitext(name)[1].lower() in EXTENSIONS
 
 
 def list_images(directory: Path) -> Listing:
-    """List the pictures below each class folder, in sorted order; hidden files and folders are passed over.
+    """List the pictures below each class folder, each file once.
+
+    Links are followed; a file or folder that was met before, by its device and number, is passed over, and so is what
+    is hidden, no regular file, or no picture by its ending.
 
     Args:
         directory: The directory of the class folders.
 
     Returns:
-        Pairs of class folder name and path.
+        The pictures.
 
     Raises:
-        UserError: If the directory is missing, holds no folders, or one of them holds no picture.
+        UserError: If the directory is missing, cannot be read, holds no folders, or one of them holds no picture.
     """
     if not directory.is_dir():
-        raise UserError(f"there is no data folder {directory}; set --data.root to the directory of the class folders.")
-    names = class_folders(directory)
+        raise UserError(
+            f"there is no data folder {printable(directory)}; set --data.root to the directory of the class folders."
+        )
+    walk = _Walk()
+    names = [entry.name for entry in walk.visible(directory) if _is_folder(entry) or walk.drop(_why_loose(entry))]
     if not names:
-        raise UserError(f"{directory} holds no class folders; put the images of each class into a folder of its own.")
-    listing: Listing = []
+        loose = walk.passed_over[LOOSE]
+        what = f"{loose} pictures but no class folders" if loose else "no class folders"
+        raise UserError(f"{printable(directory)} holds {what}; put the images of each class into a folder of its own.")
+    # A link inside one class to another one's folder, or to all of them, takes no pictures from there.
+    for folder in (directory, *(directory / name for name in names)):
+        walk.is_new(str(folder), os.stat(folder).st_ino)
+    samples = []
     for name in names:
-        files = _pictures(directory / name)
-        if not files:
-            known = " ".join(sorted(EXTENSIONS))
-            raise UserError(f"the class folder {directory / name} holds no image ({known}); fill or remove it.")
-        listing += [(name, file) for file in files]
-    return listing
+        pictures = walk.pictures(directory / name)
+        if not pictures:
+            raise UserError(
+                f"the class folder {printable(directory / name)} holds no image ({' '.join(sorted(EXTENSIONS))}) "
+                "that was not met before; fill or remove it."
+            )
+        samples += [(name, picture) for picture in pictures]
+    return Listing(samples, walk.passed_over)
 
 
-def _pictures(folder: Path) -> list[str]:
-    found = []
-    # Paths stay strings: a million Path objects take minutes and gigabytes.
-    for place, below, files in os.walk(folder, followlinks=True):
-        below[:] = [name for name in below if not name.startswith(".")]
-        pictures = (name for name in files if os.path.splitext(name)[1].lower() in EXTENSIONS)
-        found += [os.path.join(place, name) for name in pictures if not name.startswith(".")]
-    return sorted(found)
+class _Walk:
+    """A way through folders that takes nothing twice.
+
+    Attributes:
+        passed_over: Why something was passed over, to how often.
+    """
+
+    def __init__(self) -> None:
+        self.passed_over: Counter[str] = Counter()
+        self._first: dict[int, str] = {}
+
+    def drop(self, why: str) -> bool:
+        """Count what is passed over; false."""
+        self.passed_over[why] += 1
+        return False
+
+    def visible(self, folder: str | Path) -> list["os.DirEntry[str]"]:
+        """What is not hidden in a folder: first what is no link, then by name."""
+        entries = [entry for entry in _entries(folder) if not is_hidden(entry.name) or self.drop(HIDDEN)]
+        return sorted(entries, key=lambda entry: (entry.is_symlink(), entry.name))
+
+    def pictures(self, folder: Path) -> list[str]:
+        """The pictures below a folder, sorted."""
+        # Paths stay strings: a million Path objects take minutes and gigabytes.
+        found, places = [], [str(folder)]
+        while places:
+            for entry in self.visible(places.pop(0)):
+                if _is_folder(entry):
+                    places += [entry.path] if self._meets(entry) else []
+                elif self._takes(entry):
+                    found.append(entry.path)
+        return sorted(found)
+
+    def _takes(self, entry: "os.DirEntry[str]") -> bool:
+        if not _is_regular(entry):
+            return self.drop(IRREGULAR)
+        if not is_picture(entry.name):
+            return self.drop(OTHER)
+        return self._meets(entry)
+
+    def _meets(self, entry: "os.DirEntry[str]") -> bool:
+        inode = entry.stat().st_ino if entry.is_symlink() else entry.inode()
+        return self.is_new(entry.path, inode) or self.drop(REPEATED)
+
+    def is_new(self, path: str, inode: int) -> bool:
+        """Tell whether a file or folder was not met before, and remember it."""
+        # Files of one number may lie on two devices; asking for the device of each would take a call a file.
+        first = self._first.setdefault(inode, path)
+        return first is path or not os.path.samefile(first, path)
+
+
+def _why_loose(entry: "os.DirEntry[str]") -> str:
+    if not _is_regular(entry):
+        return IRREGULAR
+    return LOOSE if is_picture(entry.name) else OTHER
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _is_regular(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _entries(folder: str | Path) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UserError(f"the folder {printable(folder)} cannot be listed ({reason}); make it readable.") from error

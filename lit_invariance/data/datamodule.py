@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lit_invariance.data.augmentation import TrainingView
 from lit_invariance.data.batch import Positioned, collate
+from lit_invariance.data.class_order import check_same_classes
 from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.data.rendered_shapes import load_shapes
 from lit_invariance.data.source import Source, Splits
@@ -54,7 +56,8 @@ class InvarianceData(LightningDataModule):
     Args:
         dataset: `shapes` (built in), `image_folder`, or a torchvision name: CIFAR10, CIFAR100, STL10, Imagenette,
             OxfordIIITPet, Flowers102, Food101, ImageNet.
-        root: Directory of the data set; for `image_folder` that of the class folders, or of `train` and `val`.
+        root: Directory of the data set; for `image_folder` that of the class folders, or of `train` and `val` in
+            the usual spellings.
         val_root: `image_folder` only: another directory with the validation images.
         val_fraction: `image_folder` only: share of the images that validate where they have no folder of their own;
             1 makes all of them validation images, as evaluation wants.
@@ -72,6 +75,8 @@ class InvarianceData(LightningDataModule):
         max_images: Validate on a random choice of so many images; their indices stay those in the whole set.
         boxes: `image_folder` and `ImageNet` only: folder of the validation images' bounding boxes in Pascal VOC XML,
             `<stem>.xml` or `<class folder>/<stem>.xml`, for protocols that keep the object in view.
+        class_map: `image_folder` only: file that says which output belongs to which class folder, as JSON, CSV or text
+            with lines `folder,output`; an output is a number or an ILSVRC2012 synset.
     """
 
     def __init__(
@@ -91,6 +96,7 @@ class InvarianceData(LightningDataModule):
         shapes: dict[str, Any] | None = None,
         max_images: int | None = None,
         boxes: str | None = None,
+        class_map: str | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -101,9 +107,13 @@ class InvarianceData(LightningDataModule):
                 raise UserError(f"data.{name} is {self.hparams[name]}; it must be at least 1.")
         if boxes is not None and dataset not in ("image_folder", "ImageNet"):
             raise UserError(f"data.boxes belongs to image_folder and ImageNet, not to {dataset}; leave it out.")
+        if class_map is not None and dataset != "image_folder":
+            raise UserError(f"data.class_map belongs to image_folder, not to {dataset}; leave it out.")
         if num_workers is not None and num_workers < 0:
             raise UserError(f"data.num_workers is {num_workers}; it must not be negative.")
         self.workers = self._default_workers() if num_workers is None else num_workers
+        self._outputs: int | None = None
+        self._described = False
         self._splits: Splits | None = None
         self._train: Source | None = None
         TrainingView(image_size, flip, translation)  # a wrong option is told before anything is read or drawn
@@ -126,6 +136,36 @@ class InvarianceData(LightningDataModule):
         self.check_classes(getattr(model, "num_classes", None))
         if stage == "fit":
             self.training_images()  # where there are none, this is told before the training begins
+        if stage == "fit" and not self._described:
+            rank_zero_info("\n".join(self.describe(training=True)))
+            self._described = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps: the class of each output."""
+        return {"class_names": self.class_names}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Compare the classes of a checkpoint that a training goes on from with the data's.
+
+        Args:
+            state_dict: What `state_dict` returned.
+
+        Raises:
+            UserError: If they differ.
+        """
+        if self.hparams["class_map"] is None:
+            check_same_classes("the checkpoint", state_dict["class_names"], self.class_names)
+
+    def describe(self, training: bool) -> list[str]:
+        """Say which images are used, how many, and from where.
+
+        Args:
+            training: Speak of the images to train on, before those to validate on.
+        """
+        chosen, validation = len(self.validation_images()), self.validation
+        part = "" if chosen == len(validation) else f"{chosen} of "
+        lines = [f"training:    {self.training_images().about}"] if training else []
+        return [*lines, f"{'validation:' if training else 'data:':12} {part}{validation.about}"]
 
     @property
     def class_names(self) -> list[str]:
@@ -204,8 +244,8 @@ class InvarianceData(LightningDataModule):
             given = {"image_size": options["image_size"], "seed": options["seed"]}
             return build("data set", registry, {name: options["shapes"]}, **given)
         if name == "image_folder":
-            chosen = ("root", "val_root", "val_fraction", "seed", "boxes")
-            return load_image_folder(**{option: options[option] for option in chosen})
+            chosen = ("root", "val_root", "val_fraction", "seed", "boxes", "class_map")
+            return load_image_folder(**{option: options[option] for option in chosen}, outputs=self._outputs)
         if name == "ImageNet":
             return load_imagenet(options["root"], download, options["boxes"])
         return TORCHVISION_SETS[name](options["root"], download)
@@ -227,9 +267,15 @@ class InvarianceData(LightningDataModule):
     def check_classes(self, outputs: int | None) -> None:
         """Open the data set and compare its number of classes with that of a model's outputs, where it has any.
 
+        Class folders with names of synsets have the model's number of outputs if that is their own number.
+
         Raises:
             UserError: If the data set cannot be read, or the two differ.
         """
+        if outputs is not None and outputs != self._outputs:
+            self._outputs = outputs
+            if self._splits is not None and len(self._splits.class_names) != outputs:
+                self._splits = self._train = None
         classes = self.num_classes
         if outputs is not None and outputs != classes:
             raise UserError(

@@ -1,38 +1,51 @@
 """Data set `image_folder`: any directory with one folder of pictures for each class."""
 
+from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
 from lit_invariance.data.boxes import BoxFiles
 from lit_invariance.data.class_folders import Listing, class_folders, list_images
+from lit_invariance.data.class_order import ClassMap, ClassOrder, class_order, read_class_map
 from lit_invariance.data.images import decode
+from lit_invariance.data.parts import parts_of, refuse_parts
 from lit_invariance.data.source import Splits
 from lit_invariance.data.stratified import stratified_choice
-from lit_invariance.data.synsets import imagenet_classes, imagenet_outputs
 from lit_invariance.errors import UserError
+from lit_invariance.files import printable
 
 
 class ImageFiles:
     """Picture files, decoded when asked for.
 
     Args:
-        listing: Pairs of class folder name and path.
+        listing: The files.
         outputs: Class folder name to label.
+        where: The directory they are from, and what else is to be said of it.
         boxes: Folder of bounding boxes, if there is one.
 
     Attributes:
+        paths: The files.
         boxes: Position to box or None; see `BoxFiles`. None without a folder of boxes.
+        about: How many, of how many classes, from where, and what was passed over there.
 
     Raises:
         UserError: If the folder of boxes is missing, or holds a box of none of the pictures.
     """
 
-    def __init__(self, listing: Listing, outputs: dict[str, int], boxes: str | None = None) -> None:
-        self.paths = [path for _, path in listing]
-        self.labels = [outputs[name] for name, _ in listing]
+    def __init__(self, listing: Listing, outputs: ClassMap, where: str, boxes: str | None = None) -> None:
+        self.paths = [path for _, path in listing.samples]
+        self.labels = [outputs[name] for name, _ in listing.samples]
         self.boxes = None if boxes is None else BoxFiles(boxes, self.paths)
+        folders = len({name for name, _ in listing.samples})
+        self.about = f"{len(self.paths)} images in {folders} class folders of {where}"
+        if listing.passed_over:
+            left_out = ", ".join(f"{count} {why}" for why, count in sorted(listing.passed_over.items()))
+            self.about += f"; passed over: {left_out}"
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -41,20 +54,35 @@ class ImageFiles:
         return decode(self.paths[index]), self.labels[index]
 
 
+class Folders(NamedTuple):
+    """Where the two halves of a data set lie.
+
+    Attributes:
+        training: The directory of the class folders to train on; None where there is none.
+        validation: That of those to validate on; None where a share of the training images does.
+        note: What is said of folders that serve for neither.
+    """
+
+    training: Path | None
+    validation: Path | None
+    note: str = ""
+
+
 def load_image_folder(
     root: str | None,
     val_root: str | None = None,
     val_fraction: float = 0.1,
     seed: int = 0,
     boxes: str | None = None,
+    class_map: str | None = None,
+    outputs: int | None = None,
 ) -> Splits:
     """Find the pictures of a data set of class folders.
 
-    Validation images are those of `val_root` where given, else of the folder `val` in `root` where that holds class
-    folders, else a random share of the training images, even over classes. Training images are those of the folder
-    `train` in `root` where that holds class folders, else of `root` itself. If all class folders bear names of
-    ILSVRC2012 synsets, labels are the outputs 0 to 999 of ImageNet networks, for any subset of them; otherwise classes
-    are the folder names in sorted order.
+    Parts of a data set are known by the usual names of their folders: `train`, `Training`, `training_set`; `val`,
+    `valid`, `Validation`; `test`, `test_set` and the like. Validation images are those of `val_root` where given, else
+    of the part to validate on, else of the part to test on, else a random share of the training images, even over
+    classes. Training images are those of the part to train on, or of `root` itself where its folders are classes.
 
     Args:
         root: The directory.
@@ -63,55 +91,114 @@ def load_image_folder(
             are left to train on.
         seed: Names the random share.
         boxes: Folder of the validation images' bounding boxes, see `BoxFiles`.
+        class_map: File that says which output belongs to which class folder, see `read_class_map`; without it
+            `class_order` decides.
+        outputs: Number of outputs of the model, where it is known.
 
     Returns:
         The two splits; training images are looked for only when asked for.
 
     Raises:
-        UserError: If a directory is missing, has no class folders or an empty one, the two disagree on classes, or the
-            boxes are of other images.
+        UserError: If a directory is missing, has no class folders or an empty one, the two disagree on classes, what is
+            a part and what a class cannot be told, or the boxes are of other images.
     """
     if root is None:
         raise UserError("image_folder needs the directory of the class folders; set --data.root DIR.")
-    training = Path(root, "train") if class_folders(Path(root, "train")) else Path(root)
+    order = partial(class_order, wanted=outputs, class_map=None if class_map is None else read_class_map(class_map))
+    folders = find_folders(Path(root), None if val_root is None else Path(val_root))
+    if folders.validation is not None:
+        return _two_folders(folders, order, boxes)
+    return _one_folder(folders, val_fraction, seed, order, boxes)
+
+
+def find_folders(root: Path, val_root: Path | None = None) -> Folders:
+    """Find where the two halves of a data set lie.
+
+    Args:
+        root: Its directory.
+        val_root: Another one with the validation images, if there is one.
+
+    Raises:
+        UserError: If two folders serve for the same, or the one to validate on holds no class folders.
+    """
+    parts = parts_of(root)
+    if not parts:
+        return Folders(root, val_root)
+    training = _single(parts.get("train", []), "--data.root")
     if val_root is not None:
-        return _two_folders(training, Path(val_root), boxes)
-    if class_folders(Path(root, "val")):
-        return _two_folders(Path(root, "train"), Path(root, "val"), boxes)
-    return _one_folder(training, val_fraction, seed, boxes)
+        return Folders(training, val_root)
+    # Without a part to validate on, the published test part does, as the literature reports.
+    role = "val" if "val" in parts else "test"
+    held_out = _single(parts.get(role, []), "--data.val_root")
+    if held_out is not None and class_folders(held_out):
+        others = [path.name for found in parts.values() for path in found if path not in (training, held_out)]
+        note = f" (not used: {', '.join(map(printable, others))})" if others else ""
+        return Folders(training, held_out, note)
+    if role == "val" and held_out is not None:
+        raise UserError(
+            f"{printable(held_out)} holds no class folders, so that the classes of its pictures are not known; put "
+            "them into class folders as those to train on, or name another directory with --data.val_root."
+        )
+    note = "" if held_out is None else f" (not used: {printable(held_out.name)}, which holds no class folders)"
+    return Folders(training, None, note)
 
 
-def _two_folders(training: Path, validation: Path, boxes: str | None) -> Splits:
-    held_out = list_images(validation)
-    names = {name for name, _ in held_out}
-    to_train = set(class_folders(training))
+def _single(folders: list[Path], option: str) -> Path | None:
+    if len(folders) > 1:
+        names = " and ".join(printable(folder.name) for folder in folders)
+        raise UserError(
+            f"{printable(folders[0].parent)} holds {names}, and which of them is meant cannot be told; name one with "
+            f"{option}."
+        )
+    return folders[0] if folders else None
+
+
+def _listed(directory: Path) -> Listing:
+    refuse_parts(directory)
+    return list_images(directory)
+
+
+def _two_folders(folders: Folders, order: Callable[[set[str]], ClassOrder], boxes: str | None) -> Splits:
+    training, validation = folders.training, folders.validation
+    assert validation is not None
+    held_out = _listed(validation)
+    names = {name for name, _ in held_out.samples}
+    to_train = set() if training is None else set(class_folders(training))
     if to_train and not names <= to_train:
-        stranger = min(names - to_train)
-        raise UserError(f"the class folder {validation / stranger} has no counterpart in {training}; add or remove it.")
-    outputs, class_names = _classes(names | to_train)
-    return Splits(class_names, ImageFiles(held_out, outputs, boxes), lambda: ImageFiles(list_images(training), outputs))
+        stranger = printable(validation / min(names - to_train))
+        raise UserError(f"the class folder {stranger} has no counterpart in {training}; add or remove it.")
+    outputs, class_names = order(names | to_train)
+    source = ImageFiles(held_out, outputs, f"{printable(validation)}{folders.note}", boxes)
+    return Splits(class_names, source, partial(_all, training, validation, outputs))
 
 
-def _one_folder(directory: Path, val_fraction: float, seed: int, boxes: str | None) -> Splits:
+def _all(training: Path | None, validation: Path, outputs: ClassMap) -> ImageFiles:
+    if training is None:
+        raise UserError(f"beside {printable(validation)} there is no data folder train; there is nothing to train on.")
+    return ImageFiles(_listed(training), outputs, printable(training))
+
+
+def _one_folder(
+    folders: Folders, val_fraction: float, seed: int, order: Callable[[set[str]], ClassOrder], boxes: str | None
+) -> Splits:
     if not 0 < val_fraction <= 1:
         raise UserError(f"val_fraction is {val_fraction}; it must lie above 0 and not above 1.")
-    listing = list_images(directory)
-    chosen = stratified_choice([name for name, _ in listing], val_fraction, seed)
-    outputs, class_names = _classes({name for name, _ in listing})
-    held_out = [sample for sample, is_chosen in zip(listing, chosen, strict=True) if is_chosen]
-    rest = [sample for sample, is_chosen in zip(listing, chosen, strict=True) if not is_chosen]
-    return Splits(class_names, ImageFiles(held_out, outputs, boxes), partial(_remaining, directory, rest, outputs))
+    if folders.training is None:
+        raise UserError(f"there are no images to validate on{folders.note}; name them with --data.val_root.")
+    directory, listing = folders.training, _listed(folders.training)
+    chosen = stratified_choice([name for name, _ in listing.samples], val_fraction, seed)
+    outputs, class_names = order({name for name, _ in listing.samples})
+    held_out = [sample for sample, is_chosen in zip(listing.samples, chosen, strict=True) if is_chosen]
+    rest = [sample for sample, is_chosen in zip(listing.samples, chosen, strict=True) if not is_chosen]
+    drawn = f", drawn at random ({val_fraction:.0%})" if rest else ""
+    where = f"{printable(directory)}{drawn}{folders.note}"
+    source = ImageFiles(Listing(held_out, listing.passed_over), outputs, where, boxes)
+    return Splits(class_names, source, partial(_remaining, directory, rest, outputs))
 
 
-def _remaining(directory: Path, listing: Listing, outputs: dict[str, int]) -> ImageFiles:
-    if not listing:
-        raise UserError(f"all images of {directory} validate, none is left to train on; set --data.val_fraction 0.1.")
-    return ImageFiles(listing, outputs)
-
-
-def _classes(names: set[str]) -> tuple[dict[str, int], list[str]]:
-    """Return the output of each class folder and the names of all outputs."""
-    if names <= imagenet_outputs().keys():
-        return imagenet_outputs(), list(imagenet_classes().values())
-    ordered = sorted(names)
-    return {name: output for output, name in enumerate(ordered)}, ordered
+def _remaining(directory: Path, rest: list[tuple[str, str]], outputs: ClassMap) -> ImageFiles:
+    if not rest:
+        raise UserError(
+            f"all images of {printable(directory)} validate, none is left to train on; set --data.val_fraction 0.1."
+        )
+    return ImageFiles(Listing(rest, Counter()), outputs, f"{printable(directory)}, those that do not validate")

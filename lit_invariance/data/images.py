@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from lit_invariance.data.sixteen_bits import FULL, eight_bit_grey, is_dark, reads_sixteen_bits, white_of
+from lit_invariance.data.sixteen_bits import eight_bit_grey, is_dark, reads_sixteen_bits, scale_of
 from lit_invariance.errors import UserError
 from lit_invariance.files import printable
 
@@ -104,18 +104,19 @@ def naming(what: str | Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"cannot read the image {printable(what)} ({_reason(error)}); replace or remove it.") from error
+        name, reason = printable(what), _reason(error)
+        raise UserError(f"cannot read the image {name} ({reason}); replace or remove the file.") from error
 
 
 def to_rgb(image: Image.Image) -> Tensor:
     """Convert a Pillow image of any mode.
 
     Greyscale is repeated, palettes are looked up, CMYK goes through Pillow's conversion, 16 bits are scaled to 8 with
-    rounding (see `eight_bit_grey`), transparent pixels are laid over black (the ground of the embedding protocols), and
+    rounding (see `scale_of`), transparent pixels are laid over black (the ground of the embedding protocols), and
     the orientation that a camera noted in EXIF is applied.
 
     Args:
-        image: The image; it is turned upright in place.
+        image: The image.
 
     Returns:
         uint8 (3, H, W); a view of pixel-interleaved memory.
@@ -123,9 +124,10 @@ def to_rgb(image: Image.Image) -> Tensor:
     Raises:
         ValueError: If the pixels are 32-bit numbers, which have no agreed range, or the mode has no conversion.
     """
-    grey, white = image.mode[0] in "IF", white_of(image) if image.mode.startswith("I") else FULL
-    ImageOps.exif_transpose(image, in_place=True)
-    upright = Image.fromarray(eight_bit_grey(image, white)) if grey else image
+    scale = scale_of(image) if image.mode[0] in "IF" else None
+    upright = ImageOps.exif_transpose(image)
+    if scale is not None:
+        upright = Image.fromarray(eight_bit_grey(upright, scale))
     return torch.from_numpy(np.array(_flattened(upright))).permute(2, 0, 1)
 
 

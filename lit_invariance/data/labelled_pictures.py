@@ -17,9 +17,17 @@ class LabelledPictures:
     Args:
         dataset: Gives (PIL image of any mode, or uint8 tensor `(3, H, W)`; class number).
 
+    Attributes:
+        paths: None.
+        boxes: None.
+        about: How many images there are.
+
     Raises:
         UserError: If it has no length or no positions.
     """
+
+    paths: None = None
+    boxes: None = None
 
     def __init__(self, dataset: Dataset[Any]) -> None:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
@@ -28,6 +36,7 @@ class LabelledPictures:
                 "(PIL image or uint8 tensor, label)."
             )
         self.dataset = dataset
+        self.about = f"{len(dataset)} images of {type(dataset).__name__}"
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -25,7 +25,15 @@ class RenderedShapes:
         bias: The photographer's bias in [0, 1], see `draw_scene`.
         seed: Names the data set, from 0.
         split: `"train"` or `"val"`; the two never share an image.
+
+    Attributes:
+        paths: None, as no image has a file.
+        boxes: None.
+        about: How many images there are.
     """
+
+    paths: None = None
+    boxes: None = None
 
     def __init__(self, count: int, size: int, bias: float, seed: int, split: str) -> None:
         images = np.empty((count, 3, size, size), dtype=np.uint8)
@@ -36,6 +44,7 @@ class RenderedShapes:
             images[index] = to_uint8(render(scene, size))
         self.images = torch.from_numpy(images)
         self.labels = np.arange(count) % len(SHAPES)
+        self.about = f"{count} drawn images of {min(count, len(SHAPES))} shapes"
 
     def __len__(self) -> int:
         return len(self.images)

@@ -1,5 +1,7 @@
 """Grey pictures of 16 bits: how many of these bits a file uses, and the same picture in 8 bits."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin, TiffImagePlugin
@@ -23,37 +25,49 @@ def is_dark(pixels: Tensor) -> bool:
     return 0 < int(pixels.max()) <= DARK
 
 
-def white_of(image: Image.Image) -> int:
-    """Return the value that is full brightness in a grey picture of 16 bits.
+class Scale(NamedTuple):
+    """What the values of a grey picture of 16 bits mean.
 
-    TIFF files say it in `BitsPerSample` or `MaxSampleValue`, PNG files in `sBIT`. By the PNG specification (third
-    edition, 11.3.2.7) such values are scaled up to 16 bits, but cameras write them as they are: values that all fit
-    into the stated bits and use the lowest ones are not scaled.
+    Attributes:
+        top: The value at the other end of the range from 0.
+        inverted: Whether 0 is white.
+    """
+
+    top: int
+    inverted: bool
+
+
+def scale_of(image: Image.Image) -> Scale:
+    """Read what the values of a grey picture of 16 bits mean.
+
+    TIFF files say it in `BitsPerSample` or `MaxSampleValue`, and in their photometric interpretation; PNG files in
+    `sBIT`. By the PNG specification (third edition, 11.3.2.7) such values are scaled up to 16 bits, but cameras write
+    them as they are: values that all fit into the stated bits and use the lowest ones are not scaled.
 
     Args:
         image: The picture, not yet loaded where it comes from a file.
 
     Returns:
-        65535 where the file says nothing else.
+        65535, not inverted, where the file says nothing else.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         bits, largest = (_tag(image, tag) for tag in (BITS, LARGEST))
-        return min(2**bits - 1 if bits else FULL, largest or FULL)
+        top = min(2**bits - 1 if bits else FULL, largest or FULL)
+        return Scale(top, inverted=_tag(image, PHOTOMETRIC) == WHITE_IS_ZERO)
     bits = _png_bits(image) if isinstance(image, PngImagePlugin.PngImageFile) else 16
-    white = 2**bits - 1
-    values = np.array(image)
-    return white if 0 < values.max() <= white and (values % 2 ** (16 - bits)).any() else FULL
+    top, values = 2**bits - 1, np.array(image)
+    return Scale(top if 0 < values.max() <= top and (values % 2 ** (16 - bits)).any() else FULL, inverted=False)
 
 
-def eight_bit_grey(image: Image.Image, white: int = FULL) -> NDArray[np.uint8]:
+def eight_bit_grey(image: Image.Image, scale: Scale) -> NDArray[np.uint8]:
     """Scale a grey picture of 16 bits to 8 with rounding.
 
     Args:
         image: Of Pillow's 16-bit modes, or its 32-bit integers, in which some releases open such files.
-        white: The value that becomes 255, see `white_of`.
+        scale: What its values mean. Pillow inverts where 0 is white for 8 bits, and not for 16.
 
     Returns:
-        (H, W); a TIFF file whose lowest value is white is inverted, as Pillow does for 8 bits.
+        (H, W).
 
     Raises:
         ValueError: If the pixels are 32-bit numbers, which have no agreed range.
@@ -61,10 +75,10 @@ def eight_bit_grey(image: Image.Image, white: int = FULL) -> NDArray[np.uint8]:
     values = np.array(image)
     if image.mode == "F" or values.min() < 0 or values.max() > FULL:
         raise ValueError("its 32-bit pixels have no agreed range, save it with 8 or 16 bits")
-    values = np.minimum(values, white).astype(np.uint32)
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and _tag(image, PHOTOMETRIC) == WHITE_IS_ZERO:
-        values = white - values
-    scaled: NDArray[np.uint8] = ((values * 255 + white // 2) // white).astype(np.uint8)
+    values = np.minimum(values, scale.top).astype(np.uint32)
+    if scale.inverted:
+        values = scale.top - values
+    scaled: NDArray[np.uint8] = ((values * 255 + scale.top // 2) // scale.top).astype(np.uint8)
     return scaled
 
 

@@ -1,14 +1,39 @@
 """What a data set is to the rest of the program: decoded pictures with labels, in two splits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
 
+from lit_invariance.protocols.protocol import Box
+
+
+class Boxes(Protocol):
+    """Where the objects of a source's images are."""
+
+    def __getitem__(self, position: int) -> Box | None:
+        """Return left, top, right and bottom edge in pixels of the decoded image; None where it has no box."""
+        ...
+
 
 class Source(Protocol):
     """Labelled images that can be reached by position."""
+
+    @property
+    def paths(self) -> Sequence[str] | None:
+        """The images' files; None where an image has no file of its own."""
+        ...
+
+    @property
+    def boxes(self) -> Boxes | None:
+        """The images' boxes; None where none are known."""
+        ...
+
+    @property
+    def about(self) -> str:
+        """How many images these are and from where, in words that go on after 'validating on'."""
+        ...
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -24,7 +49,7 @@ class Splits:
     """A data set's two halves.
 
     Attributes:
-        class_names: One name for each output of a network trained on it.
+        class_names: One printable name for each output of a network trained on it.
         val: The images to validate and evaluate on.
         load_train: Returns the images to train on; they may be absent or costly, and evaluation never asks.
     """

@@ -15,6 +15,7 @@ from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.data.images import naming, open_picture, to_rgb
 from lit_invariance.data.source import Splits
 from lit_invariance.errors import UserError
+from lit_invariance.files import printable
 
 IMAGENETTE_FOLDERS = ("imagenette2", "imagenette2-320", "imagenette2-160")
 
@@ -74,10 +75,21 @@ class TorchvisionImages:
     Args:
         name: Its name, for error messages.
         dataset: Torchvision's object, giving pairs of Pillow image and label.
+        classes: Number of classes.
+
+    Attributes:
+        paths: None, since not every set has a file for each image.
+        boxes: None.
+        about: How many images these are, and where.
     """
 
-    def __init__(self, name: str, dataset: Any) -> None:
+    paths: None = None
+    boxes: None = None
+
+    def __init__(self, name: str, dataset: Any, classes: int) -> None:
         self.name, self.dataset = name, dataset
+        where = f"{printable(dataset.root)} ({name})"
+        self.about = f"{len(dataset)} images of {classes} classes in {where}"
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -107,8 +119,10 @@ def load_torchvision_set(name: str, root: str | None, download: bool = False) ->
     class_names = [str(entry) for entry in getattr(val, "classes", range(spec.classes))]
     return Splits(
         class_names=class_names,
-        val=TorchvisionImages(name, val),
-        load_train=lambda: TorchvisionImages(name, _open(name, root, download, spec.files, spec.make, **spec.train)),
+        val=TorchvisionImages(name, val, spec.classes),
+        load_train=lambda: TorchvisionImages(
+            name, _open(name, root, download, spec.files, spec.make, **spec.train), spec.classes
+        ),
     )
 
 

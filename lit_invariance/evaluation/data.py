@@ -15,7 +15,11 @@ from lit_invariance.data.synsets import is_imagenet_validation
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
 
 # What a data set is, as opposed to how it is loaded or augmented.
-DESCRIBING = ("dataset", "root", "val_root", "val_fraction", "image_size", "seed", "shapes", "max_images", "boxes")
+# fmt: off
+DESCRIBING = (
+    "dataset", "root", "val_root", "val_fraction", "image_size", "seed", "shapes", "max_images", "boxes", "class_map",
+)
+# fmt: on
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class EvaluationData:
             described={
                 **{name: options[name] for name in DESCRIBING},
                 "classes": data.num_classes,
-                "imagenet_validation": is_imagenet_validation(getattr(data.validation, "paths", ())),
+                "imagenet_validation": is_imagenet_validation(data.validation.paths or ()),
             },
             load_training=data.training_images,
             batch_size=options["val_batch_size"] or options["batch_size"],

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,12 @@ def data_fingerprint(images: Positioned) -> str:
         16 hexadecimal digits.
     """
     positions = list(images.positions)
-    paths = getattr(images.source, "paths", None)
+    paths = images.source.paths
     digest = hashlib.sha256(repr(positions).encode())
     if paths is not None:
         for position in positions:
             path = Path(paths[position])
-            digest.update(f"{path.parent.name}/{path.name} {path.stat().st_size}\n".encode())
+            digest.update(os.fsencode(f"{path.parent.name}/{path.name} {path.stat().st_size}\n"))
         return digest.hexdigest()[:LENGTH]
     looked_at = min(LOOKED_AT, len(positions))
     for number in range(looked_at):

@@ -160,8 +160,7 @@ class Measurement(pl.LightningModule):
     def _boxes(self, batch: Batch) -> Boxes:
         """Where the objects of a batch are, as far as the data set knows; each is a file, read here once."""
         loader: Any = self.trainer.predict_dataloaders
-        boxes = getattr(loader.dataset.source, "boxes", None)
-        return {index: None if boxes is None else boxes[index] for index in batch.indices.tolist()}
+        return {index: loader.dataset.box(index) for index in batch.indices.tolist()}
 
     def _image_name(self, index: int) -> str:
         loader: Any = self.trainer.predict_dataloaders

@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_invariance.data.batch import Positioned
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
-from lit_invariance.files import replacing
+from lit_invariance.files import printable, replacing
 from lit_invariance.protocols import Protocol, generator_for
 from lit_invariance.results.outcomes import Answers, Outcomes
 from lit_invariance.results.schema import PictureEntry
@@ -63,8 +63,8 @@ def worst_pictures(
             stem = re.sub(r"[^\w.-]+", "_", choice.label).strip("_")
             files = [f"{FOLDER}/{stem}_{index}_{first + place}.webp" for place in range(2)]
             contents |= {file: _webp(view) for file, view in zip(files, pair, strict=True)}
-            paths = getattr(images.source, "paths", None)
-            name = "" if paths is None else Path(paths[index]).name
+            paths = images.source.paths
+            name = "" if paths is None else printable(Path(paths[index]).name)
             views = [first, first + 1]
             entries.append({"protocol": choice.label, "index": index, "name": name, "views": views, "files": files})
     return entries, contents
@@ -111,8 +111,7 @@ def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) ->
 def _views(protocol: Protocol, images: Positioned, index: int, seed: int, wanted: Sequence[int]) -> list[Tensor]:
     """Make some views of an image, out of all that it has room for."""
     image, _ = images.source[index]
-    boxes = getattr(images.source, "boxes", None)
-    box = None if boxes is None else boxes[index]
+    box = images.box(index)
     steps = protocol.shown(image.shape[1], image.shape[2], box)
     places = [steps.index(step) for step in wanted]
     found, start = [], 0

@@ -6,6 +6,9 @@ from lit_invariance.data.batch import Batch, Positioned, collate
 
 
 class Ragged:
+    paths = boxes = None
+    about = "seven images"
+
     def __len__(self) -> int:
         return 7
 
@@ -35,3 +38,11 @@ def test_images_of_a_worker_share_one_block_of_memory() -> None:
     (batch,) = DataLoader(Positioned(Ragged()), batch_size=7, collate_fn=collate, num_workers=1)
     assert len({image.untyped_storage().data_ptr() for image in batch.images}) == 1
     assert all((image == Ragged()[index][0]).all() for index, image in enumerate(batch.images))
+
+
+def test_names_and_boxes_of_positions() -> None:
+    source = Ragged()
+    assert (Positioned(source).name(3), Positioned(source).box(3)) == ("image 3", None)
+    source.paths = ["a", "b\udce9"]
+    source.boxes = {1: (0, 1, 2, 3)}
+    assert (Positioned(source).name(1), Positioned(source).box(1)) == ("image 1 (b\\xe9)", (0, 1, 2, 3))

@@ -40,7 +40,7 @@ def test_extensions_in_any_case_nested_and_hidden(tmp_path: Path) -> None:
     for name in ("a.JPEG", "b.jpg", "c.webp", "d.BMP", "e.tif", "below/f.PNG", ".g.png", ".hidden/h.png"):
         picture.save(folder / name)
     (folder / "notes.txt").write_text("no picture")
-    found = [Path(path).name for _, path in list_images(tmp_path)]
+    found = [Path(path).name for _, path in list_images(tmp_path).samples]
     assert found == ["a.JPEG", "b.jpg", "f.PNG", "c.webp", "d.BMP", "e.tif"]
 
 
