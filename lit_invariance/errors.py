@@ -1,19 +1,32 @@
 """What a user did wrong, said in one sentence, and the lookup that names the nearest right word."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
-class UserError(Exception):
-    """A mistake the user can mend; the commands print its one sentence and exit with code 2.
+class UserError(ValueError):
+    """A mistake the user can fix: one sentence with what was wrong, where, and the fix.
 
-    Args:
-        message: What was wrong, where, and the mend.
+    It is a `ValueError`, so that code which calls this library need not know of it. The commands print the sentence and
+    exit with code 2.
     """
 
-    def __init__(self, message: str) -> None:
-        # A DataLoader worker hands its exception on as text, with a traceback in front of the sentence.
-        super().__init__(message.rsplit("UserError: ", 1)[-1].strip())
+
+def sentence(error: UserError) -> str:
+    """Return what an error says, without the traceback that a DataLoader's worker puts in front of it."""
+    return str(error).rsplit(f"{UserError.__name__}: ", 1)[-1].strip()
+
+
+@contextmanager
+def one_sentence_errors() -> Iterator[None]:
+    """Let an error that was made in a DataLoader's worker say no more than its sentence."""
+    try:
+        yield
+    except UserError as error:
+        if sentence(error) == str(error):
+            raise
+        raise UserError(sentence(error)) from error
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:

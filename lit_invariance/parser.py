@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser
 
-from lit_invariance.errors import UserError
+from lit_invariance.errors import UserError, sentence
 
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments: (--[^\s=]+)", re.IGNORECASE)
 # jsonargparse speaks of parser keys and Python types; a user has typed an option and a value.
@@ -69,10 +69,10 @@ def run_command(command: Callable[[], Any]) -> None:
     """Run a command; a user's mistake is told in one sentence, with exit code 2.
 
     Args:
-        command: What raises `UserError` if the user must mend something.
+        command: What raises `UserError` if the user must fix something.
     """
     try:
         command()
     except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {sentence(error)}\n")
         sys.exit(2)

@@ -72,6 +72,8 @@ def build(kind: str, registry: Mapping[str, Callable[..., Built]], spec: Spec, *
     name, options = parse_spec(kind, spec)
     try:
         return registry[name](**{**given, **options})
+    except UserError:
+        raise
     except TypeError as error:
         raise UserError(f"{kind} {name}: an option has a value of another kind than it takes ({error}).") from error
     except ValueError as error:

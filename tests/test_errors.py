@@ -1,12 +1,39 @@
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
-from lit_invariance.errors import UserError, unknown
+from lit_invariance.errors import UserError, one_sentence_errors, sentence, unknown
 from lit_invariance.registry import build, parse_spec
 
 
+class Broken(Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise UserError("a.jpg is broken; delete it.")
+
+
 def test_a_worker_s_traceback_is_cut_off():
-    text = "Caught UserError in DataLoader worker process 0.\nOriginal ...\nUserError: a.jpg is broken; delete it.\n"
-    assert str(UserError(text)) == "a.jpg is broken; delete it."
+    with pytest.raises(UserError, match="Traceback") as told:
+        list(DataLoader(Broken(), num_workers=1))
+    assert sentence(told.value) == "a.jpg is broken; delete it."
+    with pytest.raises(UserError, match="^a.jpg is broken; delete it.$"), one_sentence_errors():
+        list(DataLoader(Broken(), num_workers=1))
+
+
+def test_an_error_of_this_process_passes_as_it_is():
+    error = UserError("a.jpg is broken; delete it.")
+    with pytest.raises(ValueError, match="broken") as told, one_sentence_errors():
+        raise error
+    assert told.value is error
+
+
+def test_what_a_factory_says_to_the_user_is_passed_on_unchanged():
+    def make():
+        raise UserError("download the file.")
+
+    with pytest.raises(UserError, match="^download the file.$"):
+        build("thing", {"a": make}, "a")
 
 
 def test_unknown_names_the_nearest_or_all():

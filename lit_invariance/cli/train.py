@@ -150,6 +150,8 @@ class TrainingCLI(LightningCLI):
         logger = Curves(RUNS, name=self.config["name"], version="", default_hp_metric=False)
         try:
             return super().instantiate_trainer(logger=logger, callbacks=self._callbacks(), **kwargs)
+        except UserError:
+            raise
         except (MisconfigurationException, ValueError) as error:
             raise UserError(f"the trainer options do not fit this machine or each other: {error}") from error
 
