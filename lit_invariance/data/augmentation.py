@@ -2,7 +2,8 @@
 
 import os
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,17 +13,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lit_invariance.constants import IMAGENET_MEAN
+from lit_invariance.data.epochs import Place, generator_of
 from lit_invariance.errors import UserError
 from lit_invariance.protocols.standard import short_side
 from lit_invariance.registry import build
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # or importing it asks the network for its newest release
 
-import albumentations as A
-import cv2
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
 
-# DataLoader workers already share the cores out, and OpenCV's thread pool does not survive their fork.
-cv2.setNumThreads(0)
+
+with _environment("NO_ALBUMENTATIONS_UPDATE", "1"):  # else importing it asks the network for its newest release
+    import albumentations as A
+    import cv2
 
 Pixels = NDArray[np.uint8]
 FILLS: dict[str, dict[str, Any]] = {
@@ -129,45 +140,45 @@ class TrainingView:
       both directions, and zoomed by `scale` ([1, 1]), and the centre of it taken. What the image has beyond the centre
       moves in before any filling is seen.
 
-    * `any_of`: one of the translations in the list `of`, each equally likely, drawn anew for every picture.
+    * `any_of`: one of the translations in the list `of`, each equally likely, drawn for every view.
 
     `pad` and `affine` take `fill`: `black`, `mean` (ImageNet's mean colour) or `reflect`.
 
     Albumentations 2.0.8 copies its generator into every worker and draws the same again in every epoch, whatever
-    `seed_everything` says. Here every image draws from a fresh generator seeded by PyTorch's, which differs between
-    workers and epochs and obeys `seed_everything`.
+    `seed_everything` says. Here every view has a generator of its own, made of the seed, the epoch and the image's
+    position, so that no worker, process or interruption changes what is drawn.
 
     Args:
         image_size: Side S of the result in pixels.
         flip: Mirror left to right with probability one half.
         translation: `{"kind": name, option: value}`, or None.
-        stream: Tells apart processes that share a seed, such as the ranks of a distributed run.
+        seed: Seed of the training.
 
     Raises:
         UserError: If the kind or an option is unknown or out of range.
     """
 
     def __init__(
-        self, image_size: int, flip: bool = True, translation: dict[str, Any] | None = None, stream: int = 0
+        self, image_size: int, flip: bool = True, translation: dict[str, Any] | None = None, seed: int = 0
     ) -> None:
-        self.stream = stream
+        self.seed = seed
         geometry = _plain(image_size) if translation is None else translated(image_size, translation)
         self.transforms = A.Compose([*geometry, *([A.HorizontalFlip(p=0.5)] if flip else [])])
 
-    def __call__(self, image: Tensor) -> Tensor:
-        """Draw one view.
+    def __call__(self, image: Tensor, place: Place) -> Tensor:
+        """Draw one view; the same again for the same seed and place.
 
         Args:
             image: uint8 (3, H, W).
+            place: The epoch and the image's position in the data set.
 
         Returns:
             uint8 (3, S, S).
         """
-        self._reseed()
+        self._reseed(place)
         pixels: Pixels = self.transforms(image=image.permute(1, 2, 0).contiguous().numpy())["image"]
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
-    def _reseed(self) -> None:
-        draw = int(torch.randint(2**62, ()))
-        generator = np.random.default_rng([draw, self.stream])
+    def _reseed(self, place: Place) -> None:
+        generator = generator_of("view", self.seed, *place)
         self.transforms.set_random_state(generator, random.Random(int(generator.integers(2**62))))

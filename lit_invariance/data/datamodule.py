@@ -1,7 +1,6 @@
 """The LightningDataModule: every data set behind the same loaders."""
 
 import os
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,13 @@ from torch.utils.data import DataLoader, Dataset
 from lit_invariance.data.augmentation import TrainingView
 from lit_invariance.data.batch import Positioned, collate
 from lit_invariance.data.class_order import check_same_classes
+from lit_invariance.data.epochs import EpochLoader, EpochSampler, Place
 from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.data.rendered_shapes import load_shapes
 from lit_invariance.data.source import Source, Splits
 from lit_invariance.data.torchvision_sets import TORCHVISION_SETS, load_imagenet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
+from lit_invariance.data.workers import begin_worker
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.registry import build
 
@@ -27,7 +28,7 @@ MOST_WORKERS = 8
 
 
 class TrainingSet(Dataset[dict[str, Any]]):
-    """Images of a source, each seen anew every time.
+    """Images of a source, each seen in another view in every epoch.
 
     Args:
         source: Decoded images with labels.
@@ -41,10 +42,11 @@ class TrainingSet(Dataset[dict[str, Any]]):
         """Return the number of images."""
         return len(self.source)
 
-    def __getitem__(self, index: int) -> dict[str, Tensor | int]:
-        """Return `{"image": uint8 (3, S, S), "label": int}`."""
+    def __getitem__(self, place: Place | int) -> dict[str, Tensor | int]:
+        """Return `{"image": uint8 (3, S, S), "label": int}`; a position without an epoch is shown as in the first."""
+        epoch, index = place if isinstance(place, tuple) else (0, place)
         image, label = self.source[index]
-        return {"image": self.view(image), "label": label}
+        return {"image": self.view(image, (epoch, index)), "label": label}
 
 
 class InvarianceData(LightningDataModule):
@@ -52,6 +54,8 @@ class InvarianceData(LightningDataModule):
 
     A training batch is `{"image": uint8 (N, 3, S, S), "label": int64 (N,)}`; a validation or prediction batch is a
     `Batch`. Validation and prediction see the same images in the same order, and each exactly once over all processes.
+    Order and augmentation of the training follow from `seed_everything`, the epoch and each image's position, whatever
+    the number of workers, and a training that goes on from a checkpoint sees what it would have seen without the pause.
 
     Args:
         dataset: `shapes` (built in), `image_folder`, or a torchvision name: CIFAR10, CIFAR100, STL10, Imagenette,
@@ -116,6 +120,7 @@ class InvarianceData(LightningDataModule):
         self._described = False
         self._splits: Splits | None = None
         self._train: Source | None = None
+        self._training_seed: int | None = None
         TrainingView(image_size, flip, translation)  # a wrong option is told before anything is read or drawn
 
     def prepare_data(self) -> None:
@@ -192,24 +197,52 @@ class InvarianceData(LightningDataModule):
         """The number of outputs K that labels refer to."""
         return len(self.class_names)
 
+    @property
+    def training_seed(self) -> int:
+        """The seed of order and augmentation: that of `seed_everything`, or of the training that goes on."""
+        if self._training_seed is None:
+            self._training_seed = int(os.environ.get("PL_GLOBAL_SEED", 0))  # where Lightning leaves it
+        return self._training_seed
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {"seed": self.training_seed}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the seed of a checkpoint."""
+        self._training_seed = state_dict["seed"]
+
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return the loader of augmented training batches; under DDP Lightning shares the images out."""
-        options = self.hparams
-        rank = 0 if self.trainer is None else self.trainer.global_rank
-        view = TrainingView(options["image_size"], options["flip"], options["translation"], stream=rank)
+        """Return the loader of augmented training batches, which the processes share out."""
+        options, seed = self.hparams, self.training_seed
+        view = TrainingView(options["image_size"], options["flip"], options["translation"], seed)
         training = TrainingSet(self.training_images(), view)
+        batch_size = options["batch_size"]
+        sampler = EpochSampler(training, seed, batch_size, *self._processes(), self._batches_done)
         # A last batch of one image would fail batch normalisation, a small one would disturb it.
-        drop_last = len(training) >= options["batch_size"]
-        return self._loader(training, options["batch_size"], shuffle=True, drop_last=drop_last)
+        drop_last = len(sampler) >= batch_size
+        return EpochLoader(training, batch_size=batch_size, sampler=sampler, drop_last=drop_last, **self._serving())
+
+    def _batches_done(self) -> int:
+        return 0 if self.trainer is None else self.trainer.fit_loop.batch_idx + 1
+
+    def _processes(self) -> tuple[int, int]:
+        """Return the number of processes and which this is."""
+        return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the loader of validation batches, each image exactly once over all processes."""
         options = self.hparams
         images = self.validation_images()
-        world, rank = (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
+        world, rank = self._processes()
+        if 0 < len(images) < world:
+            raise UserError(
+                f"there are fewer validation images ({len(images)}) than processes ({world}); set --trainer.devices "
+                f"{len(images)}, or take more images."
+            )
         sampler = UnpaddedSampler(images, world, rank)
         batch_size = options["val_batch_size"] or options["batch_size"]
-        return self._loader(images, batch_size, sampler=sampler, collate_fn=collate)
+        return DataLoader(images, batch_size=batch_size, sampler=sampler, collate_fn=collate, **self._serving())
 
     def validation_images(self) -> Positioned:
         """Return the images to validate and evaluate on, decoded when asked for."""
@@ -219,17 +252,13 @@ class InvarianceData(LightningDataModule):
         """Return the same batches as `val_dataloader`."""
         return self.val_dataloader()
 
-    def _loader(self, dataset: Dataset[Any], batch_size: int, **options: Any) -> DataLoader[Any]:
-        if self.workers == 0:
-            warnings.filterwarnings("ignore", ".*does not have many workers.*")  # by choice: nothing is decoded
-        return DataLoader(
-            dataset,
-            batch_size=batch_size,
-            num_workers=self.workers,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.workers > 0,  # every image is drawn from the worker's own running generator
-            **options,
-        )
+    def _serving(self) -> dict[str, Any]:
+        return {
+            "num_workers": self.workers,
+            "pin_memory": torch.cuda.is_available(),
+            "persistent_workers": self.workers > 0,
+            "worker_init_fn": begin_worker,
+        }
 
     def _opened(self) -> Splits:
         if self._splits is None:

@@ -1,16 +1,32 @@
 """What every process that decodes pictures for a loader begins with."""
 
+import multiprocessing
+import os
 import signal
+import threading
+
+import cv2
 
 
 def begin_worker(number: int) -> None:
-    """Leave it to the main process to stop; a `worker_init_fn` of a DataLoader.
+    """Use one core, and leave it to the main process to stop; a `worker_init_fn` of a DataLoader.
 
-    A terminal and a cluster send a signal to all processes at once, and without its workers the main process could not
-    finish its batch. It ends them when it leaves, and they end by themselves some seconds after it died.
+    The workers share the cores out already, and OpenCV's own threads do not survive a fork. A terminal and a cluster
+    send a signal to all processes at once, and without its workers the main process could not finish its batch.
 
     Args:
         number: Which worker this is, from 0.
     """
-    for stopping in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stopping, signal.SIG_IGN)
+    cv2.setNumThreads(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None and hasattr(signal, "sigwaitinfo"):  # macOS has none
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_when_told, args=(parent.pid,), daemon=True).start()
+
+
+def _end_when_told(parent: int | None) -> None:
+    """Heed the SIGTERM by which the main process ends its workers, and nobody else's."""
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        pass
+    os._exit(0)

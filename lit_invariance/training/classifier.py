@@ -201,6 +201,7 @@ class LitClassifier(pl.LightningModule):
     def on_train_start(self) -> None:
         """Say what the measurement costs, and prepare batch normalisation unless an interrupted training goes on."""
         self._tell_cost()
+        self.on_train_epoch_start()  # an epoch that goes on from its middle has no start of its own
         wanted = self.hparams["reestimate_batch_norm"]
         if wanted and not self.trainer.global_step:
             # A loader of its own: the training's has begun to fetch, and its workers serve one reader at a time.

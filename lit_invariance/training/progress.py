@@ -14,8 +14,12 @@ SHOWN = ("train/loss", "train/acc", "val/acc", "val/top1_change", "val/mean_abso
 class EpochLines(Callback):
     """Print the epoch's numbers in one line, which outlives the bar and reads well in a log file."""
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock; an epoch that goes on from its middle has no start of its own."""
+        self.began = time.monotonic()
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock."""
+        """Start it for each epoch."""
         self.began = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -104,6 +104,10 @@ class Throughput(Callback):
     def __init__(self) -> None:
         self._images, self._start, self._away = 0, 0.0, 0.0
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin to count; an epoch that goes on from its middle has no start of its own."""
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin to count."""
         self._images, self._start, self._away = 0, time.monotonic(), 0.0

@@ -74,14 +74,36 @@ def test_predicts_what_it_validates(trainer: Trainer) -> None:
     assert rows[:, 1].tolist() == [index % 10 for index in range(14)]
 
 
-def test_processes_share_validation_out_without_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_of_three(monkeypatch: pytest.MonkeyPatch, rank: int, data: InvarianceData) -> InvarianceData:
     monkeypatch.setattr(rank_zero_only, "rank", 0)
+    monkeypatch.setenv("LOCAL_RANK", str(rank))
+    data.trainer = Trainer(accelerator="cpu", devices=3, strategy="ddp", logger=False, enable_checkpointing=False)
+    assert (data.trainer.world_size, data.trainer.global_rank) == (3, rank)
+    return data
+
+
+def test_a_process_without_validation_images_is_told_how_to_have_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = one_of_three(monkeypatch, 0, shapes(shapes={"train_images": 20, "val_images": 2}))
+    with pytest.raises(UserError, match=r"fewer validation images \(2\) than processes \(3\); set --trainer.devices 2"):
+        data.val_dataloader()
+
+
+def test_processes_share_training_images_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """21 images make seven for each of three processes, and so one batch of four: small ones are dropped."""
+    seen, few = [], {"train_images": 21, "val_images": 3}
+    for rank in range(3):
+        batches = list(one_of_three(monkeypatch, rank, shapes(shapes=few)).train_dataloader())
+        assert [len(batch["label"]) for batch in batches] == [4]
+        seen.append(tuple(batches[0]["image"].flatten().tolist()))
+    assert len(set(seen)) == 3
+    only = one_of_three(monkeypatch, 2, shapes(shapes=few, batch_size=8))
+    assert [len(batch["label"]) for batch in only.train_dataloader()] == [7]
+
+
+def test_processes_share_validation_out_without_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     for rank in range(3):
-        monkeypatch.setenv("LOCAL_RANK", str(rank))
-        data = shapes()
-        data.trainer = Trainer(accelerator="cpu", devices=3, strategy="ddp", logger=False, enable_checkpointing=False)
-        assert (data.trainer.world_size, data.trainer.global_rank) == (3, rank)
+        data = one_of_three(monkeypatch, rank, shapes())
         seen += [index for batch in data.val_dataloader() for index in batch.indices.tolist()]
     assert sorted(seen) == list(range(14))
 
