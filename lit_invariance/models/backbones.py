@@ -9,6 +9,7 @@ from torch import nn
 
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.antialiased_networks import antialiased_network
+from lit_invariance.models.dry_pass import see_answer
 from lit_invariance.models.entry import Entry
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.models.small_resnet import SmallResNet
@@ -43,7 +44,7 @@ class Backbone:
         return self.trained_classes not in (None, self.num_classes)
 
 
-def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbone:
+def create_backbone(name: str, weights: str | None, num_classes: int, image_size: int | None = None) -> Backbone:
     """Build a network by name and load its weights.
 
     Args:
@@ -52,18 +53,23 @@ def create_backbone(name: str, weights: str | None, num_classes: int) -> Backbon
         weights: None for random ones; `"default"` or a published name (`IMAGENET1K_V1`, a timm tag); or a local file,
             see `read_state_dict`.
         num_classes: Number of outputs K. Where the weights have another number, the head is a new one.
+        image_size: Side S of the pictures it will be given. One is passed through it before any weights are looked for,
+            to see that the network takes it; None leaves that out.
 
     Returns:
         The network, in training mode.
 
     Raises:
-        UserError: If the name is unknown, or the weights are unknown, out of reach or made for another network.
+        UserError: If the name is unknown, the network refuses the size, or the weights are unknown, out of reach or
+            made for another network.
     """
     entry = _find(name, weights)
     network = entry.make(num_classes)
     heads = _heads(network, entry, num_classes, name)
+    if image_size is not None:
+        see_answer(network, name, image_size, num_classes)
     if weights is None:
-        return Backbone(network, heads, entry.preprocessing, num_classes)
+        return Backbone(network, heads, preprocessing_of(name, None), num_classes)
     state = _converted(entry, weights, network)
     load_strictly(network, name, state, f"'{weights}'", heads)
     last = f"{heads[0]}.weight"
@@ -82,15 +88,16 @@ def preprocessing_of(name: str, weights: str | None) -> Preprocessing:
     Args:
         name: Name of the backbone.
         weights: As in `create_backbone`. A file that bears the name of published weights has their recipe, any other
-            that of the backbone's default weights.
+            that of the backbone's default weights; random weights have the normalisation of these alone.
 
     Returns:
-        The recipe of the weights; one with `recipe` None for networks that none is published for.
+        The recipe of the weights; one whose `recipe` is None for random weights and networks without published ones.
 
     Raises:
         UserError: If the name is unknown.
     """
-    return _find(name, weights).preprocessing
+    preprocessing = _find(name, weights).preprocessing
+    return preprocessing.fixed(preprocessing.size) if weights is None else preprocessing
 
 
 def published_classes(name: str, weights: str | None) -> int | None:

@@ -37,6 +37,15 @@ class Preprocessing:
         """Return the same recipe for another side S of the input, in pixels."""
         return replace(self, size=size)
 
+    def trained_at(self, size: int) -> "Preprocessing":
+        """Return what a network expects that was fine-tuned from weights of this recipe.
+
+        Args:
+            size: Side S of the pictures it was trained on, in pixels. At the recipe's own it is the recipe; at another,
+                which the weights are no longer made for, the geometry that is one for all.
+        """
+        return self if size == self.size else self.fixed(size)
+
     def fixed(self, size: int) -> "Preprocessing":
         """Return the geometry that is one for all networks, with this one's normalisation.
 

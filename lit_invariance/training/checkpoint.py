@@ -1,15 +1,41 @@
 """A network back from a training's checkpoint, without executing anything the file holds."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+from pydantic import BaseModel, ConfigDict, InstanceOf, ValidationError, create_model
+from torch import Tensor
+
+from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
+from lit_invariance.models.backbones import preprocessing_of
 from lit_invariance.models.torch_file import read_torch_file
 from lit_invariance.models.weights import load_strictly
 from lit_invariance.registry import Spec
 from lit_invariance.training.classifier import LitClassifier
+
+NEEDED = ("backbone", "num_classes", "image_size")
+MOST_SIDE = 4096
+"""Side of a picture in pixels that a foreign file may ask for; a network of twice that would not fit into memory."""
+
+
+class Parts(BaseModel):
+    """What Lightning writes into a checkpoint; what only a training that goes on needs may be missing."""
+
+    model_config = ConfigDict(strict=True)
+
+    state_dict: dict[str, InstanceOf[Tensor]]
+    hyper_parameters: dict[str, Any]
+    datamodule_hyper_parameters: dict[str, Any] = {}
+    epoch: int = 0
+    global_step: int = 0
+    loops: dict[str, Any] = {}
+    callbacks: dict[str, Any] = {}
+    optimizer_states: list[dict[str, Any]] = []
+    lr_schedulers: list[dict[str, Any]] = []
 
 
 def load_checkpoint(path: str | Path, mitigations: Sequence[Spec] | None = None) -> LitClassifier:
@@ -17,7 +43,7 @@ def load_checkpoint(path: str | Path, mitigations: Sequence[Spec] | None = None)
 
     Args:
         path: A `.ckpt` file that `train.py` wrote.
-        mitigations: Those it shall have; None takes those it was trained with.
+        mitigations: Those it is given; None takes those it was trained with.
 
     Returns:
         The classifier in evaluation mode, on the CPU.
@@ -31,14 +57,20 @@ def load_checkpoint(path: str | Path, mitigations: Sequence[Spec] | None = None)
     options = {key: value for key, value in content["hyper_parameters"].items() if key in known}
     if mitigations is not None:
         options["mitigations"] = list(mitigations)
-    # The checkpoint holds every parameter, so the weights the training began from need not be at hand.
-    classifier = LitClassifier(**{**options, "weights": None})
+    try:
+        # The checkpoint holds every parameter, so the weights the training began from need not be at hand.
+        classifier = LitClassifier(**{**options, "weights": None})
+        # They decide on what it expects of a picture all the same.
+        recipe = preprocessing_of(options["backbone"], options.get("weights"))
+        classifier.configure_preprocessing(recipe.trained_at(classifier.image_size))
+    except UserError as error:
+        raise UserError(f"'{path}' holds what no network can be built from: {error}") from error
     load_strictly(classifier, options["backbone"], content["state_dict"], f"'{path}'")
     return classifier.eval()
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint's content and see that it is one of this project's.
+    """Read a checkpoint's content and see that it is one of this project's, and whole.
 
     Args:
         path: A `.ckpt` file that `train.py` wrote.
@@ -50,6 +82,38 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         UserError: If it is not.
     """
     content = read_torch_file(path)
-    if not isinstance(content, dict) or "backbone" not in content.get("hyper_parameters", {}):
+    options = content.get("hyper_parameters") if isinstance(content, dict) else None
+    if not isinstance(options, dict) or "backbone" not in options:
         raise UserError(f"'{path}' is no checkpoint of this project; a bare state dict is named as <backbone>@{path}.")
-    return content
+    _see(path, Parts, content)
+    _see(path, _options_of(LitClassifier, NEEDED), options)
+    _see(path, _options_of(InvarianceData), content.get("datamodule_hyper_parameters", {}))
+    classes, size = options["num_classes"], options["image_size"]
+    # A network is built to these numbers before its weights are compared with it.
+    if not any(value.ndim and len(value) == classes for value in content["state_dict"].values()):
+        raise UserError(f"'{path}' contradicts itself: none of its parameters is of {classes} classes; train again.")
+    if size > MOST_SIDE:
+        raise UserError(f"'{path}' is of pictures of {size} pixels; more than {MOST_SIDE} are not taken from a file.")
+    return content  # type: ignore[no-any-return]
+
+
+def _see(path: str | Path, schema: type[BaseModel], values: Mapping[str, Any]) -> None:
+    try:
+        schema.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(map(str, fault["loc"]))[:200]
+        raise UserError(
+            f"'{path}' is no whole checkpoint: {place}: {fault['msg'].lower()}; train again, or copy the file again."
+        ) from error
+
+
+@cache
+def _options_of(made: Callable[..., Any], needed: tuple[str, ...] = ()) -> type[BaseModel]:
+    """The schema of a class's arguments; others, which another version may have had, are passed over."""
+    hints = get_type_hints(made.__init__)
+    fields: dict[str, Any] = {}
+    for name, parameter in inspect.signature(made).parameters.items():
+        required = name in needed or parameter.default is inspect.Parameter.empty
+        fields[name] = (hints[name], ... if required else parameter.default)
+    return create_model("Options", __config__=ConfigDict(strict=True, arbitrary_types_allowed=True), **fields)

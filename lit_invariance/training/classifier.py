@@ -19,8 +19,8 @@ from lit_invariance.errors import UserError, unknown
 from lit_invariance.metrics import Accuracy, ImageMean
 from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimate_batch_norm
 from lit_invariance.models.backbones import create_backbone
-from lit_invariance.protocols import PROTOCOLS, CentreCrop, ImageTooSmall, views_of
-from lit_invariance.registry import Spec, build
+from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.protocols import ImageTooSmall, views_of
 from lit_invariance.training.answers import not_finite
 from lit_invariance.training.invariance_callback import VIEWS_SEED, InvarianceCallback, with_neighbours
 from lit_invariance.training.mistakes import Mistakes
@@ -28,6 +28,8 @@ from lit_invariance.training.schedule import OPTIMIZERS, parameter_groups, plann
 
 OWN_PREFIX = "val/"
 RANGES = {
+    "num_classes": (1, math.inf),
+    "image_size": (2, math.inf),
     "reestimate_batch_norm": (0, math.inf),
     "lr": (0, math.inf),
     "backbone_lr": (0, math.inf),
@@ -97,26 +99,32 @@ class LitClassifier(pl.LightningModule):
         _check_ranges(self.hparams)
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
-        made = create_backbone(backbone, weights, num_classes)
+        made = create_backbone(backbone, weights, num_classes, image_size)
         self.num_classes, self.image_size, self.heads = num_classes, image_size, made.heads
         self.trained_classes = made.trained_classes
-        self.preprocessing = made.preprocessing.fixed(image_size)
-        self.mean = self.preprocessing.mean
         self.backbone = made.network
         self.mitigated = apply_mitigations(self.backbone, mitigations or [], self._classify)
         self.backbone.to(memory_format=torch.channels_last)
-        self.register_buffer("_mean", _per_channel(self.preprocessing.mean), persistent=False)
-        self.register_buffer("_std", _per_channel(self.preprocessing.std), persistent=False)
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
-        self.configure_views(invariance_protocol)
+        self.configure_preprocessing(made.preprocessing.trained_at(image_size))
         self.configure_metrics()
         self._mistakes = Mistakes()
 
-    def configure_views(self, invariance_protocol: Spec) -> None:
+    def configure_preprocessing(self, preprocessing: Preprocessing) -> None:
+        """Set up what the input is: its normalisation, and the two protocols of validation.
+
+        Args:
+            preprocessing: What the network expects of a picture, at its own image size.
+        """
+        self.preprocessing, self.mean = preprocessing, preprocessing.mean
+        self.register_buffer("_mean", _per_channel(preprocessing.mean), persistent=False)
+        self.register_buffer("_std", _per_channel(preprocessing.std), persistent=False)
+        self.configure_views()
+
+    def configure_views(self) -> None:
         """Set the two protocols of validation up: the standard view, and the neighbouring views."""
-        given = {"size": self.image_size, "mean": self.mean}
-        self.centre_crop = CentreCrop(size=self.image_size, mean=self.mean)
-        self.protocol = with_neighbours(build("protocol", PROTOCOLS, invariance_protocol, **given))
+        self.centre_crop = self.preprocessing.protocol("centre_crop")
+        self.protocol = with_neighbours(self.preprocessing.protocol(self.hparams["invariance_protocol"]))
         images = self.hparams["invariance_images"]
         # The pictures of its batches are as they were decoded, and `forward` takes them from 0 to 1.
         scale: dict[str, Any] = {"mean": (0.0,) * len(self.mean), "std": (1.0,) * len(self.mean)}

@@ -131,9 +131,11 @@ def test_a_file_has_the_recipe_of_the_published_weights_whose_name_it_bears(name
     assert preprocessing_of(name, f"folder/{file}").recipe == recipe
 
 
-def test_the_network_carries_it():
-    made = create_backbone("timm/resnet18", None, 10)
-    assert made.preprocessing == preprocessing_of("timm/resnet18", None)
+def test_the_network_carries_it(tmp_path):
+    state = create_backbone("timm/resnet18", None, 10).network.state_dict()
+    torch.save(state, tmp_path / "w.pth")
+    made = create_backbone("timm/resnet18", str(tmp_path / "w.pth"), 10)
+    assert made.preprocessing == preprocessing_of("timm/resnet18", "default")
 
 
 def test_one_geometry_for_all_keeps_the_normalisation():
@@ -141,6 +143,18 @@ def test_one_geometry_for_all_keeps_the_normalisation():
     assert recipe.fixed(96) == Preprocessing(recipe.mean, recipe.std, 96)
     assert recipe.at(96).crop_pct == recipe.crop_pct
     assert recipe.fixed(96).recipe is None
+
+
+def test_random_weights_have_no_recipe_but_the_normalisation():
+    made = preprocessing_of("timm/vit_base_patch16_224", None)
+    assert made == Preprocessing(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), size=224)
+    assert made.recipe is None
+
+
+def test_a_fine_tuned_network_keeps_the_recipe_at_its_own_size_alone():
+    recipe = preprocessing_of("timm/resnet50", "a1_in1k")
+    assert recipe.trained_at(224) is recipe
+    assert recipe.trained_at(64) == recipe.fixed(64)
 
 
 def test_a_protocol_with_a_geometry_of_its_own_follows_size_mean_and_interpolation_only():

@@ -1,0 +1,39 @@
+"""One image through a new network: what it refuses is told before anything else is done."""
+
+import torch
+from torch import Tensor, nn
+
+from lit_invariance.errors import UserError
+
+
+def see_answer(network: nn.Module, name: str, size: int, num_classes: int) -> None:
+    """See that a network takes pictures of a size and answers with one logit a class.
+
+    Args:
+        network: The network; neither its mode nor its statistics are changed.
+        name: What the user calls it, for the error message.
+        size: Side S of its input in pixels.
+        num_classes: Number of outputs K.
+
+    Raises:
+        UserError: If it refuses the size, or answers with anything else than `(N, K)` logits.
+    """
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        with torch.no_grad():
+            answer = network(torch.zeros(1, 3, size, size))
+    except Exception as error:  # a network may refuse with any type
+        said = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+        raise UserError(
+            f"backbone {name} does not take pictures of {size} x {size} pixels ({said}); choose another image size, or "
+            "another backbone."
+        ) from error
+    finally:
+        for module in training:
+            module.training = True
+    if not isinstance(answer, Tensor) or answer.shape != (1, num_classes):
+        given = f"of shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else type(answer).__name__
+        raise UserError(
+            f"backbone {name} answers one picture with {given}, not with {num_classes} logits; choose a classifier."
+        )
