@@ -1,102 +1,91 @@
-"""Compare the time of BlurPool2d with that of the published layer and of timm's, forwards and with the gradient.
+"""Compare whole anti-aliased networks: plain torchvision's, ours and those of antialiased-cnns, in images a second.
 
-    python benchmarks/blurpool.py [--taps 3] [--shape 32 256 56 56] [--device cpu] [--threads 1]
+    python benchmarks/blurpool.py [--networks resnet18 resnet50 mobilenet_v2] [--taps 4] [--batch 4] [--device cpu]
 
-Rounds of all layers in turn, best of each, so that another program on the machine slows all alike. On a Linux CPU it
-measures twice: as Python starts, where every large result costs page faults, and with freed memory kept, as train.py
-and evaluate.py run (`lit_invariance.cli.allocator`). On a GPU it also tells the share of the copy bandwidth.
+A layer alone says little: what it costs in a network depends on memory that its neighbours leave in the cache. All
+networks take turns, round by round, and medians are compared, so that another program on the machine slows all alike.
+Freed memory is kept on Linux, as train.py and evaluate.py do (`lit_invariance.cli.allocator`).
 """
 
 import argparse
+import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import antialiased_cnns
 import torch
-from timm.layers import BlurPool2d as TimmBlurPool2d
+import torch.nn.functional as F
+import torchvision
 from torch import Tensor, nn
 
 from lit_invariance.cli.allocator import keep_freed_memory
-from lit_invariance.mitigations import BlurPool2d
+from lit_invariance.mitigations import antialias
 
 
 def main() -> None:
-    """Print one table for each way of keeping memory."""
+    """Print a line for each network, in inference and in training."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--taps", type=int, default=3, help="filter size; timm gives other sizes for even ones")
-    parser.add_argument("--shape", type=int, nargs=4, default=(32, 256, 56, 56), metavar=("N", "C", "H", "W"))
+    parser.add_argument("--networks", nargs="+", default=["resnet18", "resnet50", "mobilenet_v2"])
+    parser.add_argument("--taps", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=12)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    measure(options, "memory as Python starts")
-    if options.device == "cpu":
-        keep_freed_memory()
-        measure(options, "freed memory kept")
+    keep_freed_memory()
+    for name in options.networks:
+        networks = {key: each.to(options.device) for key, each in built(name, options.taps).items()}
+        images = torch.randn(options.batch, 3, 224, 224, device=options.device).to(memory_format=torch.channels_last)
+        for part, step in {"inference": infer, "training": train}.items():
+            medians = measured({key: partial(step, each, images) for key, each in networks.items()}, options.rounds)
+            line = [f"{key} {options.batch / each:.1f} images/s" for key, each in medians.items()]
+            ratio = medians["antialiased_cnns"] / medians["ours"]
+            print(
+                f"{name:14} {part:9}", *line, f"ours {ratio:.2f} x as fast as antialiased_cnns", sep="   ", flush=True
+            )
 
 
-def measure(options: argparse.Namespace, title: str) -> None:
-    """Print milliseconds and ratios."""
-    channels = options.shape[1]
-    layers: dict[str, nn.Module] = {
-        "ours": BlurPool2d(options.taps),
-        "antialiased_cnns": antialiased_cnns.BlurPool(channels, filt_size=options.taps),
-        "timm": TimmBlurPool2d(channels, filt_size=options.taps),
-    }
-    maps = torch.randn(options.shape, device=options.device).to(memory_format=torch.channels_last)
-    cases: dict[tuple[str, str], Callable[[], object]] = {("copy", "forward"): maps.clone}
-    for name, layer in layers.items():
-        layer = layer.to(options.device)
-        cases[name, "forward"] = forward(layer, maps)
-        cases[name, "both"] = both(layer, maps)
-    best = dict.fromkeys(cases, float("inf"))
-    for _ in range(options.rounds):
-        for case, run in cases.items():
-            best[case] = min(best[case], seconds(run, options.device))
-    print(f"{title}: {tuple(options.shape)} channels_last, {options.taps} taps, {options.device}")
-    for name in layers:
-        line = [f"  {name:17}"]
-        for part in ("forward", "both"):
-            ratio = best[name, part] / best["ours", part]
-            line.append(f"{part} {1e3 * best[name, part]:8.2f} ms ({ratio:4.2f}x ours)")
-        print("   ".join(line))
-    # A forward pass reads the maps and writes a quarter of them; a copy reads and writes all.
-    share = 1.25 / 2 * best["copy", "forward"] / best["ours", "forward"]
-    print(
-        f"  a copy takes {1e3 * best['copy', 'forward']:.2f} ms; our forward pass reaches {share:.0%} of its bandwidth"
-    )
+def built(name: str, taps: int) -> dict[str, nn.Module]:
+    """The plain network and both anti-aliased ones, in channels_last."""
+    make = getattr(torchvision.models, name)
+    networks = {"plain": make(), "ours": make()}
+    antialias(networks["ours"], taps)
+    networks["antialiased_cnns"] = getattr(antialiased_cnns, name)(pretrained=False, filter_size=taps)
+    return {key: network.to(memory_format=torch.channels_last) for key, network in networks.items()}
 
 
-def forward(layer: nn.Module, maps: Tensor) -> Callable[[], object]:
-    """The layer without a gradient."""
-
-    def run() -> None:
-        with torch.no_grad():
-            layer(maps)
-
-    return run
+def infer(network: nn.Module, images: Tensor) -> None:
+    """A forward pass in evaluation mode."""
+    with torch.inference_mode():
+        network.eval()(images)
 
 
-def both(layer: nn.Module, maps: Tensor) -> Callable[[], object]:
-    """The layer and the gradient of its input."""
-    leaf = maps.clone().requires_grad_()
-    gradient = torch.randn_like(layer(leaf))
-
-    def run() -> None:
-        leaf.grad = None
-        layer(leaf).backward(gradient)
-
-    return run
+def train(network: nn.Module, images: Tensor) -> None:
+    """A forward and a backward pass in training mode."""
+    F.cross_entropy(network.train()(images), torch.arange(len(images), device=images.device)).backward()
+    network.zero_grad()
 
 
-def seconds(run: Callable[[], object], device: str) -> float:
+def measured(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """The median seconds of each step; two rounds more are run first and not counted."""
+    times: dict[str, list[float]] = {key: [] for key in steps}
+    for number in range(rounds + 2):
+        for key in list(steps)[number % len(steps) :] + list(steps)[: number % len(steps)]:
+            spent = seconds(steps[key])
+            if number >= 2:
+                times[key].append(spent)
+    return {key: statistics.median(each) for key, each in times.items()}
+
+
+def seconds(step: Callable[[], None]) -> float:
     """The time of one call, which a GPU has finished."""
-    if device != "cpu":
+    if torch.cuda.is_available():
         torch.cuda.synchronize()
     start = time.perf_counter()
-    run()
-    if device != "cpu":
+    step()
+    if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter() - start
 

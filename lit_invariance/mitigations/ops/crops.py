@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lit_invariance.errors import unknown
-from lit_invariance.mitigations.ops.convolved import fold
+from lit_invariance.mitigations.ops.extend import fold
 from lit_invariance.mitigations.ops.low_pass import PADDINGS
 
 

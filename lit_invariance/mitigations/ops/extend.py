@@ -6,8 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lit_invariance.mitigations.ops.convolved import fold
-
 Margins = tuple[int, int, int, int]
 
 
@@ -35,45 +33,76 @@ def extend(maps: Tensor, margins: Margins, mode: str, value: float = 0.0) -> Ten
     return cast(Tensor, _Extend.apply(maps, margins, mode))
 
 
+def fold_back(gradient: Tensor, size: tuple[int, int], margins: Margins, mode: str) -> Tensor:
+    """Add a gradient of extended maps up to that of the maps: the transpose of `extend`.
+
+    Args:
+        gradient: (N, C, above + H + below, left + W + right).
+        size: Rows and columns of the maps, (H, W).
+        margins: As for `extend`.
+        mode: As for `extend`.
+
+    Returns:
+        The gradient of the maps, (N, C, H, W); channels_last is kept.
+    """
+    (height, width), (above, _, left, _) = size, margins
+    layout = torch.channels_last if gradient.stride(1) == 1 else torch.contiguous_format
+    if mode != "zeros" and any(margins):
+        gradient = gradient.clone()
+        for dim, border, source in reversed(_borders(size, margins, mode, gradient.device)):
+            gradient.index_add_(dim, source, gradient.index_select(dim, border))
+    return gradient.narrow(2, above, height).narrow(3, left, width).contiguous(memory_format=layout)
+
+
+def fold(position: Tensor, size: int, padding: str) -> Tensor:
+    """Say where in the map the sample lies that stands in for a position outside of it.
+
+    Args:
+        position: Positions along one direction, any shape, int64; the map has those from 0 to `size - 1`.
+        size: Number of samples of the map.
+        padding: `reflect`, `replicate` or `circular`, as often as it takes.
+
+    Returns:
+        Positions in the map, of the same shape.
+    """
+    if padding == "circular":
+        return position % size
+    if padding == "replicate" or size == 1:
+        return position.clamp(0, size - 1)
+    return (size - 1) - (position % (2 * size - 2) - (size - 1)).abs()
+
+
 class _Extend(torch.autograd.Function):
-    """A zero pad whose border is then filled from within: torch's own circular pad leaves channels_last."""
+    """Torch's own pad, or a zero pad that is then filled from within: its circular one leaves channels_last."""
 
     @staticmethod
     def forward(maps: Tensor, margins: Margins, mode: str) -> Tensor:
         above, below, left, right = margins
+        if mode != "circular" and max(above, below) < maps.shape[2] and max(left, right) < maps.shape[3]:
+            return F.pad(maps, (left, right, above, below), mode=mode)
         extended = F.pad(maps, (left, right, above, below))
-        for dim, border, source in _borders(maps, margins, mode):
+        for dim, border, source in _borders((maps.shape[2], maps.shape[3]), margins, mode, maps.device):
             extended.index_copy_(dim, border, extended.index_select(dim, source))
         return extended
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Margins, str], output: Tensor) -> None:
         maps, ctx.margins, ctx.mode = inputs
-        ctx.size = maps.shape[2:]
+        ctx.size = maps.shape[2], maps.shape[3]
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        height, width = ctx.size
-        above, _, left, _ = ctx.margins
-        inner = gradients[0].narrow(2, above, height).narrow(3, left, width)
-        gradient = gradients[0].clone()
-        for dim, border, source in reversed(_borders(inner, ctx.margins, ctx.mode)):
-            gradient.index_add_(dim, source, gradient.index_select(dim, border))
-        layout = torch.channels_last if inner.stride(1) == 1 else torch.contiguous_format
-        inner = gradient.narrow(2, above, height).narrow(3, left, width)
-        return inner.contiguous(memory_format=layout), None, None
+        return fold_back(gradients[0], ctx.size, ctx.margins, ctx.mode), None, None
 
 
-def _borders(maps: Tensor, margins: Margins, mode: str) -> list[tuple[int, Tensor, Tensor]]:
+def _borders(
+    size: tuple[int, int], margins: Margins, mode: str, device: torch.device
+) -> list[tuple[int, Tensor, Tensor]]:
     """For rows, then columns: the dimension, the added positions and the positions they repeat, in the extended map."""
     borders = []
-    for dim, (before, after) in ((2, margins[:2]), (3, margins[2:])):
-        size = maps.shape[dim]
+    for dim, samples, (before, after) in ((2, size[0], margins[:2]), (3, size[1], margins[2:])):
         outside = torch.cat(
-            [
-                torch.arange(-before, 0, device=maps.device),
-                torch.arange(size, size + after, device=maps.device),
-            ]
+            [torch.arange(-before, 0, device=device), torch.arange(samples, samples + after, device=device)]
         )
-        borders.append((dim, outside + before, fold(outside, size, mode) + before))
+        borders.append((dim, outside + before, fold(outside, samples, mode) + before))
     return borders

@@ -1,12 +1,13 @@
-"""Filter every channel with a small kernel and keep every s-th sample, deterministically and without a padded copy."""
+"""Filter every channel with a small kernel and keep every s-th sample."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from lit_invariance.mitigations.ops import convolved, passes
+from lit_invariance.mitigations.ops.extend import Margins, extend, fold_back
 
 PADDINGS = ("reflect", "replicate", "circular", "zero")
 
@@ -34,14 +35,13 @@ def low_pass(images: Tensor, taps: Tensor, stride: int | tuple[int, int], paddin
 
 
 class _LowPass(torch.autograd.Function):
-    """The filter; its gradient is its transpose."""
+    """The filter, with its transpose as its gradient: a convolution of its own would keep the extended map for it."""
 
     @staticmethod
     def forward(images: Tensor, taps: Tensor, stride: tuple[int, int], padding: str) -> Tensor:
-        if _by_passes(images):
-            return passes.filtered(images, taps.tolist(), stride, padding)
         with _own_type(images):
-            return convolved.filtered(images, taps, stride, padding)
+            extended = extend(images, _margins(taps), _mode(padding))
+            return F.conv2d(extended, _kernel(taps, images), stride=stride, groups=images.shape[1])
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, tuple[int, int], str], output: Tensor) -> None:
@@ -51,34 +51,29 @@ class _LowPass(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        spread = _Spread.apply(gradients[0], ctx.saved_tensors[0], ctx.size, ctx.stride, ctx.padding)
-        return spread, None, None, None
-
-
-class _Spread(torch.autograd.Function):
-    """The transpose of the filter, whose gradient is the filter."""
-
-    @staticmethod
-    def forward(gradient: Tensor, taps: Tensor, size: tuple[int, int], stride: tuple[int, int], padding: str) -> Tensor:
-        if _by_passes(gradient):
-            return passes.spread(gradient, size, taps.tolist(), stride, padding)
+        gradient, (taps,) = gradients[0], ctx.saved_tensors
         with _own_type(gradient):
-            return convolved.spread(gradient, size, taps, stride, padding)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, taps, _, ctx.stride, ctx.padding = inputs
-        ctx.save_for_backward(taps)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
-        filtered = _LowPass.apply(gradients[0], ctx.saved_tensors[0], ctx.stride, ctx.padding)
-        return filtered, None, None, None, None
+            spread = F.conv_transpose2d(
+                gradient,
+                _kernel(taps, gradient),
+                stride=ctx.stride,
+                output_padding=[(size - 1) % step for size, step in zip(ctx.size, ctx.stride, strict=True)],
+                groups=gradient.shape[1],
+            )
+        return fold_back(spread, ctx.size, _margins(taps), _mode(ctx.padding)), None, None, None
 
 
-def _by_passes(maps: Tensor) -> bool:
-    # A compiler or exporter would write down every portion; one convolution is what it can read.
-    return maps.device.type == "cpu" and not torch.compiler.is_compiling() and not torch._C._get_tracing_state()
+def _margins(taps: Tensor) -> Margins:
+    before, after = (len(taps) - 1) // 2, len(taps) // 2
+    return before, after, before, after
+
+
+def _mode(padding: str) -> str:
+    return "zeros" if padding == "zero" else padding
+
+
+def _kernel(taps: Tensor, maps: Tensor) -> Tensor:
+    return torch.outer(taps, taps).to(maps.dtype).expand(maps.shape[1], 1, -1, -1)
 
 
 def _own_type(maps: Tensor) -> AbstractContextManager[object]:
