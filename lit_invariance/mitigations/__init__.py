@@ -1,6 +1,7 @@
 """What makes a network more invariant, named in a config by one word and plain options."""
 
 from lit_invariance.mitigations.applying import Mitigated, apply_mitigations
+from lit_invariance.mitigations.exactness import Exactness, check_exact_invariance
 from lit_invariance.mitigations.graph.antialiasing import Change
 from lit_invariance.mitigations.inference.content_align import ContentAlign
 from lit_invariance.mitigations.inference.content_crop import ContentCrop
@@ -22,12 +23,14 @@ __all__ = [
     "Change",
     "ContentAlign",
     "ContentCrop",
+    "Exactness",
     "Mitigated",
     "ShiftAverage",
     "adaptive_blur",
     "antialias",
     "apply_mitigations",
     "batch_norms",
+    "check_exact_invariance",
     "circular_padding",
     "ideal_lowpass",
     "polyphase",

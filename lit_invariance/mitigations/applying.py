@@ -1,12 +1,13 @@
 """Apply the mitigations of a config: `mitigations: [blurpool, {consistency: {weight: 2}}]`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
 from torch import nn
 
 from lit_invariance.errors import UserError, unknown
+from lit_invariance.mitigations.exactness import check_exact_invariance
 from lit_invariance.mitigations.graph.antialiasing import Change
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.mitigations.interfaces import Classify, Loss
@@ -14,6 +15,7 @@ from lit_invariance.mitigations.registry import INFERENCE, LOSSES, MITIGATIONS, 
 from lit_invariance.registry import Spec, build, parse_spec
 
 PADDINGS_OF_NETWORKS = ("circular_padding", "reflect_padding")
+EXACT = {"polyphase", "circular_padding"}
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,23 @@ class Mitigated:
         changes: What surgery changed and left, for each in turn.
         losses: The terms of the training loss.
         wrappers: The inference wrappers, the first being the first to see a picture.
+        meant_exact: The network, if surgery was to make it exactly invariant to cyclic shifts.
     """
 
     infer: Classify
     changes: list[Change] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     wrappers: list[InferenceWrapper] = field(default_factory=list)
+    meant_exact: nn.Module | None = None
+
+    def report(self) -> Iterator[str]:
+        """Say what surgery changed and left, line by line, and whether a network meant to be exactly invariant is.
+
+        The last takes some seconds; see `check_exact_invariance`.
+        """
+        yield from map(str, self.changes)
+        if self.meant_exact is not None:
+            yield str(check_exact_invariance(self.meant_exact))
 
     @property
     def passes(self) -> int:
@@ -76,7 +89,8 @@ def apply_mitigations(network: nn.Module, specs: Sequence[Spec], classify: Class
     for _, spec in reversed(_of_kind(INFERENCE, named)):  # from the network outwards
         infer = build("mitigation", INFERENCE, spec, network=infer)
         wrappers.insert(0, infer)
-    return Mitigated(infer, changes, losses, wrappers)
+    meant_exact = network if {name for name, _ in named} >= EXACT else None
+    return Mitigated(infer, changes, losses, wrappers, meant_exact)
 
 
 def _checked_name(spec: Spec) -> str:

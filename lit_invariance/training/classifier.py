@@ -201,8 +201,9 @@ class LitClassifier(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         """Say what was changed, and let the losses get ready."""
-        for change in self.mitigated.changes:
-            rank_zero_info(str(change))
+        if self.trainer.is_global_zero:
+            for sentence in self.mitigated.report():
+                rank_zero_info(sentence)
         for loss in self.mitigated.losses:
             loss.prepare(self)
 

@@ -79,3 +79,16 @@ def test_twice_is_refused(network: nn.Module, name: str) -> None:
 def test_bad_entry_is_one_sentence(network: nn.Module, spec: object, part: str) -> None:
     with pytest.raises(UserError, match=part):
         apply_mitigations(network, [spec])  # type: ignore[list-item]
+
+
+def test_the_report_says_whether_what_was_meant_to_be_exact_is(network: nn.Module) -> None:
+    *changes, verdict = apply_mitigations(network, ["polyphase", "circular_padding"]).report()
+    assert changes[0] == "maxpool: max pool, stride 2 -> 1, one of 4 phases kept: largest norm (cumulative stride 2)"
+    assert verdict.startswith("exactly invariant to cyclic shifts")
+    flat = nn.Sequential(nn.Conv2d(3, 2, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 16 * 16, 5))
+    assert list(apply_mitigations(flat, ["polyphase", "circular_padding"]).report())[-1].startswith("NOT exactly")
+
+
+def test_the_report_of_other_surgery_claims_nothing(network: nn.Module) -> None:
+    changes = apply_mitigations(network, ["blurpool", "circular_padding"])
+    assert list(changes.report()) == list(map(str, changes.changes))

@@ -39,29 +39,28 @@ class Lattice:
         return self if self.same is None else self.same.found()
 
 
-def lattices_of(traced: Trace, places: list[Strided]) -> tuple[list[Lattice], list[str]]:
+def lattices_of(traced: Trace, places: list[Strided]) -> list[Lattice]:
     """Follow the samples through a network.
 
     Maps that enter one operation together, as the branches of an addition, lie on the same lattice; so do, step by
-    step, the maps they were subsampled from.
+    step, the maps they were subsampled from. Where they were subsampled in different steps, as the queries and keys of
+    an attention that reduces its keys, the lattices stay apart.
 
     Args:
         traced: The network.
         places: Its strided operations.
 
     Returns:
-        The lattices that are made by subsampling, in the order of the forward pass, and the names of operations whose
-        maps lie on lattices that cannot be the same, being subsampled in different steps.
+        The lattices that are made by subsampling, in the order of the forward pass.
     """
     strides = {place.name: place.stride for place in places}
     lattices: dict[Node, Lattice | None] = {}
     made: list[Lattice] = []
-    unlike: list[str] = []
     for node in traced.graph.nodes:
         name = _name(node, traced)
         inputs = [found for source in node.all_input_nodes if (found := lattices[source]) is not None]
-        if not all(_unite(inputs[0], other) for other in inputs[1:]):
-            unlike.append(name)
+        for other in inputs[1:]:
+            _unite(inputs[0], other)
         lattice = Lattice() if node.op == "placeholder" else next(iter(inputs), None)
         if lattice is not None and name in strides:
             lattice = Lattice(lattice, strides[name], [name])
@@ -71,7 +70,7 @@ def lattices_of(traced: Trace, places: list[Strided]) -> tuple[list[Lattice], li
     order = list(strides)
     for lattice in made:
         lattice.members.sort(key=order.index)
-    return [lattice for lattice in made if lattice.same is None], unlike
+    return [lattice for lattice in made if lattice.same is None]
 
 
 def _name(node: Node, traced: Trace) -> str:

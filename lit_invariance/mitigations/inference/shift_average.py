@@ -39,11 +39,12 @@ class ShiftAverage(InferenceWrapper):
         self.moves = torch.tensor(list(product(moves, moves)))
 
     def answer(self, images: Tensor) -> Tensor:
-        """Return logits `(N, K)`, float32, the logarithms of the mean probabilities."""
+        """Return logits `(N, K)`, float32 or wider, the logarithms of the mean probabilities."""
         total: Tensor | None = None
         # One move at a time: all of them at once would need k^2 times the memory, and a batch is large enough.
         for move in self.moves:
-            answer = self.network(shifted(images, move, self.padding)).float().log_softmax(-1)
+            logits = self.network(shifted(images, move, self.padding))
+            answer = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
             total = answer if total is None else torch.logaddexp(total, answer)
         assert total is not None
         return total - math.log(len(self.moves))

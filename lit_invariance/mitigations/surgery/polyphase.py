@@ -11,7 +11,7 @@ from lit_invariance.mitigations.graph.border import Border, make_dense, surround
 from lit_invariance.mitigations.graph.hooks import is_antialiased
 from lit_invariance.mitigations.graph.lattices import lattices_of
 from lit_invariance.mitigations.graph.strided_ops import Strided, strided_places
-from lit_invariance.mitigations.graph.tracing import Trace, trace
+from lit_invariance.mitigations.graph.tracing import trace
 from lit_invariance.mitigations.surgery.choosers import LearnedPhase, LoudestPhase
 from lit_invariance.mitigations.surgery.sampling import Choice, KeepPhase, keep_phase_of
 
@@ -25,7 +25,9 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
     for each image by itself. A cyclic shift of y exchanges its phases and shifts each cyclically, so that the phase
     kept is the same up to a cyclic shift, and a global average at the end of the network does not see that at all.
     Together with `circular_padding` the answer is then the same for every cyclic shift of the picture, for any
-    parameters, up to rounding. `loudest_phase` says what happens in a tie.
+    parameters, up to rounding, unless the network holds something else that tells positions apart: an embedding of
+    positions, a flattened map, a layer without padding. `check_exact_invariance` measures it. `loudest_phase` says what
+    happens in a tie.
 
     Strided operations whose results meet in an addition, a concatenation or any other operation keep one common phase,
     the one that the first of them chooses: a shortcut follows its block.
@@ -44,8 +46,7 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
             times as much. Without it nothing is exactly invariant.
 
     Returns:
-        One entry for every strided operation, in the order of the forward pass: what was done, or why it was left;
-        then one for everything else that stands in the way of exact invariance.
+        One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
 
     Raises:
         UserError: If the network cannot be traced, its strides are blurred already, or it has nothing to change.
@@ -69,12 +70,12 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
             f"the strides of {kind} lie in filters already, where polyphase finds none; name one of the two."
         )
     traced, places = trace(network), strided_places(network)
-    lattices, unlike = lattices_of(traced, places)
+    lattices = lattices_of(traced, places)
     named = {place.name: place for place in places}
     groups = [[named[name] for name in lattice.members] for lattice in lattices]
     options = _Options(traced.layers, learned, stem)
     decided = {change.place: change for group in groups for change in _decide(group, options)}
-    changes = [decided[place.name] for place in places] + _obstacles(traced, unlike)
+    changes = [decided[place.name] for place in places]
     if not any(change.changed for change in changes):
         left = "; ".join(map(str, changes)) or "it has no strided operation"
         raise UserError(f"polyphase finds nothing to change in {kind}: {left}.")
@@ -128,18 +129,6 @@ def _reason_to_leave(place: Strided, options: _Options) -> str:
     return ""
 
 
-def _obstacles(traced: Trace, unlike: list[str]) -> list[Change]:
-    """What else keeps the network from being exactly invariant."""
-    found = [Change(name, False, "it joins maps of unlike sampling, which no common phase aligns") for name in unlike]
-    for node in traced.graph.nodes:
-        layer = traced.layers[str(node.target)] if node.op == "call_module" else None
-        size = getattr(layer, "output_size", None)
-        if isinstance(layer, nn.AdaptiveAvgPool2d) and size not in (1, (1, 1)):
-            what = f"its {_say_size(size)} positions are told apart behind it: exact only on a map of one sample"
-            found.append(Change(str(node.target), False, what))
-    return found
-
-
 def _carry_out(group: list[Strided], learned: bool, network: nn.Module) -> None:
     choice = Choice(followers=len(group) - 1)
     like = next(network.parameters(), None)
@@ -158,7 +147,3 @@ def _carry_out(group: list[Strided], learned: bool, network: nn.Module) -> None:
         if mode == "circular":
             surround(layer, mode)
         keep_phase_of(layer, keep.train(layer.training))
-
-
-def _say_size(size: object) -> str:
-    return "x".join(map(str, size)) if isinstance(size, tuple) else f"{size}x{size}"
