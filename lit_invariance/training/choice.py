@@ -105,7 +105,7 @@ def first_loader(trainer: pl.Trainer) -> Any:
 
 
 def _by_arrival(trainer: pl.Trainer, wanted: int) -> Choice:
-    """Number the pictures as they come; from a loader without a length, the first ones are taken."""
+    """Number the pictures as they come; where nobody knows how many will come, the first ones are taken."""
     loader = first_loader(trainer)
     if trainer.world_size > 1:
         raise UserError(
@@ -115,6 +115,6 @@ def _by_arrival(trainer: pl.Trainer, wanted: int) -> Choice:
     try:
         shown = trainer.num_val_batches[0] * loader.batch_size
         order = range(int(min(len(loader.sampler), shown)))
-    except (AttributeError, TypeError):  # no DataLoader, or one that has no length
+    except (AttributeError, TypeError):  # no DataLoader, one without a length, or with batches of its own
         order = range(wanted)
     return Choice(order, evenly(order, wanted))
