@@ -9,8 +9,9 @@ import sys
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from datetime import datetime
 from pathlib import Path
 
@@ -24,8 +25,10 @@ if sys.platform != "win32":
 LOCK = ".lit_invariance.lock"
 TEMPORARY = ".lit_invariance-"
 FULL = (errno.ENOSPC, errno.EDQUOT)
-_held: set[int] = set()
-"""Descriptors of the locks of this process."""
+_held: dict[Path, int] = {}
+"""Folders that this process owns, with the descriptors of their locks."""
+before_writing: ContextVar[Callable[[Path], None] | None] = ContextVar("before_writing", default=None)
+"""Called with the name of each file before `replacing` writes it."""
 
 
 @contextmanager
@@ -43,6 +46,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         UserError: If the file cannot be written, as on a full disk.
     """
+    if (told := before_writing.get()) is not None:
+        told(path)
     # The process's umask decides on the permissions, as it would for a file written in place.
     temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}.tmp{path.suffix}")
     try:
@@ -97,6 +102,8 @@ def remove_leftovers(folder: Path) -> None:
 def owned(folder: Path, what: str) -> Iterator[None]:
     """Own a folder: of several processes that write to it at a time, all but the first are refused.
 
+    A process that owns it already goes on owning it.
+
     The lock is the operating system's and goes with the process, however that ends. Of the processes of one run only
     the first takes it. Where the file system or the system (Windows) has no such locks, there is none.
 
@@ -107,22 +114,23 @@ def owned(folder: Path, what: str) -> Iterator[None]:
     Raises:
         UserError: If another process owns it; the message names that.
     """
-    path = folder / LOCK
-    descriptor = None if rank_zero_only.rank else _lock(path)  # type: ignore[attr-defined]  # set by Lightning
+    path = folder.resolve() / LOCK
+    mine = path.parent in _held or rank_zero_only.rank  # type: ignore[attr-defined]  # set by Lightning
+    descriptor = None if mine else _lock(path)
     if descriptor is None:
         yield
         return
-    _held.add(descriptor)
+    _held[path.parent] = descriptor
     try:
         _sign(descriptor, what)
-        remove_leftovers(folder)
+        remove_leftovers(path.parent)
         yield
     finally:
-        # The name goes first: whoever opened it meanwhile sees that it holds a file that is no longer there.
-        with suppress(OSError):
-            path.unlink()
-        _held.discard(descriptor)
-        os.close(descriptor)
+        if _held.pop(path.parent, None) is not None:  # else this is a forked child, which has let go of it
+            # The name goes first: whoever opened it meanwhile sees that it holds a file that is no longer there.
+            with suppress(OSError):
+                path.unlink()
+            os.close(descriptor)
 
 
 def _lock(path: Path) -> int | None:
@@ -173,7 +181,7 @@ def _refusal(folder: Path, owner: bytes) -> str:
 def _let_go() -> None:
     # A worker that outlives its killed parent by some seconds would keep the lock.
     while _held:
-        os.close(_held.pop())
+        os.close(_held.popitem()[1])
 
 
 if hasattr(os, "register_at_fork"):

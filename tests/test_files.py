@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from lit_invariance.errors import UserError
-from lit_invariance.files import owned, remove_leftovers, replacing, writable_folder
+from lit_invariance.files import LOCK, owned, remove_leftovers, replacing, writable_folder
 
 
 def test_file_appears_at_the_end(tmp_path):
@@ -111,23 +111,18 @@ def test_leftovers_of_killed_runs_are_removed_and_nothing_else(tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == [".results.tmp.json", "a.tmp", "results.json"]
 
 
-def test_a_folder_has_one_owner(tmp_path):
+def test_an_owner_goes_on_owning_until_its_last_block_ends(tmp_path):
     with owned(tmp_path, "evaluation"):
-        with (
-            pytest.raises(UserError, match=rf"another evaluation \(process {os.getpid()} on .*, since 2"),
-            owned(tmp_path, "evaluation"),
-        ):
-            raise AssertionError
-        (tmp_path / "results.json").write_text("")
+        with owned(tmp_path / "x" / "..", "evaluation"):
+            (tmp_path / "results.json").write_text("")
+        assert (tmp_path / LOCK).exists()
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
-    with owned(tmp_path, "training"):
-        pass
 
 
 OWNER = """
     import os, sys, time
     from pathlib import Path
-    from lit_invariance.files import owned
+    from lit_invariance.files import LOCK, owned
     with owned(Path(sys.argv[1]), "training"):
         if os.fork() == 0:  # as a worker that outlives its parent
             time.sleep(60)
@@ -142,7 +137,8 @@ def test_the_lock_goes_with_its_process_though_a_worker_lives(tmp_path):
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
         try:
             assert process.stdout.readline() == b"ready\n"
-            with pytest.raises(UserError, match=f"training \\(process {process.pid} on"), owned(tmp_path, "training"):
+            told = f"another training \\(process {process.pid} on .*, since 2.*: -c .*\\); wait for its end"
+            with pytest.raises(UserError, match=told), owned(tmp_path, "training"):
                 raise AssertionError
             os.kill(process.pid, signal.SIGKILL)
             process.wait()

@@ -1,6 +1,7 @@
 """The results of an evaluation: what they say, and the files they are written to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,10 +10,11 @@ from torch import distributed
 from lit_invariance.evaluation.pictures import write_pictures
 from lit_invariance.evaluation.results import write_results
 from lit_invariance.evaluation.unfinished import Unfinished
-from lit_invariance.files import writable_folder
+from lit_invariance.files import owned, writable_folder
+from lit_invariance.manifest import listed
 from lit_invariance.report.costs import format_costs
 from lit_invariance.report.diagnostics_sections import save_diagnostics
-from lit_invariance.report.page import save_page
+from lit_invariance.report.page import NAME, save_page
 from lit_invariance.report.plots import save_plots
 from lit_invariance.report.published import format_published
 from lit_invariance.report.table import format_tables
@@ -20,9 +22,37 @@ from lit_invariance.report.video_curve import save_curve
 from lit_invariance.results import schema
 from lit_invariance.results.curves import Curve
 from lit_invariance.results.outcomes import Outcomes
-from lit_invariance.results.reading import read_folder
+from lit_invariance.results.reading import OUTCOMES, RESULTS, read_folder
 
-PLOTS = ("scores_", "accuracy_against_", "diagnostics_")
+PLOTS = ("scores", "accuracy_against", "diagnostics")
+DRAWN = (NAME, *(f"{plot}_*.{kind}" for plot in PLOTS for kind in ("png", "svg")))
+NAMES = (
+    *DRAWN,
+    RESULTS,
+    "results.csv",
+    OUTCOMES,
+    "pictures/*.webp",
+    *(f"video_*.{kind}" for kind in ("csv", "png", "svg")),
+)
+"""What an evaluation writes into its folder, as `Path.glob` takes it."""
+
+
+@contextmanager
+def results_folder(folder: str | Path) -> Iterator[Path]:
+    """Make a folder if need be, and own it.
+
+    Args:
+        folder: The folder.
+
+    Yields:
+        The folder.
+
+    Raises:
+        UserError: If it cannot be written, or another process writes to it.
+    """
+    output = writable_folder(Path(folder))
+    with owned(output, "evaluation"):
+        yield output
 
 
 @dataclass(frozen=True)
@@ -85,30 +115,32 @@ class Results:
             The files; None in all processes but the first, which write nothing.
 
         Raises:
-            UserError: If the folder cannot be written.
+            UserError: If the folder cannot be written, another process writes to it, or a file that no evaluation has
+                written would be replaced.
         """
         if distributed.is_available() and distributed.is_initialized() and distributed.get_rank() > 0:
             return None
-        folder = writable_folder(Path(folder))
-        write_pictures(self.pictures, folder)
-        files = write_results(self.content, self.outcomes, folder)
-        if self.unfinished is not None:
-            self.unfinished.remove()
-        return self.draw(folder, files)
+        with results_folder(folder) as output, listed(output, NAMES):
+            write_pictures(self.pictures, output)
+            files = write_results(self.content, self.outcomes, output)
+            if self.unfinished is not None:
+                self.unfinished.remove()
+            return self._draw(output, files)
 
-    def draw(self, folder: str | Path, files: Sequence[Path] = ()) -> Saved:
+    def draw(self, folder: str | Path) -> Saved:
         """Draw the plots and write the report into a folder that holds the results already.
 
         Args:
             folder: The results folder.
-            files: The files of numbers in it, to be named in what is returned.
 
         Raises:
-            UserError: If the folder cannot be written.
+            UserError: If the folder cannot be written, another process writes to it, or a file that no evaluation has
+                written would be replaced.
         """
-        folder = writable_folder(Path(folder))
-        for old in [path for stem in PLOTS for path in folder.glob(f"{stem}*") if path.suffix in (".png", ".svg")]:
-            old.unlink()
+        with results_folder(folder) as output, listed(output, DRAWN):
+            return self._draw(output, [])
+
+    def _draw(self, folder: Path, files: Sequence[Path]) -> Saved:
         plots = save_plots(self.content, folder) + save_diagnostics(self.content.get("diagnostics", {}), folder)
         tables: list[Path] = []
         for curve in self.curves:

@@ -1,15 +1,19 @@
 """The evaluation command: compare models, print the table, leave the results."""
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytorch_lightning.utilities import rank_zero_only
+
 from lit_invariance.api.evaluate import evaluate as compare
-from lit_invariance.api.results import Results, Saved
+from lit_invariance.api.results import NAMES, Results, Saved, results_folder
 from lit_invariance.cli.options import Request, parse, settle
+from lit_invariance.cli.signals import Stopped, command_line, stops_at_once
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.video import Film
-from lit_invariance.files import writable_folder
+from lit_invariance.manifest import Manifest
 
 
 def evaluate(args: Sequence[str] | None = None) -> None:
@@ -20,9 +24,20 @@ def evaluate(args: Sequence[str] | None = None) -> None:
 
     Raises:
         UserError: If the user must fix something.
-        SystemExit: With code 2 after a bad argument, 0 after `--help`.
+        SystemExit: With code 2 after a bad argument, 0 after `--help`, 128 + its number after SIGINT or SIGTERM.
     """
     args = sys.argv[1:] if args is None else list(args)
+    with stops_at_once():
+        try:
+            _evaluate(args)
+        except Stopped as stopped:
+            if not rank_zero_only.rank:  # type: ignore[attr-defined]  # set by Lightning
+                name = signal.Signals(stopped.number).name
+                sys.stderr.write(f"\nstopped by {name}; go on with: {command_line('evaluate.py', args)}\n")
+            raise
+
+
+def _evaluate(args: Sequence[str]) -> None:
     given = parse(args)
     earlier = given.options.get("from")
     if earlier is not None:
@@ -30,9 +45,10 @@ def evaluate(args: Sequence[str] | None = None) -> None:
         _present(results, results.draw(earlier))
         return
     request = settle(given)
-    folder = writable_folder(Path(request.settings.output))
-    results = _measure(request, folder, args)
-    saved = results.save(folder)
+    with results_folder(request.settings.output) as folder:
+        Manifest(folder).refuse_foreign(NAMES)  # before hours of measuring
+        results = _measure(request, folder, args)
+        saved = results.save(folder)
     if saved is not None:
         _present(results, saved)
 

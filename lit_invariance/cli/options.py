@@ -88,7 +88,7 @@ def make_parser() -> OneSentenceErrors:
     parser.add_argument(
         "--from",
         type=str | None,
-        help="Draw tables, plots and report of an earlier evaluation's folder anew, without models or data.",
+        help="Draw tables, plots and report of an earlier evaluation's folder again, without models or data.",
     )
     parser.add_argument("--progress", type=bool, default=True, help="Show a progress bar.")
     parser.add_class_arguments(InvarianceData, "data", instantiate=False)

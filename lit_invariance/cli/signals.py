@@ -88,6 +88,33 @@ def stop_requests() -> Iterator[StopRequest]:
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
+@contextmanager
+def stops_at_once() -> Iterator[None]:
+    """Leave the block at the first SIGINT or SIGTERM, wherever it is, where all that is written is whole at any time.
+
+    Outside the main thread, where Python allows no handlers, nothing changes.
+
+    Raises:
+        Stopped: If a signal came.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    process = os.getpid()
+
+    def stop(number: int, frame: FrameType | None = None) -> None:
+        if os.getpid() == process:  # a forked worker is ended by its parent
+            signal.signal(number, signal.SIG_DFL)  # the second one ends the process without a word
+            raise Stopped(number)
+
+    before: dict[int, Any] = {number: signal.signal(number, stop) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+
 def command_line(program: str, arguments: Sequence[str] | None = None, without: Sequence[str] = ()) -> str:
     """Write the command that was given, so that a user can give it again.
 

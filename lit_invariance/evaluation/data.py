@@ -13,6 +13,7 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.source import Source
 from lit_invariance.data.synsets import is_imagenet_validation
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
+from lit_invariance.data.workers import begin_worker
 
 # What a data set is, as opposed to how it is loaded or augmented.
 # fmt: off
@@ -83,5 +84,6 @@ class Loading(pl.LightningDataModule):
             num_workers=self.data.workers,
             sampler=UnpaddedSampler(self.images, world, rank),
             collate_fn=collate,
+            worker_init_fn=begin_worker,
             pin_memory=torch.cuda.is_available(),
         )

@@ -16,6 +16,7 @@ from lit_invariance.evaluation.results import protocol_entry, versions
 from lit_invariance.evaluation.runner import run
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.unfinished import Unfinished
+from lit_invariance.files import owned, writable_folder
 
 
 def measure_images(
@@ -51,11 +52,12 @@ def measure_images(
         "data": described,
     }
     unfinished = None
-    if folder is not None:
-        fingerprint = run_fingerprint([model.source for model in models], protocols, moving)
-        unfinished = Unfinished.open(folder, fingerprint, len(data.images))
-    with unfinished or nullcontext():
-        outcomes = run(trainer, models, protocols, data, settings.seed, unfinished)
+    with nullcontext() if folder is None else owned(writable_folder(folder), "evaluation"):
+        if folder is not None:
+            fingerprint = run_fingerprint([model.source for model in models], protocols, moving)
+            unfinished = Unfinished.open(folder, fingerprint, len(data.images))
+        with unfinished or nullcontext():
+            outcomes = run(trainer, models, protocols, data, settings.seed, unfinished)
     pictures, files = worst_pictures(outcomes, models, protocols, settings.reference, data.images, settings.seed)
     measured = Measured(
         outcomes,

@@ -77,14 +77,15 @@ class Measurement(pl.LightningModule):
             return batch.indices
         try:
             recorder = self._measured(batch, self._boxes(batch))
+            part = recorder.outcomes(batch.indices, batch.labels, self.order)
+            if self.keep is not None:
+                self.keep(part)
         except UserError as error:
             if self.trainer.world_size == 1:
                 raise
             self.mistake = error
             return batch.indices
-        self.parts.append(recorder.outcomes(batch.indices, batch.labels, self.order))
-        if self.keep is not None:
-            self.keep(self.parts[-1])
+        self.parts.append(part)
         return batch.indices
 
     def _measured(self, batch: Batch, boxes: Boxes) -> Recorder:

@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_invariance.data.batch import Positioned
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
-from lit_invariance.files import printable, replacing
+from lit_invariance.files import printable, replacing, writable_folder
 from lit_invariance.protocols import Protocol, generator_for
 from lit_invariance.results.outcomes import Answers, Outcomes
 from lit_invariance.results.schema import PictureEntry
@@ -71,16 +71,13 @@ def worst_pictures(
 
 
 def write_pictures(contents: Mapping[str, bytes], folder: Path) -> None:
-    """Write pictures in place of earlier ones.
+    """Write pictures.
 
     Args:
         contents: Path below the folder, to content.
         folder: The results folder.
     """
-    target = folder / FOLDER
-    target.mkdir(exist_ok=True)
-    for old in target.glob("*.webp"):
-        old.unlink()
+    writable_folder(folder / FOLDER)
     for file, content in contents.items():
         with replacing(folder / file) as temporary:
             temporary.write_bytes(content)

@@ -45,7 +45,14 @@ class TestAfterTraining:
         labels = ("centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black")
         stems = {"accuracy_against_top1_change", *(f"scores_{label}" for label in labels)}
         plots = {f"{stem}{suffix}" for stem in stems for suffix in (".png", ".svg")}
-        assert names == plots | {"results.json", "results.csv", "outcomes.npz", "report.html", "pictures"}
+        assert names == plots | {
+            "results.json",
+            "results.csv",
+            "outcomes.npz",
+            "report.html",
+            "pictures",
+            ".lit_invariance.json",
+        }
         for name in plots:
             assert (compared / name).stat().st_size > 2000
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lit_invariance.cli.signals import Stopped, StopRequest, command_line, stop_requests
+from lit_invariance.cli.signals import Stopped, StopRequest, command_line, stop_requests, stops_at_once
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -58,3 +58,12 @@ def test_the_command_can_be_given_again():
     written = command_line("train.py", given, without=["--ckpt_path", "--overwrite"])
     assert written == "python train.py --config 'a b.yaml' --model.lr 1"
     assert command_line("evaluate.py", []) == "python evaluate.py"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_block_may_be_left_at_once(number):
+    before = signal.getsignal(number)
+    with pytest.raises(Stopped) as left, stops_at_once():
+        signal.raise_signal(number)
+    assert left.value.code == 128 + number
+    assert signal.getsignal(number) is before

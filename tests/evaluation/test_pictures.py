@@ -36,8 +36,6 @@ def test_saved_views_are_those_that_were_judged(pixel_model, shapes, tmp_path):
         shapes(),
     )
     outcomes = run(make_trainer("cpu", 1, "32-true", False), models, chosen, EvaluationData.of(data), seed=4)
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "of_an_earlier_run.webp").touch()
     images = data.validation_images()
     entries, files = worst_pictures(outcomes, models, chosen, "b", images, 4)
     write_pictures(files, tmp_path)

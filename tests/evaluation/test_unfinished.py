@@ -86,13 +86,35 @@ def test_everything_was_measured_but_nothing_written(in_folder, monkeypatch, dec
     same("parts", "whole")
 
 
-def test_another_evaluation_starts_anew(in_folder, interrupted, decoded, capsys):
+def test_another_evaluation_begins_with_the_first_image(in_folder, interrupted, decoded, capsys):
     interrupted(2)
     decoded.clear()
     evaluate([*CHOSEN, "--output", "parts", "--seed", "3"])
     assert decoded == list(range(23))
     printed = capsys.readouterr().out
-    assert "parts/unfinished is of other models, protocols, data or settings; starting anew" in printed
+    assert "parts/unfinished is of other models, protocols, data or settings; it stays until the results of" in printed
+    assert not (in_folder / "parts" / "unfinished").exists()
+
+
+def test_a_mistyped_command_costs_nothing_of_the_earlier_one(in_folder, interrupted, decoded, monkeypatch):
+    interrupted(3)
+    with monkeypatch.context() as patch:
+        patch.setattr("lit_invariance.evaluation.images.run", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            evaluate([*CHOSEN, "--output", "parts", "--seed", "3"])
+    decoded.clear()
+    evaluate([*CHOSEN, "--output", "parts"])
+    assert decoded == list(range(12, 23))
+
+
+def test_what_a_user_keeps_in_unfinished_stays(in_folder, interrupted):
+    interrupted(2)
+    mine = [in_folder / "parts" / "unfinished" / name for name in ("thesis.txt", "mine.npz", "drafts/a.npz")]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    evaluate([*CHOSEN, "--output", "parts"])
+    assert sorted((in_folder / "parts" / "unfinished").rglob("*.*")) == sorted(mine)
 
 
 def test_two_processes_go_on_where_one_stopped(in_folder, interrupted):
@@ -109,7 +131,7 @@ def test_two_processes_go_on_where_one_stopped(in_folder, interrupted):
 def test_parts_of_several_writers(tmp_path):
     ours = Unfinished.open(tmp_path, "abc", 6)
     ours.add(part([0, 2]))
-    Unfinished.open(tmp_path, "abc", 6).add(part([1, 3]))
+    Unfinished(tmp_path, "abc").add(part([1, 3]))
     assert [found.indices.tolist() for found in ours.read()] == [[0, 2], [1, 3]]
     assert Unfinished.open(tmp_path, "other", 6).read() == []
     ours.remove()

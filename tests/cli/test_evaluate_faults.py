@@ -1,0 +1,94 @@
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lit_invariance.cli.evaluate import evaluate
+from lit_invariance.errors import UserError
+from lit_invariance.files import LOCK
+from tests.cli.test_evaluate import NEW, QUICK, SHAPES
+
+CHOSEN = [*NEW, *SHAPES, *QUICK, "--cost", "false", "--protocols", "crop", "--output", "out"]
+SCRIPT = "from lit_invariance.cli.entry import evaluate_command\nevaluate_command()\n"
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["pictures/holiday.webp", "scores_2019.png", "results.json", "report.html"])
+def test_a_folder_with_foreign_files_is_refused_before_anything_is_measured(in_folder, name):
+    path = Path("out", name)
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(UserError, match=f"out/{name} was not written by an evaluation"):
+        evaluate(CHOSEN)
+    assert contents(Path("out")) == {name: b"mine"}
+
+
+def test_foreign_files_under_other_names_stay_and_an_earlier_evaluations_go(in_folder):
+    mine = ["notes.txt", "pictures/holiday.jpg", "unfinished/thesis.txt", "scores_2019.csv"]
+    for name in mine:
+        Path("out", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("out", name).write_text("mine")
+    evaluate([*CHOSEN, "--protocols", "embed_black"])
+    assert Path("out/scores_embed_black.png").exists()
+    evaluate(CHOSEN)
+    assert not Path("out/scores_embed_black.png").exists()
+    assert not list(Path("out/pictures").glob("embed_black*"))
+    assert dict.fromkeys(mine, b"mine").items() <= contents(Path("out")).items()
+    listed = set(contents(Path("out"))) - set(mine)
+    evaluate(["--from", "out"])
+    assert set(contents(Path("out"))) == listed | set(mine)
+
+
+@pytest.fixture
+def running(in_folder):
+    """A process that evaluates, with a batch or two behind it, and what it says."""
+    Path("evaluate.py").write_text(SCRIPT)
+    many = ["--data.shapes", "{val_images: 20000}", "--data.batch_size", "4"]
+    command = [sys.executable, "evaluate.py", *CHOSEN, *many]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        while not list(Path("out/unfinished").glob("*/*.npz")):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        yield process
+        process.kill()
+
+
+def test_a_running_evaluation_owns_its_folder_and_stops_on_a_signal(running):
+    with pytest.raises(UserError, match=rf"another evaluation \(process {running.pid} on .*: evaluate.py --models"):
+        evaluate(CHOSEN)
+    running.send_signal(signal.SIGTERM)
+    told = running.communicate(timeout=60)[1].decode()
+    assert running.returncode == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM; go on with: python evaluate.py --models small=tiny_resnet@none" in told
+    assert "Traceback" not in told
+    assert not Path("out", LOCK).exists()
+    assert list(Path("out/unfinished").glob("*/*.npz"))
+
+
+def test_a_full_disk_is_told_and_after_space_is_made_the_command_goes_on(in_folder, monkeypatch, capsys):
+    written, sync = [], os.fsync
+
+    def full(descriptor):
+        written.append(descriptor)
+        if len(written) > 12:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(UserError, match="No space left on device; free some space and give the same command again"):
+            evaluate([*CHOSEN, "--data.batch_size", "4"])
+    assert {path.suffix for path in Path("out").rglob("*") if path.is_file()} == {".npz", ".json"}
+    capsys.readouterr()
+    evaluate([*CHOSEN, "--data.batch_size", "4"])
+    assert "going on where out/unfinished stopped:" in capsys.readouterr().out
+    assert not Path("out/unfinished").exists()
