@@ -146,11 +146,11 @@ class InvarianceData(LightningDataModule):
             self._described = True
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps: the class of each output."""
-        return {"class_names": self.class_names}
+        """Return what a checkpoint keeps: the class of each output, and the seed of order and augmentation."""
+        return {"class_names": self.class_names, "seed": self.training_seed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Compare the classes of a checkpoint that a training goes on from with the data's.
+        """Compare the classes of a checkpoint that a training goes on from with the data's, and go on with its seed.
 
         Args:
             state_dict: What `state_dict` returned.
@@ -160,6 +160,7 @@ class InvarianceData(LightningDataModule):
         """
         if self.hparams["class_map"] is None:
             check_same_classes("the checkpoint", state_dict["class_names"], self.class_names)
+        self._training_seed = state_dict["seed"]
 
     def describe(self, training: bool) -> list[str]:
         """Say which images are used, how many, and from where.
@@ -203,14 +204,6 @@ class InvarianceData(LightningDataModule):
         if self._training_seed is None:
             self._training_seed = int(os.environ.get("PL_GLOBAL_SEED", 0))  # where Lightning leaves it
         return self._training_seed
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
-        return {"seed": self.training_seed}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the seed of a checkpoint."""
-        self._training_seed = state_dict["seed"]
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the loader of augmented training batches, which the processes share out."""
