@@ -211,24 +211,3 @@ def writable_folder(folder: Path) -> Path:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"the output folder {folder} cannot be written: {reason}; name another one.") from error
-
-
-def printable(name: str | Path) -> str:
-    r"""Return a file's name as text that any terminal, page or table can show.
-
-    Args:
-        name: A name; bytes that are not UTF-8 stand in it as Python decodes names, as lone surrogates.
-
-    Returns:
-        The name in one line, with such bytes as `\xe9`, and what does not print as Python writes it.
-
-    Example:
-        >>> printable("caf\udce9"), printable("two\nlines"), printable("café")
-        ('caf\\xe9', 'two\\nlines', 'café')
-    """
-    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in str(name))
-
-
-def _escaped(letter: str) -> str:
-    byte = ord(letter) - 0xDC00
-    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else letter.encode("unicode_escape").decode("ascii")

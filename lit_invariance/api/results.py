@@ -18,9 +18,8 @@ from lit_invariance.report.page import NAME, save_page
 from lit_invariance.report.plots import save_plots
 from lit_invariance.report.published import format_published
 from lit_invariance.report.table import format_tables
-from lit_invariance.report.video_curve import save_curve
+from lit_invariance.report.video_curve import save_curves
 from lit_invariance.results import schema
-from lit_invariance.results.curves import Curve
 from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, read_folder
 
@@ -78,14 +77,12 @@ class Results:
         content: What `results.json` holds, see `docs/results.md`.
         outcomes: What every model said of every image under every protocol.
         pictures: The views shown in the report: path below the results folder, to WebP.
-        curves: Of a film, what each model says of it.
         unfinished: What was kept of the evaluation in case it was interrupted; gone once the results are saved.
     """
 
     content: schema.Results
     outcomes: Outcomes
     pictures: Mapping[str, bytes] = field(default_factory=dict)
-    curves: Sequence[Curve] = ()
     unfinished: Unfinished | None = None
 
     @classmethod
@@ -142,8 +139,6 @@ class Results:
 
     def _draw(self, folder: Path, files: Sequence[Path]) -> Saved:
         plots = save_plots(self.content, folder) + save_diagnostics(self.content.get("diagnostics", {}), folder)
-        tables: list[Path] = []
-        for curve in self.curves:
-            table, *drawn = save_curve(curve, folder)
-            tables, plots = [*tables, table], [*plots, *drawn]
+        tables, drawn = save_curves(self.content.get("curves", []), folder)
+        plots += drawn
         return Saved([*files, *tables], plots, save_page(self.content, self.outcomes, folder))

@@ -97,4 +97,4 @@ def _complete(
         costs=measure_costs(models, trainer) if settings.cost and first else [None] * len(models),
         diagnostics=measure_diagnostics(settings.diagnose, models, ground) if ground is not None and first else {},
     )
-    return Results(content, measured.outcomes, measured.files, measured.curves, unfinished)
+    return Results(content, measured.outcomes, measured.files, unfinished)

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from lit_invariance.errors import UserError
-from lit_invariance.files import printable
+from lit_invariance.names import printable
 from lit_invariance.protocols.protocol import Box
 
 PROGRESS_AFTER = 3.0  # seconds

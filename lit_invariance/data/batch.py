@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lit_invariance.data.source import Source
-from lit_invariance.files import printable
+from lit_invariance.names import printable
 from lit_invariance.protocols.protocol import Box
 
 Sample = tuple[Tensor, int, int]

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from lit_invariance.data.images import decoded_size
 from lit_invariance.errors import UserError
-from lit_invariance.files import printable
+from lit_invariance.names import printable
 from lit_invariance.protocols.protocol import Box
 
 MOST = 1e9  # pixels; beyond it a number is a mistake

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lit_invariance.data.images import EXTENSIONS
 from lit_invariance.errors import UserError
-from lit_invariance.files import printable
+from lit_invariance.names import printable
 
 # What operating systems and storage boxes put beside a user's files.
 SYSTEM = frozenset({"@eadir", "@tmp", "#recycle", "#snapshot", "__macosx", "$recycle.bin", "lost+found"})

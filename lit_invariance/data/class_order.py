@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from lit_invariance.data.synsets import imagenet_classes, imagenet_outputs
 from lit_invariance.errors import UserError
-from lit_invariance.files import printable
+from lit_invariance.names import printable
 
 NUMBER = re.compile(r"[0-9]{1,9}")
 SYNSET = re.compile(r"n[0-9]{8}")

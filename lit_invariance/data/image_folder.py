@@ -16,7 +16,7 @@ from lit_invariance.data.parts import parts_of, refuse_parts
 from lit_invariance.data.source import Splits
 from lit_invariance.data.stratified import stratified_choice
 from lit_invariance.errors import UserError
-from lit_invariance.files import printable
+from lit_invariance.names import printable
 
 
 class ImageFiles:

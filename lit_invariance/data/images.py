@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lit_invariance.data.sixteen_bits import eight_bit_grey, is_dark, reads_sixteen_bits, scale_of
 from lit_invariance.errors import UserError
-from lit_invariance.files import printable
+from lit_invariance.names import printable
 
 # By content, whatever the file is called; Pillow's other readers start programs (Ghostscript) or are little tested.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "AVIF", "JPEG2000")

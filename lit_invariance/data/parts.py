@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lit_invariance.data.class_folders import class_folders
 from lit_invariance.errors import UserError
-from lit_invariance.files import printable
+from lit_invariance.names import printable
 
 WORDS = {
     "train": {"train", "training", "trn", "trainset", "trainingset", "traindata", "trainval"},

@@ -15,7 +15,7 @@ from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.data.images import naming, open_picture, to_rgb
 from lit_invariance.data.source import Splits
 from lit_invariance.errors import UserError
-from lit_invariance.files import printable
+from lit_invariance.names import printable
 
 IMAGENETTE_FOLDERS = ("imagenette2", "imagenette2-320", "imagenette2-160")
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
@@ -15,10 +16,11 @@ from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.runner import predict
 from lit_invariance.evaluation.video import LABEL, PAIR_SCORES, FilmMeasurement
-from lit_invariance.results.curves import Curve
-from lit_invariance.results.schema import ProtocolEntry
+from lit_invariance.names import printable
+from lit_invariance.results.schema import CurveEntry, ProtocolEntry
 
 CURVES = 5
+DECIMALS = 6
 SHOWN: ProtocolEntry = {
     "label": LABEL,
     "name": LABEL,
@@ -92,10 +94,11 @@ def class_name(output: int, classes: int) -> str:
     return f"{output} {names[output]}" if classes == len(names) else f"class {output}"
 
 
-def _curves(measurement: FilmMeasurement, film: str, classes: int) -> list[Curve]:
-    curves = []
+def _curves(measurement: FilmMeasurement, film: str, classes: int) -> list[CurveEntry]:
+    curves: list[CurveEntry] = []
     for model, track in measurement.tracks.items():
         shown = track.shown_classes(CURVES)
+        probabilities = track.probabilities(shown).astype(np.float64).round(DECIMALS).tolist()
         names = [class_name(output, classes) for output in shown]
-        curves.append(Curve(model, film, names, track.probabilities(shown)))
+        curves.append({"model": model, "film": printable(film), "classes": names, "probabilities": probabilities})
     return curves

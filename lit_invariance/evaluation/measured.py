@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lit_invariance.results.curves import Curve
 from lit_invariance.results.outcomes import Outcomes
-from lit_invariance.results.schema import PictureEntry, ProtocolEntry
+from lit_invariance.results.schema import CurveEntry, PictureEntry, ProtocolEntry
 
 
 @dataclass(frozen=True)
@@ -33,4 +32,4 @@ class Measured:
     files: Mapping[str, bytes] = field(default_factory=dict)
     samples: str | None = None
     block: int | None = None
-    curves: Sequence[Curve] = ()
+    curves: Sequence[CurveEntry] = ()

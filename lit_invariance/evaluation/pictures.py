@@ -1,8 +1,8 @@
 """The views on which the reference failed worst, kept as small pictures for the report."""
 
 import io
-import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,9 @@ from torch import Tensor
 from lit_invariance.data.batch import Positioned
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
-from lit_invariance.files import printable, replacing, writable_folder
+from lit_invariance.files import replacing, writable_folder
+from lit_invariance.names import file_stems, printable
+from lit_invariance.plotting import drawn
 from lit_invariance.protocols import Protocol, generator_for
 from lit_invariance.results.outcomes import Answers, Outcomes
 from lit_invariance.results.schema import PictureEntry
@@ -54,18 +56,20 @@ def worst_pictures(
     network = next(model for model in models if model.name == reference).classifier
     entries: list[PictureEntry] = []
     contents: dict[str, bytes] = {}
+    stems = file_stems(choice.label for choice in protocols)
     for choice in protocols:
         protocol = choice.build(network.image_size, network.mean)
         side = grid_side({"unit": protocol.unit, "steps": list(protocol.steps)})
         for row, first in worst_pairs(outcomes.answers[reference, choice.label], side):
             index = int(outcomes.indices[row])
-            pair = _views(protocol, images, index, seed, (first, first + 1))
-            stem = re.sub(r"[^\w.-]+", "_", choice.label).strip("_")
-            files = [f"{FOLDER}/{stem}_{index}_{first + place}.webp" for place in range(2)]
-            contents |= {file: _webp(view) for file, view in zip(files, pair, strict=True)}
+            views = [first, first + 1]
+            pair = drawn(f"views of {images.name(index)}", partial(_pictures, protocol, images, index, seed, views))
+            if pair is None:
+                continue
+            files = [f"{FOLDER}/{stems[choice.label]}_{index}_{view}.webp" for view in views]
+            contents |= dict(zip(files, pair, strict=True))
             paths = images.source.paths
             name = "" if paths is None else printable(Path(paths[index]).name)
-            views = [first, first + 1]
             entries.append({"protocol": choice.label, "index": index, "name": name, "views": views, "files": files})
     return entries, contents
 
@@ -103,6 +107,10 @@ def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) ->
     badness = jumps + ((np.diff(answers.predictions, axis=1) != 0) & (jumps > 0))
     rows = np.argsort(-badness.max(1), kind="stable")[:most]
     return [(int(row), int(badness[row].argmax())) for row in rows if badness[row].max() > 0]
+
+
+def _pictures(protocol: Protocol, images: Positioned, index: int, seed: int, wanted: Sequence[int]) -> list[bytes]:
+    return [_webp(view) for view in _views(protocol, images, index, seed, wanted)]
 
 
 def _views(protocol: Protocol, images: Positioned, index: int, seed: int, wanted: Sequence[int]) -> list[Tensor]:

@@ -107,6 +107,8 @@ def compile_results(
         results["samples"] = measured.samples
     if measured.block is not None:
         results["resampled"] = f"blocks of {measured.block} neighbouring {measured.samples}"
+    if measured.curves:
+        results["curves"] = list(measured.curves)
     return results
 
 

@@ -7,9 +7,9 @@ measures each network on images of its own bias and on images of none. Called ag
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-import matplotlib
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from lit_invariance.cli.allocator import keep_freed_memory
@@ -18,7 +18,7 @@ from lit_invariance.experiments.bias_cell import CONFIGS, CausalResults, Trial, 
 from lit_invariance.experiments.bias_figure import causal_figure
 from lit_invariance.files import replacing, writable_folder
 from lit_invariance.parser import OneSentenceErrors, run_command
-from lit_invariance.plotting import STYLE, save_figure
+from lit_invariance.plotting import save_figure
 
 
 def make_parser() -> OneSentenceErrors:
@@ -69,8 +69,7 @@ def run_causal(args: Sequence[str] | None = None) -> CausalResults:
     results: CausalResults = {"cells": done}
     with replacing(folder / "causal.json") as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    with matplotlib.rc_context(STYLE):
-        plots = save_figure(causal_figure(results), folder / "causal")
+    plots = save_figure(partial(causal_figure, results), folder / "causal")
     print("\n".join(_table(done)))
     print(f"\nresults: {folder / 'causal.json'}\nplots:   {plots[0]} (and .svg)")
     return results

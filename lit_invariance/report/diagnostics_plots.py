@@ -9,7 +9,9 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
+from lit_invariance.names import shortened
 from lit_invariance.plotting import COLOURS, line_style
 from lit_invariance.results.diagnoses import Aliasing, Bias, FeatureMaps, Shiftability, SizeAccuracy, Typicality
 
@@ -27,9 +29,12 @@ def shiftability_figure(models: Mapping[str, Shiftability]) -> Figure:
         axes.plot(*dots, ".", color=COLOURS[place % len(COLOURS)], alpha=FAINT)
         last = list({layer["factor"]: layer for layer in layers}.values())
         means, spreads = [layer["mean"] for layer in last], [layer["spread"] for layer in last]
-        axes.errorbar([layer["factor"] for layer in last], means, yerr=spreads, label=name, **line_style(place))
+        axes.errorbar(
+            [layer["factor"] for layer in last], means, yerr=spreads, label=shortened(name), **line_style(place)
+        )
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel="cumulative subsampling factor", ylabel="non-shiftability (%)", title="last layer of each factor")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, loc="upper left")
@@ -89,7 +94,7 @@ def aliasing_figure(models: Mapping[str, Aliasing]) -> Figure:
         axes.barh(range(len(operations)), shares, color=COLOURS[place % len(COLOURS)], height=0.65)
         axes.set_yticks(range(len(operations)), labels)
         axes.set_ylim(most - 0.4, -0.6)
-        axes.set(title=name, xlabel="energy aliased (%)", xlim=(0, 108 * greatest or 1))
+        axes.set(title=shortened(name), xlabel="energy aliased (%)", xlim=(0, 108 * greatest or 1))
     return figure
 
 
@@ -115,7 +120,7 @@ def bias_figure(measured: Bias, label: str | None = None) -> Figure:
         axes.bar([(n + 0.5) * width for n in range(len(counts))], counts, width=0.92 * width, color=COLOURS[0])
         axes.set(title=title, xlabel="share of the image's side", xlim=(0, 1))
     axes.axhline(sum(counts) / len(counts), color=GREY, linestyle=(0, (4, 3)))
-    figure.suptitle(f"{label or 'all classes'}, {sum(histograms['x'])} objects", fontsize=11.5)
+    figure.suptitle(f"{shortened(label or 'all classes')}, {sum(histograms['x'])} objects", fontsize=11.5)
     return figure
 
 
@@ -125,7 +130,7 @@ def typicality_figure(models: Mapping[str, Typicality]) -> Figure:
     axes = figure.subplots()
     for place, (name, measured) in enumerate(models.items()):
         bins, correlation = measured["bins"], measured["correlation"]
-        label = name if correlation is None else f"{name}, rank correlation {correlation:+.2f}"
+        label = shortened(name) if correlation is None else f"{shortened(name)}, rank correlation {correlation:+.2f}"
         _curve(axes, [part["distance"] for part in bins], bins, "change", place, label)
     first = next(iter(models.values()))
     axes.set(xlabel=f"{first['distance']} to the {first['neighbours']} nearest training images", ylabel="top1 change")
@@ -140,7 +145,7 @@ def size_figure(models: Mapping[str, SizeAccuracy]) -> Figure:
     axes = figure.subplots()
     for place, (name, measured) in enumerate(models.items()):
         points = measured["points"]
-        _curve(axes, [point["size"] for point in points], points, "accuracy", place, name)
+        _curve(axes, [point["size"] for point in points], points, "accuracy", place, shortened(name))
     first = next(iter(models.values()))
     axes.plot(*first["human"], "*", color="black", markersize=11, label="people, ImageNet, top 5")
     axes.set(xlabel=f"size of the picture ({first['unit']})", ylabel=f"top-{first['top']} accuracy", ylim=(0, 1))

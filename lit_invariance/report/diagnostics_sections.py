@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
-from lit_invariance.plotting import STYLE, save_figure
+from lit_invariance.names import file_stems
+from lit_invariance.plotting import save_figure
 from lit_invariance.report.diagnostics_plots import (
     aliasing_figure,
     bias_figure,
@@ -26,12 +27,12 @@ class DiagnosticsFigure:
 
     Attributes:
         name: Stem of its files.
-        figure: The figure.
+        draw: What draws it.
         description: What a reader who does not see it is told.
     """
 
     name: str
-    figure: Figure
+    draw: Callable[[], Figure]
     description: str
 
 
@@ -51,7 +52,7 @@ class DiagnosticsSection:
 
 
 def diagnostics_sections(diagnostics: Mapping[str, Any]) -> list[DiagnosticsSection]:
-    """Draw what the diagnostics measured, under the style that is in force.
+    """Say what the diagnostics measured, and how it is drawn.
 
     Args:
         diagnostics: The field `diagnostics` of a results file.
@@ -69,27 +70,27 @@ def save_diagnostics(diagnostics: Mapping[str, Any], folder: Path) -> list[Path]
     Returns:
         The files.
     """
-    with matplotlib.rc_context(STYLE):
-        shown = [figure for section in diagnostics_sections(diagnostics) for figure in section.figures]
-        return [file for one in shown for file in save_figure(one.figure, folder / one.name)]
+    shown = [figure for section in diagnostics_sections(diagnostics) for figure in section.figures]
+    return [file for one in shown for file in save_figure(one.draw, folder / one.name)]
 
 
 def _shiftability(models: Mapping[str, Any]) -> DiagnosticsSection:
     figures = [
         DiagnosticsFigure(
             "diagnostics_shiftability",
-            shiftability_figure(models),
+            partial(shiftability_figure, models),
             "Non-shiftability of the last layer of each resolution against its cumulative subsampling.",
         )
     ]
-    for name, measured in models.items():
+    for name, stem in file_stems(models).items():
+        measured = models[name]
         if measured["curves"]:
             what = f"Response sums of feature maps of {name} against the move of the picture."
-            figures.append(DiagnosticsFigure(f"diagnostics_response_{name}", response_figure(measured), what))
+            figures.append(DiagnosticsFigure(f"diagnostics_response_{stem}", partial(response_figure, measured), what))
         if measured["feature_map"]:
             what = f"One feature map of {name} under three moves of a picture."
             figures.append(
-                DiagnosticsFigure(f"diagnostics_map_{name}", feature_map_figure(measured["feature_map"]), what)
+                DiagnosticsFigure(f"diagnostics_map_{stem}", partial(feature_map_figure, measured["feature_map"]), what)
             )
     text = (
         "If a feature map holds no frequency above what its sampling can carry, the sum over its positions does not "
@@ -107,7 +108,7 @@ def _aliasing(models: Mapping[str, Any]) -> DiagnosticsSection:
     )
     what = "Aliased share of energy at each strided operation, in the order of the forward pass."
     return DiagnosticsSection(
-        "Aliasing", text, [DiagnosticsFigure("diagnostics_aliasing", aliasing_figure(models), what)]
+        "Aliasing", text, [DiagnosticsFigure("diagnostics_aliasing", partial(aliasing_figure, models), what)]
     )
 
 
@@ -124,7 +125,7 @@ def _typicality(models: Mapping[str, Any]) -> DiagnosticsSection:
     )
     what = "Top-1 change against perceptual distance from the training images, in bins of equal size."
     return DiagnosticsSection(
-        "Typicality", text, [DiagnosticsFigure("diagnostics_typicality", typicality_figure(models), what)]
+        "Typicality", text, [DiagnosticsFigure("diagnostics_typicality", partial(typicality_figure, models), what)]
     )
 
 
@@ -139,7 +140,7 @@ def _size(models: Mapping[str, Any]) -> DiagnosticsSection:
     text = "Accuracy when the picture is shown at growing sizes on one canvas; the cross is what people reach."
     what = "Top-5 accuracy against the size of the picture."
     return DiagnosticsSection(
-        "Accuracy against size", text, [DiagnosticsFigure("diagnostics_size", size_figure(models), what)]
+        "Accuracy against size", text, [DiagnosticsFigure("diagnostics_size", partial(size_figure, models), what)]
     )
 
 
@@ -152,7 +153,7 @@ def _bias(measured: Any) -> DiagnosticsSection:
     )
     what = "Histograms of the objects' positions and heights."
     return DiagnosticsSection(
-        "Photographer's bias", text, [DiagnosticsFigure("diagnostics_bias", bias_figure(measured), what)]
+        "Photographer's bias", text, [DiagnosticsFigure("diagnostics_bias", partial(bias_figure, measured), what)]
     )
 
 

@@ -1,5 +1,6 @@
 """The parts of the report that show single images: the worst failures, and heat maps of many."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,14 @@ def failure(results: Results, outcomes: Outcomes, picture: PictureEntry, folder:
         views.append({"uri": data_uri(folder, file), "place": place_of(protocol, view), "said": said})
     figures = [
         draw(
-            curve_figure(results, outcomes, protocol, row, picture["views"]),
+            partial(curve_figure, results, outcomes, protocol, row, picture["views"]),
             f"Probability of the class {truth} against the shift under {label}, image {picture['index']}, by model.",
         )
     ]
     if grid_side(protocol) is not None:
         figures = [
             draw(
-                map_figure(results, outcomes, protocol, model["name"], row),
+                partial(map_figure, results, outcomes, protocol, model["name"], row),
                 f"Label and probability of {truth} at every shift of image {picture['index']}, model {model['name']}.",
             )
             for model in results["models"]
@@ -72,7 +73,7 @@ def heat_maps(results: Results, outcomes: Outcomes, draw: Drawing) -> list[dict[
         rows = heat_rows(outcomes, protocol["label"], results["reference"])
         figures = [
             draw(
-                heat_figure(outcomes, protocol, model["name"], rows),
+                partial(heat_figure, outcomes, protocol, model["name"], rows),
                 f"Heat map of the true class's probability over the shifts of {protocol['label']}, {len(rows)} images, "
                 f"model {model['name']}.",
             )

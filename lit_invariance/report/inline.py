@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from lit_invariance.errors import UserError
-from lit_invariance.plotting import STYLE
+from lit_invariance.plotting import STYLE, drawn
 
 # Colours that nothing else has stand for the page's own, which differ between day and night.
 INK, RULE = "#010203", "#010204"
@@ -30,15 +31,21 @@ IDENTIFIER = re.compile(r'(\bid="|href="#|url\(#)')
 
 
 class Drawing:
-    """Puts figures into the page, each under a name of its own."""
+    """Puts figures into the page, each under a name of its own; one that fails leaves a line in its place."""
 
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self, figure: Figure, description: str) -> Markup:
-        """Return a figure, which a description stands in for, as an element of the page."""
+    def __call__(self, draw: Callable[[], Figure], description: str) -> Markup:
+        """Draw a figure, which a description stands in for, as an element of the page."""
         self.count += 1
-        return Markup(inline_svg(figure, f"f{self.count}", description))
+        element = drawn(f"a figure of the report ({description})", lambda: _element(draw, self.count, description))
+        return Markup('<p class="soft">This figure could not be drawn.</p>') if element is None else Markup(element)
+
+
+def _element(draw: Callable[[], Figure], count: int, description: str) -> str:
+    with matplotlib.rc_context(THEMED):
+        return inline_svg(draw(), f"f{count}", description)
 
 
 def inline_svg(figure: Figure, name: str, description: str) -> str:

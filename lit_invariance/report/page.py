@@ -3,10 +3,10 @@
 import inspect
 import math
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lit_invariance.files import replacing
@@ -17,11 +17,12 @@ from lit_invariance.report.classes import class_lines
 from lit_invariance.report.costs import cost_cells, how_measured
 from lit_invariance.report.diagnostics_sections import diagnostics_sections
 from lit_invariance.report.failures import failure, heat_maps
-from lit_invariance.report.inline import THEMED, Drawing
+from lit_invariance.report.inline import Drawing
 from lit_invariance.report.plots import STABILITY, stability_protocols, tradeoff_panel
 from lit_invariance.report.published import published_rows
 from lit_invariance.report.sentences import leading_protocol, summary_sentence
 from lit_invariance.report.table import number
+from lit_invariance.report.video_curve import curve_figure
 from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.results.schema import (
     SIGNIFICANCE,
@@ -32,10 +33,12 @@ from lit_invariance.results.schema import (
     find_row,
     headline_scores,
     is_different,
+    samples,
 )
 
 NAME = "report.html"
 TEMPLATE = "report.html.j2"
+CURVE = (7.2, 3.0)  # inches
 SYMBOLS = "●■◆▼▲✚✖"  # as the markers of the plots
 
 
@@ -57,12 +60,12 @@ def save_page(results: Results, outcomes: Outcomes, folder: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"singular": lambda plural: plural.removesuffix("s")}
     environment.filters |= {"number": _number, "percent": lambda value: f"{100 * value:.0f} %"}
-    with matplotlib.rc_context(THEMED):
-        page = environment.get_template(TEMPLATE).render(_content(results, outcomes, folder))
+    page = environment.get_template(TEMPLATE).render(_content(results, outcomes, folder))
     path = folder / NAME
     with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return path
 
 
@@ -82,7 +85,7 @@ def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, An
         "meanings": {name: SCORES[name].meaning for name in results["scores"] if name in SCORES},
         "tradeoffs": [
             draw(
-                tradeoff_panel(results, protocol),
+                partial(tradeoff_panel, results, protocol),
                 f"Accuracy against top-1 change under {protocol}; the numbers are those of the tables.",
             )
             for protocol in stability_protocols(results)
@@ -97,10 +100,19 @@ def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, An
             {
                 "title": section.title,
                 "text": section.text,
-                "figures": [draw(shown.figure, shown.description) for shown in section.figures],
+                "figures": [draw(shown.draw, shown.description) for shown in section.figures],
             }
             for section in diagnostics_sections(results.get("diagnostics", {}))
         ],
+        "curves": [
+            draw(
+                partial(curve_figure, curve, CURVE),
+                f"Probability of the top classes of {curve['model']} at every frame of {curve['film']}.",
+            )
+            for curve in results.get("curves", [])
+        ],
+        "rows": samples(results),
+        "drawn": results.get("resampled", samples(results)),
         "class_lines": lines,
         "classes": classes,
         "published": published_rows(results),

@@ -1,14 +1,14 @@
 """Figures of a comparison: the scores of each protocol with their intervals, and accuracy against stability."""
 
-import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lit_invariance.plotting import COLOURS, MARKERS, STYLE, save_figure
+from lit_invariance.names import file_stems, shortened
+from lit_invariance.plotting import COLOURS, MARKERS, save_figure
 from lit_invariance.results.schema import Results, estimate, find_row, headline_scores, is_different, samples
 
 STABILITY = "top1_change"
@@ -27,12 +27,11 @@ def save_plots(results: Results, folder: Path) -> list[Path]:
         The files, `scores_<protocol>` for each protocol and `accuracy_against_top1_change`.
     """
     written: list[Path] = []
-    with matplotlib.rc_context(STYLE):
-        for protocol in results["protocols"]:
-            name = re.sub(r"[^\w.-]+", "_", f"scores_{protocol['label']}").strip("_")
-            written += save_figure(scores_figure(results, protocol["label"]), folder / name)
-        if stability_protocols(results):
-            written += save_figure(tradeoff_figure(results), folder / f"accuracy_against_{STABILITY}")
+    stems = file_stems(protocol["label"] for protocol in results["protocols"])
+    for label, stem in stems.items():
+        written += save_figure(partial(scores_figure, results, label), folder / f"scores_{stem}")
+    if stability_protocols(results):
+        written += save_figure(partial(tradeoff_figure, results), folder / f"accuracy_against_{STABILITY}")
     return written
 
 
@@ -44,7 +43,7 @@ def scores_figure(results: Results, protocol: str) -> Figure:
         protocol: Label of the protocol.
     """
     scores, models = headline_scores(results, protocol), results["models"]
-    names = [model["name"] for model in models]
+    names = [shortened(model["name"]) for model in models]
     width = 0.6 + LETTER * max(map(len, names)) + 2.5 * len(scores)
     figure = Figure(figsize=(width, 1.35 + 0.36 * len(models)), layout="constrained")
     panels = figure.subplots(1, len(scores), sharey=True, squeeze=False)[0]
@@ -67,7 +66,8 @@ def scores_figure(results: Results, protocol: str) -> Figure:
     panels[0].set_yticks(range(len(models)), names)
     panels[0].set_ylim(len(models) - 0.5, -0.5)
     figure.suptitle(
-        f"{protocol}, {results['images']} {samples(results)}, {results['level']:.0%} intervals", fontsize=11.5
+        f"{shortened(protocol)}, {results['images']} {samples(results)}, {results['level']:.0%} intervals",
+        fontsize=11.5,
     )
     return figure
 
@@ -110,9 +110,9 @@ def _tradeoff(axes: Axes, results: Results, protocol: str) -> None:
         change = estimate(find_row(results, model["name"], protocol, STABILITY))
         accuracy = estimate(find_row(results, model["name"], protocol, "accuracy"))
         if change and accuracy:
-            look = look_of(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": model["name"]}
+            look = look_of(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": shortened(model["name"])}
             axes.errorbar(change[0], accuracy[0], **look)
-    axes.set(title=protocol, xlabel="top1 change (steadier to the left)", ylabel="accuracy")
+    axes.set(title=shortened(protocol), xlabel="top1 change (steadier to the left)", ylabel="accuracy")
     axes.margins(0.12)
 
 

@@ -2,6 +2,7 @@
 
 import textwrap
 
+from lit_invariance.names import shortened
 from lit_invariance.results.schema import (
     SIGNIFICANCE,
     GroupRow,
@@ -72,10 +73,10 @@ def _names(results: Results) -> list[str]:
     names = [""]
     for model in results["models"]:
         mark = " (reference)" if model["name"] == results["reference"] else ""
-        names += [_shortened(model["name"], LONGEST_NAME - len(mark)) + mark, "  difference"]
+        names += [shortened(model["name"], LONGEST_NAME - len(mark)) + mark, "  difference"]
     for group in results["groups"]:
         seeds = f" ({len(group['members'])} seeds)"
-        names.append(_shortened(group["name"], LONGEST_NAME - len(seeds)) + seeds)
+        names.append(shortened(group["name"], LONGEST_NAME - len(seeds)) + seeds)
     return names
 
 
@@ -123,13 +124,6 @@ def number(value: float, sign: str = "-") -> str:
     if float(text) == 0:
         return ".000"
     return text.replace("0.", ".", 1) if abs(value) < 1 and "0." in text else text
-
-
-def _shortened(name: str, length: int) -> str:
-    if len(name) <= length:
-        return name
-    head = (length - 2) // 2
-    return f"{name[:head]}..{name[head + 2 - length :]}"
 
 
 def _legend(results: Results) -> list[str]:

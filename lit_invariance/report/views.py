@@ -5,6 +5,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lit_invariance.names import shortened
 from lit_invariance.plotting import COLOURS
 from lit_invariance.report.plots import PANEL, look_of
 from lit_invariance.results.outcomes import Outcomes
@@ -55,7 +56,7 @@ def curve_figure(results: Results, outcomes: Outcomes, protocol: ProtocolEntry, 
             linewidth=1.3,
             marker=None if dense else look["marker"],
             markersize=4.5,
-            label=model["name"],
+            label=shortened(model["name"]),
         )
     axes.set(ylim=(-0.03, 1.03), xlabel=protocol["unit"], ylabel="P(true class)")
     if len(steps) <= 5:
@@ -80,7 +81,7 @@ def heat_figure(outcomes: Outcomes, protocol: ProtocolEntry, model: str, rows: n
         extent=(steps[0], steps[-1], len(rows), 0),
     )  # fmt: skip
     axes.grid(visible=False)
-    axes.set(xlabel=protocol["unit"], ylabel="images", yticks=[], title=model)
+    axes.set(xlabel=protocol["unit"], ylabel="images", yticks=[], title=shortened(model))
     figure.colorbar(shown, ax=axes, label="P(true class)", shrink=0.9)
     return figure
 
@@ -144,8 +145,7 @@ def _named_labels(labels: np.ndarray, true: int) -> tuple[list[int], list[str]]:
 
 
 def _short(results: Results, label: int) -> str:
-    name = class_name(results, label)
-    return name if len(name) <= 22 else f"{name[:20]}.."
+    return shortened(class_name(results, label), 22)
 
 
 def class_name(results: Results, label: int) -> str:

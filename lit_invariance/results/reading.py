@@ -112,11 +112,20 @@ def _contradictions(results: Results) -> Iterator[str]:
             yield f"the members of group {group['name']} are not among its models"
     apart = {(group, *cell) for group in groups for cell in measured} ^ set(group_rows)
     yield from (f"group_rows and groups disagree in {', '.join(row)}" for row in apart)
+    yield from _broken_curves(results)
     for picture in results["pictures"]:
         steps = protocols[picture["protocol"]]["steps"] if picture["protocol"] in protocols else []
         places = picture["views"]
         if not places or len(places) != len(picture["files"]) or max(places) >= len(steps):
             yield f"a picture of image {picture['index']} shows views that {picture['protocol']} does not have"
+
+
+def _broken_curves(results: Results) -> Iterator[str]:
+    for curve in results.get("curves", []):
+        if curve["model"] not in [model["name"] for model in results["models"]]:
+            yield f"a curve is of {curve['model']}, which is none of its models"
+        if any(len(frame) != len(curve["classes"]) for frame in curve["probabilities"]):
+            yield f"the curve of {curve['model']} lacks classes at some frames"
 
 
 def _mismatches(results: Results, outcomes: Outcomes) -> Iterator[str]:

@@ -127,14 +127,23 @@ class PictureEntry(TypedDict):
     files: list[Name]
 
 
+class CurveEntry(TypedDict):
+    """What a model says of a film, frame by frame: the `probabilities` of `classes`, by name, a list for each frame."""
+
+    model: Name
+    film: Name
+    classes: list[Name]
+    probabilities: list[list[Number]]
+
+
 class Results(TypedDict):
     """A results file; `docs/results.md` says the same for readers in other languages.
 
     `images` is the number of rows of the outcomes, which are `samples` where they are not images; `resampled` is what
     the bootstrap draws where that is not single images. `command` are the arguments; `versions` the libraries' and
     Python's; `data` the settings of the data set with its number of `classes` and the `fingerprint` of its images;
-    `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured; `outcomes` the SHA-256 of the
-    `outcomes.npz` that was written with it.
+    `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured; `curves` what each model says of a
+    film; `outcomes` the SHA-256 of the `outcomes.npz` that was written with it.
     """
 
     schema: Count
@@ -159,6 +168,7 @@ class Results(TypedDict):
     outcomes: NotRequired[Name]
     samples: NotRequired[Name]
     resampled: NotRequired[Name]
+    curves: NotRequired[list[CurveEntry]]
 
 
 def samples(results: Results) -> str:

@@ -14,6 +14,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from lit_invariance.data.batch import Positioned
+from lit_invariance.plotting import drawn
 from lit_invariance.protocols import views_of
 from lit_invariance.registry import parse_spec
 from lit_invariance.training.answers import answers
@@ -67,6 +68,11 @@ class ProbePictures(Callback):
         if writer is None or not isinstance(module, LitClassifier) or not len(_images(trainer)):
             return
         start = time.monotonic()
+        drawn("what TensorBoard shows", lambda: self._show(trainer, module, writer))
+        self._drawn, self._since = trainer.global_step, time.monotonic()
+        self._cost = self._since - start
+
+    def _show(self, trainer: pl.Trainer, module: LitClassifier, writer: SummaryWriter) -> None:
         if self._probe is None:
             self._probe = _probe_views(trainer, module)
         views, labels = self._probe
@@ -76,8 +82,6 @@ class ProbePictures(Callback):
         writer.add_image("views/pictures", views_picture(views, probabilities, labels, names), step)
         figure = probability_figure(module.protocol.steps, module.protocol.unit, probabilities, labels, names)
         writer.add_figure("views/probability_against_shift", figure, step, close=False)
-        self._drawn, self._since = step, time.monotonic()
-        self._cost = self._since - start
 
 
 class Hyperparameters(Callback):

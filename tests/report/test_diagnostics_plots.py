@@ -43,7 +43,7 @@ def test_shiftability_joins_the_last_layer_of_each_factor(tmp_path):
     assert axes.containers[0].lines[0].get_xydata().tolist() == [[2, 2], [4, 9]]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["net", "other"]
     before = dict(matplotlib.rcParams)
-    assert [path.exists() for path in save_figure(figure, tmp_path / "shiftability")] == [True, True]
+    assert [path.exists() for path in save_figure(lambda: figure, tmp_path / "shiftability")] == [True, True]
     assert dict(matplotlib.rcParams) == before
 
 
