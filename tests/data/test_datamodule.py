@@ -13,7 +13,7 @@ from lit_invariance.data import datamodule
 from lit_invariance.data.batch import Batch
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.synsets import imagenet_classes
-from lit_invariance.errors import UserError
+from lit_invariance.errors import UserError, sentence
 
 FEW = {"train_images": 20, "val_images": 14}
 
@@ -174,8 +174,8 @@ def test_a_broken_image_in_a_worker_is_one_clean_sentence(tmp_path: Path) -> Non
     with pytest.raises(UserError) as caught:
         list(data.val_dataloader())
     broken = tmp_path / "ant" / "b.jpg"
-    said = f"cannot read the image {broken} (it is no picture in a known format); replace or remove it."
-    assert str(caught.value) == said
+    said = f"cannot read the image {broken} (it is no picture in a known format); replace or remove the file."
+    assert sentence(caught.value) == said
 
 
 def test_settings_are_plain_and_travel_in_a_checkpoint(tmp_path: Path) -> None:
