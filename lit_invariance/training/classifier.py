@@ -1,7 +1,6 @@
 """The LightningModule: fine-tune a classifier and measure its invariance at every validation epoch."""
 
 import math
-from collections.abc import Mapping
 from functools import partial
 from itertools import islice
 from typing import Any, cast
@@ -23,30 +22,21 @@ from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import ImageTooSmall, views_of
 from lit_invariance.training.answers import not_finite
 from lit_invariance.training.invariance_callback import VIEWS_SEED, InvarianceCallback, with_neighbours
+from lit_invariance.training.measuring_cost import measuring_cost
 from lit_invariance.training.mistakes import Mistakes
+from lit_invariance.training.options import check_ranges
+from lit_invariance.training.rising_loss import RisingLoss
 from lit_invariance.training.schedule import OPTIMIZERS, parameter_groups, planned_steps, warmup_cosine
 
 OWN_PREFIX = "val/"
-RANGES = {
-    "num_classes": (1, math.inf),
-    "image_size": (2, math.inf),
-    "reestimate_batch_norm": (0, math.inf),
-    "lr": (0, math.inf),
-    "backbone_lr": (0, math.inf),
-    "momentum": (0, 0.9999),
-    "weight_decay": (0, math.inf),
-    "warmup_epochs": (0, math.inf),
-    "label_smoothing": (0, 1),
-    "invariance_images": (0, math.inf),
-}
 
 
 class LitClassifier(pl.LightningModule):
     """An image classifier that is fine-tuned with mitigations and watched for invariance.
 
     Logs `train/loss` and `train/acc`; at every validation epoch `val/loss` and `val/acc` on the standard view of all
-    validation images (protocol `centre_crop`), and `val/top1_change`, `val/mean_absolute_change` and `val/agreement` on
-    the views of `invariance_protocol` of `invariance_images` of them. The views are the same at every epoch.
+    validation images (protocol `centre_crop`), and the scores of `InvarianceCallback`,
+    `val/top1_change` among them, on the views of `invariance_protocol` of `invariance_images` of them.
 
     Args:
         backbone: `torchvision/resnet50`, `timm/resnet50`, `antialiased_cnns/resnet50`, `tiny_resnet`, `cifar_resnet20`.
@@ -56,7 +46,7 @@ class LitClassifier(pl.LightningModule):
         mitigations: What makes the network more invariant: names or `{name: {option: value}}`; see `MITIGATIONS` and,
             for order and combination, `apply_mitigations`.
         reestimate_batch_norm: Training images, in whole batches, on which the statistics of batch normalisation are
-            measured anew before the first step, as surgery wants it; 0 keeps those of the weights.
+            re-estimated before the first step, as surgery wants it; 0 keeps those of the weights.
         freeze_batch_norm: Keep these statistics during the training.
         optimizer: `sgd` (Nesterov) or `adamw`.
         lr: Learning rate, reached after the warm-up.
@@ -96,7 +86,7 @@ class LitClassifier(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        _check_ranges(self.hparams)
+        check_ranges(self.hparams)
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
         made = create_backbone(backbone, weights, num_classes, image_size)
@@ -131,12 +121,11 @@ class LitClassifier(pl.LightningModule):
         self.invariance = InvarianceCallback(self.protocol, images, prefix=OWN_PREFIX, **scale) if images else None
 
     def configure_callbacks(self) -> list[Callback]:
-        """Return what measures the invariance; Lightning would drop the user's own of that class."""
+        """Return what watches the loss and the invariance, with the user's own callbacks that Lightning would drop."""
         present: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
-        if self.invariance is None or self.invariance in present:
-            return []
         own = [other for other in present if isinstance(other, InvarianceCallback) and other.prefix != OWN_PREFIX]
-        return [*own, self.invariance]
+        watching: list[Callback] = [RisingLoss()] if self.invariance is None else [RisingLoss(), *own, self.invariance]
+        return [] if self.invariance in present else watching
 
     def configure_metrics(self) -> None:
         """Set the metrics up."""
@@ -169,18 +158,6 @@ class LitClassifier(pl.LightningModule):
         normalised = (_as_float(images) - self._mean.float()) / self._std.float()
         return normalised.to(self._mean.dtype).contiguous(memory_format=torch.channels_last)
 
-    def classify_views(self, views: Tensor) -> Tensor:
-        """Classify stacks of views.
-
-        Args:
-            views: `(N, T, 3, S, S)`, float in [0, 1].
-
-        Returns:
-            Logits `(N, T, K)`, float32.
-        """
-        logits: Tensor = self(views.flatten(0, 1)).float().unflatten(0, views.shape[:2])
-        return logits
-
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
         """Return the loss of a batch `{"image": (N, 3, S, S) uint8, "label": (N,)}`."""
         labels = batch["label"]
@@ -209,7 +186,9 @@ class LitClassifier(pl.LightningModule):
 
     def on_train_start(self) -> None:
         """Say what the measurement costs, and prepare batch normalisation unless an interrupted training goes on."""
-        self._tell_cost()
+        cost = measuring_cost(self.trainer, self.protocol, self.hparams["invariance_images"], self.mitigated.passes)
+        if cost is not None:
+            rank_zero_info(cost)
         self.on_train_epoch_start()  # an epoch that goes on from its middle has no start of its own
         wanted = self.hparams["reestimate_batch_norm"]
         if wanted and not self.trainer.global_step:
@@ -220,20 +199,6 @@ class LitClassifier(pl.LightningModule):
             images = (batch["image"].to(self.device) for batch in islice(batches, count))
             reestimate_batch_norm(self.backbone, map(self.normalise, images))
             self._share_statistics()
-
-    def _tell_cost(self) -> None:
-        """Say which share of an epoch's forward passes goes to the views, a training step counting as three."""
-        loader: Any = self.trainer.val_dataloaders
-        if loader is None:  # a training without validation
-            return
-        train, val = len(self.trainer.train_dataloader.dataset), len(loader.dataset)  # type: ignore[union-attr]
-        measured = min(self.hparams["invariance_images"], val)
-        views = measured * len(self.protocol.steps) * self.mitigated.passes
-        share = views / (3 * train + val * self.mitigated.passes + views)
-        rank_zero_info(
-            f"invariance: {self.protocol.name} on {measured} of {val} validation images, "
-            f"{len(self.protocol.steps)} views each: about {share:.0%} of an epoch's computation"
-        )
 
     def on_train_epoch_start(self) -> None:
         """Keep the statistics of batch normalisation where that was asked for."""
@@ -257,7 +222,7 @@ class LitClassifier(pl.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Measure loss and accuracy on the standard view; the invariance is left to the callback."""
         with self._mistakes.kept(self.trainer):
-            logits = self.classify_views(self._standard_views(batch))
+            logits = self(self._standard_views(batch)).float()[:, None]
             if not logits.isfinite().all():
                 rate = self.hparams["lr"]
                 raise not_finite(
@@ -270,7 +235,7 @@ class LitClassifier(pl.LightningModule):
 
     def _standard_views(self, batch: Batch) -> Tensor:
         try:
-            return views_of(self.centre_crop, batch.images, batch.indices, VIEWS_SEED)
+            return views_of(self.centre_crop, batch.images, batch.indices, VIEWS_SEED)[:, 0]
         except ImageTooSmall as error:
             loader: Any = self.trainer.val_dataloaders
             raise UserError(
@@ -292,14 +257,6 @@ class LitClassifier(pl.LightningModule):
         warmup, total = planned_steps(self.trainer, options["warmup_epochs"])
         curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
-
-
-def _check_ranges(options: Mapping[str, Any]) -> None:
-    for name, (low, high) in RANGES.items():
-        value = options[name]
-        if value is not None and not low <= value <= high:
-            wanted = f"from {low} on" if high == math.inf else f"from {low} to {high}"
-            raise UserError(f"model.{name} is {value}; it is a number {wanted}.")
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -104,7 +104,7 @@ class InvarianceCallback(Callback):
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Choose the pictures."""
-        self._choice, self._metrics, self._protocols = None, [], []
+        self._choice, self._metrics = None, []
         if trainer.sanity_checking or not self._due(trainer):
             return
         self._last = trainer.current_epoch
@@ -132,10 +132,12 @@ class InvarianceCallback(Callback):
             return
         if trainer.sanity_checking or self._metrics:
             with _isolated(pl_module), self._mistakes.kept(trainer):
-                if not self._protocols:
+                if not batch_idx:
                     self._build_protocols(batch)
                 if self.source is None:
                     self._measure_batch(trainer, pl_module, unpack(batch))
+                elif self._metrics and not batch_idx:
+                    self._measure_source(trainer, pl_module)
 
     def _build_protocols(self, batch: Any) -> None:
         """Build the protocols, for the size of the batch's pictures where none is given."""
@@ -164,6 +166,13 @@ class InvarianceCallback(Callback):
         if rows:
             positions = torch.tensor([*found.values()]) if batch.indices is None else batch.indices[rows]
             self._measure(trainer, module, Batch([pictures[row] for row in rows], batch.labels[rows], positions))
+
+    def _measure_source(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Measure all pictures after the first batch: at an epoch's ends other callbacks may exchange the weights."""
+        assert self.source is not None
+        for batch in self.source.batches(self.images, trainer.world_size, trainer.global_rank):
+            images = [image.to(module.device) for image in batch.images]
+            self._measure(trainer, module, Batch(images, batch.labels.to(module.device), batch.indices))
 
     def _measure(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch) -> None:
         """Score pictures, all of which count."""
@@ -200,12 +209,6 @@ class InvarianceCallback(Callback):
         self._mistakes.tell(trainer)
         if not self._metrics:
             return
-        if self.source is not None:
-            with _isolated(pl_module), self._mistakes.kept(trainer):
-                for batch in self.source.batches(self.images, trainer.world_size, trainer.global_rank):
-                    images = [image.to(pl_module.device) for image in batch.images]
-                    self._measure(trainer, pl_module, Batch(images, batch.labels.to(pl_module.device), batch.indices))
-            self._mistakes.tell(trainer)
         for tag, metrics in zip(self._tags, self._metrics, strict=True):
             for name, metric in metrics.items():
                 pl_module.log(tag + name, metric, metric_attribute=tag + name)

@@ -10,6 +10,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from PIL import Image
+from pytorch_lightning.callbacks import EMAWeightAveraging
 from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.data import IterableDataset
@@ -194,6 +195,18 @@ def test_a_layer_in_training_mode_is_evaluated_and_put_back():
     (logged,) = trainer.validate(module, loader(), verbose=False)
     assert modes == [[False, True, True, True]]
     assert logged == pytest.approx(by_hand(module, EMBED, range(23), "val/embed_black/"), abs=1e-5)
+
+
+@pytest.mark.parametrize("data", [None, [(image, int(label)) for image, label in zip(*pictures(), strict=True)]])
+@pytest.mark.parametrize("last", [False, True])
+def test_averaged_weights_are_what_is_measured(data, last):
+    """Lightning's callback puts the average in at the validation's start and takes it out at its end."""
+    module, average = Foreign(), EMAWeightAveraging(decay=0.9)
+    watch = InvarianceCallback(EMBED, data=data, prefix="", **SCALE)
+    trainer = pl.Trainer(max_epochs=1, callbacks=[average, watch] if last else [watch, average], **QUIET)
+    trainer.fit(module, loader(), loader())
+    logged = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    assert logged == pytest.approx(by_hand(module, EMBED, range(23), ""), abs=1e-5)
 
 
 def test_pictures_that_are_not_normalised_are_told_before_the_first_step():
