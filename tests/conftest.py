@@ -15,6 +15,7 @@ from torchvision.datasets import CIFAR10
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.models import Model
+from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.training.classifier import LitClassifier
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,6 +88,7 @@ class PixelNet(nn.Module):
     def __init__(self, seed=0, image_size=16, mean=(0.5, 0.5, 0.5), num_classes=10):
         super().__init__()
         self.image_size, self.mean = image_size, mean
+        self.preprocessing = Preprocessing(mean=mean, size=image_size)
         generator = torch.Generator().manual_seed(seed)
         self.weight = torch.nn.Parameter(torch.randn(num_classes, 3 * image_size**2, generator=generator))
         self.calls = []

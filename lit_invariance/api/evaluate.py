@@ -5,18 +5,19 @@ from pathlib import Path
 
 from lit_invariance.api.results import Results
 from lit_invariance.api.stages import evaluate_film, evaluate_images
-from lit_invariance.constants import IMAGENET_MEAN
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.video import Film
 from lit_invariance.diagnostics.run import check_diagnostics
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.data import EvaluationData
 from lit_invariance.evaluation.film import find_class
+from lit_invariance.evaluation.geometry import RECIPE, Geometry
 from lit_invariance.evaluation.model_sources import ModelSource, choose_reference
 from lit_invariance.evaluation.models import PUBLISHED_CLASSES, load_models
 from lit_invariance.evaluation.precision import EXACT
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.settings import Settings
+from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.registry import Spec
 from lit_invariance.training.checkpoint import read_checkpoint
 
@@ -28,7 +29,8 @@ def evaluate(
     *,
     reference: str | None = None,
     seed: int = 0,
-    image_size: int = 224,
+    image_size: int | None = None,
+    preprocessing: str = RECIPE,
     batch_size: int = 32,
     label: int | str | None = None,
     diagnose: Sequence[str] = (),
@@ -50,7 +52,10 @@ def evaluate(
         protocols: Names of protocols or groups, or `{name: {option: value}}`.
         reference: Name of the model that the others are compared with; without it `baseline`, or else the first.
         seed: Seed of the views and of the resampling, from 0.
-        image_size: Side in pixels of the input of networks that come without a size of their own.
+        image_size: Side in pixels of the input of networks without a checkpoint and a size of their own; None takes the
+            recipe's, and that of the data where there is none.
+        preprocessing: `recipe` shows each published network its pictures as its publisher does, and a checkpoint as its
+            training validated it; `fixed` shows all of them one geometry.
         batch_size: Frames of a film that are classified together.
         label: Of a film, its true class as the number of an output or an ImageNet synset; it gives accuracy.
         diagnose: Names of the diagnostics that say why a network changes its answer.
@@ -85,19 +90,24 @@ def evaluate(
         diagnose_images=diagnose_images,
         command=tuple(command),
     )
+    geometry = Geometry(preprocessing, image_size, image_size or _data_size(data))
     if isinstance(data, Film):
         classes = _classes(sources)
         number = None if label is None else find_class(label, classes)
-        loaded = load_models(sources, classes, image_size, seed)
+        loaded = load_models(sources, classes, geometry, seed)
         return evaluate_film(data, number, loaded, classes, settings, batch_size)
     if label is not None:
         raise UserError("--video_label is the class of a film; name the film with --video.")
     chosen, pictures = choose_protocols(protocols), EvaluationData.of(data)
-    neighbours = any(len(choice.build(image_size, IMAGENET_MEAN).steps) > 1 for choice in chosen)
+    neighbours = any(len(choice.build(Preprocessing(size=geometry.otherwise)).steps) > 1 for choice in chosen)
     boxes = check_diagnostics(diagnose, diagnose_images, diagnose_boxes, neighbours, pictures)
-    loaded = load_models(sources, data.num_classes, image_size, seed)
+    loaded = load_models(sources, data.num_classes, geometry, seed)
     folder = None if unfinished is None else Path(unfinished)
     return evaluate_images(pictures, loaded, chosen, settings, boxes, folder)
+
+
+def _data_size(data: InvarianceData | Film) -> int:
+    return Geometry.otherwise if isinstance(data, Film) else int(data.hparams["image_size"])
 
 
 def _classes(sources: Sequence[ModelSource]) -> int:

@@ -10,6 +10,7 @@ from jsonargparse import Namespace
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.diagnostics.run import DIAGNOSTICS
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.geometry import RECIPE
 from lit_invariance.evaluation.model_sources import ModelSource, choose_reference, find_sources
 from lit_invariance.evaluation.precision import EXACT
 from lit_invariance.evaluation.protocols import GROUPS
@@ -31,9 +32,9 @@ def make_parser() -> OneSentenceErrors:
         nargs="+",
         type=str,
         help="Models as name=source; a source is a checkpoint, <backbone> (its published weights) or "
-        "<backbone>@<weights> (none, a published name, or a file); <backbone>:299 has another input size than the "
-        "data's, and '+shift_average' or '+{shift_average: {shifts: 2}}' behind a source adds a mitigation. Without "
-        "--models, all of checkpoints/*/best.ckpt.",
+        "<backbone>@<weights> (none, a published name, a file, or file#entry where it holds several state dicts); "
+        "<backbone>:299 has another input size than its recipe or the data, and '+shift_average' or '+{shift_average: "
+        "{shifts: 2}}' behind a source adds a mitigation. Without --models, all of checkpoints/*/best.ckpt.",
     )
     parser.add_argument(
         "--reference",
@@ -47,6 +48,13 @@ def make_parser() -> OneSentenceErrors:
         type=str | dict[str, Any],
         default=["paper"],
         help=f"Protocols, as name or {{name: {{option: value}}}}, and groups of them: {', '.join(GROUPS)}.",
+    )
+    parser.add_argument(
+        "--preprocessing",
+        type=Literal["recipe", "fixed"],
+        default=RECIPE,
+        help="How pictures are resized and cropped: 'recipe' as the publisher of the weights does it, and those of a "
+        "checkpoint as its training validated it; 'fixed' in one geometry for all, at data.image_size.",
     )
     parser.add_argument(
         "--video",
@@ -116,11 +124,13 @@ class Request:
         settings: Every option, the user's or what follows from them.
         models: What is compared.
         reference: Name of the model that the others are compared with.
+        image_size: Side of inputs in pixels, where the user gave one.
     """
 
     settings: Namespace
     models: list[ModelSource]
     reference: str
+    image_size: int | None
 
 
 def parse(args: Sequence[str]) -> Given:
@@ -166,7 +176,8 @@ def settle(given: Given) -> Request:
         settings = _completed(given, trained_on | LOADING | WHOLE_FOLDER | kind)
     if settings.max_images is not None:
         settings.data.max_images = settings.max_images
-    return Request(settings, reference_first if listed is None else sources, reference)
+    models = reference_first if listed is None else sources
+    return Request(settings, models, reference, given.options.get("data.image_size"))
 
 
 def _completed(given: Given, data: Mapping[str, Any]) -> Namespace:

@@ -24,7 +24,7 @@ from lit_invariance.diagnostics.perceptual import choose_embedding
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.evaluation.data import EvaluationData
 from lit_invariance.evaluation.models import Model
-from lit_invariance.protocols import CentreCrop, SizeSweep, SweepInpaint
+from lit_invariance.protocols import CentreCrop, Protocol, SizeSweep, SweepInpaint
 from lit_invariance.results.diagnoses import Diagnostics, Shiftability
 from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.training.classifier import LitClassifier
@@ -144,12 +144,12 @@ def _on_device(measure: Callable[[Model, Ground], Any], model: Model, ground: Gr
 
 def _shiftability(model: Model, ground: Ground) -> Any:
     network = model.classifier
-    protocol = SweepInpaint(size=network.image_size, mean=network.mean)
+    protocol = network.preprocessing.protocol(SweepInpaint.name)
     measured = measure_shiftability(network, network.backbone, ground.some(), protocol, seed=ground.seed)
     return {**measured, "feature_map": _feature_map(network, measured, protocol, ground)}
 
 
-def _feature_map(network: LitClassifier, measured: Shiftability, protocol: SweepInpaint, ground: Ground) -> Any:
+def _feature_map(network: LitClassifier, measured: Shiftability, protocol: Protocol, ground: Ground) -> Any:
     """The map of the deepest layer whose response moves most, under the moves that show it; None without curves."""
     if not measured["curves"]:
         return None
@@ -165,13 +165,13 @@ def _feature_map(network: LitClassifier, measured: Shiftability, protocol: Sweep
 
 def _aliasing(model: Model, ground: Ground) -> Any:
     network = model.classifier
-    protocol = CentreCrop(size=network.image_size, mean=network.mean)
+    protocol = network.preprocessing.protocol(CentreCrop.name)
     return measure_aliasing(network, network.backbone, ground.some(), protocol, seed=ground.seed)
 
 
 def _size(model: Model, ground: Ground) -> Any:
     network = model.classifier
-    protocol = SizeSweep(size=network.image_size, mean=network.mean)
+    protocol = network.preprocessing.protocol(SizeSweep.name)
     return measure_size(network, ground.some(), protocol, seed=ground.seed)
 
 

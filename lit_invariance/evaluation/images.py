@@ -50,6 +50,7 @@ def measure_images(
         "device": trainer.strategy.root_device.type,
         "versions": versions(),
         "data": described,
+        "preprocessing": [str(model.classifier.preprocessing) for model in models],
     }
     unfinished = None
     with nullcontext() if folder is None else owned(writable_folder(folder), "evaluation"):

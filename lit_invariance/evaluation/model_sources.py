@@ -27,7 +27,7 @@ class ModelSource:
         checkpoint: A checkpoint file of this project, or None.
         backbone: Name of a backbone; empty for a checkpoint.
         weights: None for random ones, `"default"`, a published name or a file; see `create_backbone`.
-        image_size: Side of a backbone's input in pixels, None for that of the data.
+        image_size: Side of a backbone's input in pixels, None for that of its recipe or of the data.
         data: Settings of the data a checkpoint was trained on, None for a backbone.
         mitigations: Those a checkpoint was trained with, and those the user adds.
     """

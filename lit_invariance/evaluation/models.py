@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import ModelSource
-from lit_invariance.models.backbones import published_classes
+from lit_invariance.models.backbones import preprocessing_of, published_classes
 from lit_invariance.models.torchvision_networks import published_name
 from lit_invariance.results.schema import ModelEntry
 from lit_invariance.training.checkpoint import load_checkpoint
@@ -35,7 +36,7 @@ class Model:
 
     def describe(self) -> ModelEntry:
         """Return what the results say of it."""
-        options = self.classifier.hparams
+        options, seen = self.classifier.hparams, self.classifier.preprocessing
         return {
             "name": self.name,
             "source": self.source.text,
@@ -45,19 +46,24 @@ class Model:
             "translation": self.source.translation,
             "parameters": sum(parameter.numel() for parameter in self.classifier.backbone.parameters()),
             "image_size": self.classifier.image_size,
+            "preprocessing": {
+                "recipe": seen.recipe,
+                "crop_pct": seen.crop_pct,
+                "crop_mode": seen.crop_mode,
+                "interpolation": seen.interpolation,
+            },
             "cost": None,
             "passes": self.classifier.mitigated.passes,
         }
 
 
-def load_models(sources: Sequence[ModelSource], num_classes: int, image_size: int, seed: int) -> list[Model]:
+def load_models(sources: Sequence[ModelSource], num_classes: int, geometry: Geometry, seed: int) -> list[Model]:
     """Load all models and see that they fit the data.
 
     Args:
         sources: Where they come from.
         num_classes: Number of classes of the data.
-        image_size: Side in pixels of the input of networks that come without a checkpoint and without a size of their
-            own.
+        geometry: How pictures are prepared for them.
         seed: Seed of random weights.
 
     Raises:
@@ -67,7 +73,7 @@ def load_models(sources: Sequence[ModelSource], num_classes: int, image_size: in
     for source in sources:
         if source.checkpoint is None:  # told before anything is downloaded
             _see_classes(source, published_classes(source.backbone, source.weights), num_classes)
-        classifier = _load(source, num_classes, image_size, seed).eval().requires_grad_(False)
+        classifier = _load(source, num_classes, geometry, seed).eval().requires_grad_(False)
         _see_classes(source, classifier.num_classes, num_classes)
         _see_classes(source, classifier.trained_classes, num_classes)
         models.append(Model(source, classifier))
@@ -85,11 +91,16 @@ def _see_classes(source: ModelSource, outputs: int | None, num_classes: int) -> 
         )
 
 
-def _load(source: ModelSource, num_classes: int, image_size: int, seed: int) -> LitClassifier:
+def _load(source: ModelSource, num_classes: int, geometry: Geometry, seed: int) -> LitClassifier:
     if source.checkpoint is not None:
-        return load_checkpoint(source.checkpoint, source.mitigations)
-    size = source.image_size or image_size
+        classifier = load_checkpoint(source.checkpoint, source.mitigations)
+        classifier.configure_preprocessing(geometry.of_training(classifier.preprocessing))
+        return classifier
+    expected = geometry.of_weights(preprocessing_of(source.backbone, source.weights), source.image_size)
+    mitigations = list(source.mitigations)
     # Every process must draw the same random weights, whatever was drawn before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return LitClassifier(source.backbone, source.weights, num_classes, size, mitigations=list(source.mitigations))
+        classifier = LitClassifier(source.backbone, source.weights, num_classes, expected.size, mitigations=mitigations)
+    classifier.configure_preprocessing(expected)
+    return classifier

@@ -58,7 +58,7 @@ def worst_pictures(
     contents: dict[str, bytes] = {}
     stems = file_stems(choice.label for choice in protocols)
     for choice in protocols:
-        protocol = choice.build(network.image_size, network.mean)
+        protocol = choice.build(network.preprocessing)
         side = grid_side({"unit": protocol.unit, "steps": list(protocol.steps)})
         for row, first in worst_pairs(outcomes.answers[reference, choice.label], side):
             index = int(outcomes.indices[row])

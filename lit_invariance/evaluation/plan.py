@@ -37,7 +37,7 @@ def plan(models: Sequence[Model], protocols: Sequence[ProtocolChoice]) -> list[T
     for choice in protocols:
         sharing: dict[Protocol, list[Model]] = {}
         for model in models:
-            protocol = choice.build(model.classifier.image_size, model.classifier.mean)
+            protocol = choice.build(model.classifier.preprocessing)
             sharing.setdefault(protocol, []).append(model)
         tasks += [Task(choice.label, protocol, together) for protocol, together in sharing.items()]
     return tasks

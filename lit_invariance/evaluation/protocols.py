@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lit_invariance.errors import UserError, unknown
+from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import PROTOCOLS, Protocol, ReleasedScript
 from lit_invariance.protocols.released_script import SHARES
-from lit_invariance.registry import Spec, build, parse_spec
+from lit_invariance.registry import Spec, parse_spec
 
 RELEASED_SCRIPT: tuple[Spec, ...] = tuple({ReleasedScript.name: {"share": share}} for share in SHARES)
 
@@ -49,17 +50,16 @@ class ProtocolChoice:
         written = ", ".join(f"{option}={value}" for option, value in self.options.items())
         return f"{self.name}({written})" if written else self.name
 
-    def build(self, size: int, mean: tuple[float, ...]) -> Protocol:
-        """Make the protocol for networks of one input.
+    def build(self, preprocessing: Preprocessing) -> Protocol:
+        """Make the protocol for networks that expect one and the same of a picture.
 
         Args:
-            size: Side of the input in pixels.
-            mean: Channel means in [0, 1].
+            preprocessing: What they expect.
 
         Raises:
             UserError: If an option is unknown or its value refused.
         """
-        return build("protocol", PROTOCOLS, {self.name: self.options}, size=size, mean=mean)
+        return preprocessing.protocol({self.name: self.options})
 
 
 def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:

@@ -124,7 +124,7 @@ def protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:
         choice: The protocol.
         model: The model for whose input it is described.
     """
-    protocol = choice.build(model.classifier.image_size, model.classifier.mean)
+    protocol = choice.build(model.classifier.preprocessing)
     return {
         "label": choice.label,
         "name": choice.name,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.models import Model
 from lit_invariance.metrics import SCORES
-from lit_invariance.protocols import CentreCrop, views_of
+from lit_invariance.protocols import CentreCrop, Protocol, views_of
 from lit_invariance.results.outcomes import Answers, Outcomes
 
 LABEL = "video"
@@ -102,9 +102,9 @@ class FilmMeasurement(pl.LightningModule):
         self.networks = nn.ModuleList(model.classifier for model in models)
         self.tracks = {model.name: Track(label, scratch / f"{number}.float32") for number, model in enumerate(models)}
         self.label = label
-        self.sharing: dict[CentreCrop, list[Model]] = {}
+        self.sharing: dict[Protocol, list[Model]] = {}
         for model in models:
-            protocol = CentreCrop(size=model.classifier.image_size, mean=model.classifier.mean)
+            protocol = model.classifier.preprocessing.protocol(CentreCrop.name)
             self.sharing.setdefault(protocol, []).append(model)
 
     def predict_step(self, frames: list[Tensor], batch_idx: int) -> Tensor:

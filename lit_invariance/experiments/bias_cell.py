@@ -10,6 +10,7 @@ from lit_invariance.cli.train import CHECKPOINTS, train
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.data import EvaluationData
+from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import parse_source
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.evaluation.precision import EXACT
@@ -146,7 +147,7 @@ def _training_arguments(cell: Trial, name: str, images: dict[str, int]) -> list[
 
 
 def _measure(checkpoint: Path, data: InvarianceData, where: str, seed: int) -> list[Measured]:
-    models = load_models([parse_source(f"network={checkpoint}")], data.num_classes, data.hparams["image_size"], seed)
+    models = load_models([parse_source(f"network={checkpoint}")], data.num_classes, Geometry(), seed)
     trainer = make_trainer("auto", 1, EXACT, progress=False)
     outcomes = run(trainer, models, choose_protocols([PROTOCOL]), EvaluationData.of(data), seed)
     return [

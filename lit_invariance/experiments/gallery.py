@@ -11,6 +11,7 @@ from lit_invariance.data.images import decode
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.files import replacing, writable_folder
+from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.parser import OneSentenceErrors, run_command
 from lit_invariance.protocols import Protocol, generator_for
 
@@ -65,7 +66,7 @@ def gallery(args: Sequence[str] | None = None) -> None:
     settings = parser.parse_args(None if args is None else list(args))
     image, folder = decode(Path(settings.photo)), writable_folder(Path(settings.output))
     for choice in choose_protocols(settings.protocols):
-        protocol = choice.build(SIZE, MEAN)
+        protocol = choice.build(Preprocessing(mean=MEAN, size=SIZE))
         name = "_".join([choice.name, *(str(value) for value in choice.options.values())])
         try:
             figure = draw(protocol, image, f"{choice.label}: {len(protocol.steps)} views")

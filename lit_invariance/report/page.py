@@ -19,6 +19,7 @@ from lit_invariance.report.diagnostics_sections import diagnostics_sections
 from lit_invariance.report.failures import failure, heat_maps
 from lit_invariance.report.inline import Drawing
 from lit_invariance.report.plots import STABILITY, stability_protocols, tradeoff_panel
+from lit_invariance.report.preprocessing import cautions, describe
 from lit_invariance.report.published import published_rows
 from lit_invariance.report.sentences import leading_protocol, summary_sentence
 from lit_invariance.report.table import number
@@ -117,6 +118,7 @@ def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, An
         "classes": classes,
         "published": published_rows(results),
         "command": shlex.join(["python", "evaluate.py", *results["command"]]),
+        "cautions": cautions(results),
         "group_rows": [row for row in results["group_rows"] if row["score"] in ("accuracy", STABILITY)],
     }
 
@@ -130,6 +132,7 @@ def _models(results: Results) -> list[dict[str, Any]]:
             "colour": COLOURS[place % len(COLOURS)].replace("#000000", "currentColor"),
             "symbol": SYMBOLS[(place + place // len(COLOURS)) % len(SYMBOLS)],
             "sentence": summary_sentence(results, model["name"]),
+            "preprocessing": describe(model),
         }
         for place, model in enumerate(results["models"])
     ]

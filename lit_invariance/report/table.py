@@ -3,6 +3,7 @@
 import textwrap
 
 from lit_invariance.names import shortened
+from lit_invariance.report.preprocessing import cautions, describe
 from lit_invariance.results.schema import (
     SIGNIFICANCE,
     GroupRow,
@@ -135,6 +136,8 @@ def _legend(results: Results) -> list[str]:
     what = samples(results)
     drawn = results.get("resampled", what)
     lines = [f"mean over {what} [{results['level']:.0%} interval, bootstrap over {drawn}]", "; ".join(better)]
+    lines += [f"{model['name']}: {describe(model)}" for model in results["models"]] * bool(cautions(results))
+    lines += cautions(results)
     costly = [f"{model['name']} takes {model['passes']}" for model in results["models"] if model.get("passes", 1) > 1]
     lines += [f"forward passes for one view: {', '.join(costly)}"] * bool(costly)
     if len(results["models"]) > 1:

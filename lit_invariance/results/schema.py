@@ -29,11 +29,25 @@ class CostEntry(TypedDict):
     threads: Count | None
 
 
+class PreprocessingEntry(TypedDict):
+    """How a model was shown its pictures.
+
+    `recipe` names the published weights whose preprocessing it is, None for the geometry that is one for all;
+    `crop_pct` is the share of the resized length that the crop keeps, None where pictures are never enlarged beyond the
+    input; see `lit_invariance.models.preprocessing.Preprocessing`.
+    """
+
+    recipe: Name | None
+    crop_pct: Number | None
+    crop_mode: Name
+    interpolation: Name
+
+
 class ModelEntry(TypedDict):
     """A model: name and source as given, what it is made of, its size, its forward passes for one view, and its cost.
 
-    `weights` is torchvision's name of its published weights, None where it has others; `cost` is None where it was not
-    measured.
+    `preprocessing` is how its pictures were prepared; `weights` is torchvision's name of its published weights, None
+    where it has others; `cost` is None where it was not measured.
     """
 
     name: Name
@@ -44,6 +58,7 @@ class ModelEntry(TypedDict):
     translation: dict[Name, Any] | None
     parameters: Count
     image_size: Count
+    preprocessing: PreprocessingEntry
     cost: CostEntry | None
     passes: Count
 

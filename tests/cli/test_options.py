@@ -69,3 +69,13 @@ def test_setting_of_another_version_is_passed_over(save_run):
     content["datamodule_hyper_parameters"]["abolished"] = 3
     torch.save(content, path)
     assert data().dataset == "shapes"
+
+
+def test_the_size_of_inputs_is_the_user_s_or_nobody_s(save_run):
+    """A recipe has a size of its own, which gives way to the user's but not to that of the data."""
+    save_run("plain")
+    assert settle(parse([])).image_size is None
+    assert settle(parse(["--data.image_size", "48"])).image_size == 48
+    assert settle(parse([])).settings.preprocessing == "recipe"
+    with pytest.raises(SystemExit):
+        parse(["--preprocessing", "recipes"])

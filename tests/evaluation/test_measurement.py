@@ -15,6 +15,7 @@ from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.plan import plan
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.runner import make_trainer, run
+from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import PROTOCOLS, Protocol, generator_for
 
 SPECS = ["centre_crop", "crop", {"embed_black": {"background": "mean"}}]
@@ -161,7 +162,7 @@ def test_same_images_are_decoded_once_for_all(pixel_model, shapes, monkeypatch):
 
 
 class Spoilt(nn.Module):
-    image_size, mean = 16, (0.5, 0.5, 0.5)
+    preprocessing = Preprocessing(size=16, mean=(0.5, 0.5, 0.5))
 
     def forward(self, images):
         logits = images.flatten(1)[:, :10].clone()
@@ -227,7 +228,7 @@ class Hungry(nn.Module):
     def __init__(self, network, most, error):
         super().__init__()
         self.network, self.most, self.error = network, most, error
-        self.image_size, self.mean = network.image_size, network.mean
+        self.preprocessing = network.preprocessing
 
     def forward(self, images):
         if len(images) > self.most:

@@ -4,18 +4,21 @@ import torch
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.fingerprint import run_fingerprint
+from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import find_sources
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.mitigations.inference.shift_average import ShiftAverage
 from lit_invariance.models.backbones import create_backbone
 
+SIXTEEN = Geometry(otherwise=16)
+
 
 def test_untrained_weights_depend_on_the_seed_alone():
     sources = find_sources(["a=tiny_resnet@none", "b=tiny_resnet@none"])
-    first, second = (model.classifier.state_dict() for model in load_models(sources, 7, 16, seed=0))
+    first, second = (model.classifier.state_dict() for model in load_models(sources, 7, SIXTEEN, seed=0))
     torch.rand(3)
-    (again,) = load_models(sources[1:], 7, 16, seed=0)
-    (other,) = load_models(sources[1:], 7, 16, seed=1)
+    (again,) = load_models(sources[1:], 7, SIXTEEN, seed=0)
+    (other,) = load_models(sources[1:], 7, SIXTEEN, seed=1)
     name = "backbone.fc.weight" if "backbone.fc.weight" in first else next(key for key in first if "weight" in key)
     assert torch.equal(first[name], second[name])
     assert torch.equal(first[name], again.classifier.state_dict()[name])
@@ -25,7 +28,7 @@ def test_untrained_weights_depend_on_the_seed_alone():
 
 def test_description(save_run):
     path = save_run("aa", mitigations=[{"blurpool": {"taps": 3}}], translation={"kind": "pad"})
-    (model,) = load_models(find_sources([f"x={path}"]), 10, 224, seed=0)
+    (model,) = load_models(find_sources([f"x={path}"]), 10, Geometry(), seed=0)
     entry = model.describe()
     assert entry.pop("parameters") == sum(value.numel() for value in model.classifier.backbone.parameters())
     assert entry == {
@@ -35,6 +38,7 @@ def test_description(save_run):
         "mitigations": [{"blurpool": {"taps": 3}}],
         "translation": {"kind": "pad"},
         "image_size": 16,
+        "preprocessing": {"recipe": None, "crop_pct": None, "crop_mode": "center", "interpolation": "bilinear"},
         "weights": None,
         "passes": 1,
         "cost": None,
@@ -44,7 +48,7 @@ def test_description(save_run):
 def test_added_mitigations_are_applied_and_told(save_run):
     path = save_run("aa", mitigations=["blurpool"])
     plain, added = load_models(
-        find_sources([str(path), f"avg={path}+{{shift_average: {{shifts: 3}}}}"]), 10, 16, seed=0
+        find_sources([str(path), f"avg={path}+{{shift_average: {{shifts: 3}}}}"]), 10, SIXTEEN, seed=0
     )
     images = torch.rand(2, 3, 16, 16)
     average = ShiftAverage(plain.classifier, 3)(images)
@@ -56,7 +60,7 @@ def test_added_mitigations_are_applied_and_told(save_run):
 
 def test_surgery_on_a_backbone_keeps_its_parameters():
     sources = find_sources(["a=tiny_resnet@none", "b=tiny_resnet@none+blurpool"])
-    plain, blurred = (model.classifier for model in load_models(sources, 10, 16, seed=0))
+    plain, blurred = (model.classifier for model in load_models(sources, 10, SIXTEEN, seed=0))
     for key, value in plain.state_dict().items():
         assert torch.equal(blurred.state_dict()[key], value)
     images = torch.rand(2, 3, 16, 16)
@@ -66,20 +70,20 @@ def test_surgery_on_a_backbone_keeps_its_parameters():
 def test_checkpoint_of_another_number_of_classes(save_run):
     path = save_run("run", num_classes=7)
     with pytest.raises(UserError, match="model run has 7 classes and the data 10; choose other data"):
-        load_models(find_sources([str(path)]), 10, 16, seed=0)
+        load_models(find_sources([str(path)]), 10, SIXTEEN, seed=0)
 
 
 def test_weights_file_of_another_number_of_classes(save_run):
     """The network would get a random head; its scores would look like a poor model's."""
     path = save_run("run", num_classes=7)
-    assert load_models(find_sources([f"tiny_resnet@{path}"]), 7, 16, seed=0)[0].classifier.num_classes == 7
+    assert load_models(find_sources([f"tiny_resnet@{path}"]), 7, SIXTEEN, seed=0)[0].classifier.num_classes == 7
     with pytest.raises(UserError, match="model tiny_resnet has 7 classes and the data 10"):
-        load_models(find_sources([f"tiny_resnet@{path}"]), 10, 16, seed=0)
+        load_models(find_sources([f"tiny_resnet@{path}"]), 10, SIXTEEN, seed=0)
 
 
 def test_unknown_backbone():
     with pytest.raises(UserError, match="unknown backbone 'torchvision/resnet5'; did you mean"):
-        load_models(find_sources(["torchvision/resnet5@none"]), 10, 16, seed=0)
+        load_models(find_sources(["torchvision/resnet5@none"]), 10, SIXTEEN, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -94,14 +98,14 @@ def test_published_weights_of_other_classes_are_refused_before_they_are_download
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", pytest.fail)
     monkeypatch.setattr(torch.hub, "download_url_to_file", pytest.fail)
     with pytest.raises(UserError, match=message):
-        load_models(find_sources([model]), 1000, 224, seed=0)
+        load_models(find_sources([model]), 1000, Geometry(), seed=0)
 
 
 def test_a_file_without_a_classification_layer_is_refused(tmp_path):
     state = create_backbone("tiny_resnet", None, 7).network.state_dict()
     torch.save({key: value for key, value in state.items() if not key.startswith("fc.")}, tmp_path / "features.pth")
     with pytest.raises(UserError, match="the weights of model tiny_resnet hold no classification layer"):
-        load_models(find_sources([f"tiny_resnet@{tmp_path / 'features.pth'}"]), 7, 16, seed=0)
+        load_models(find_sources([f"tiny_resnet@{tmp_path / 'features.pth'}"]), 7, SIXTEEN, seed=0)
 
 
 def test_an_entry_of_a_file_can_be_chosen(tmp_path):
@@ -109,6 +113,6 @@ def test_an_entry_of_a_file_can_be_chosen(tmp_path):
     torch.save(dict(zip(("state_dict", "state_dict_ema"), states, strict=True)), tmp_path / "both.pth")
     path = tmp_path / "both.pth"
     sources = find_sources([f"plain=tiny_resnet@{path}", f"ema=tiny_resnet@{path}#state_dict_ema+shift_average"])
-    for model, state in zip(load_models(sources, 7, 16, seed=0), states, strict=True):
+    for model, state in zip(load_models(sources, 7, SIXTEEN, seed=0), states, strict=True):
         assert torch.equal(model.classifier.backbone.fc.weight, state["fc.weight"])
     assert run_fingerprint(sources[:1], [], {}) != run_fingerprint(sources[1:], [], {})

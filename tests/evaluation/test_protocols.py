@@ -2,6 +2,7 @@ import pytest
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.protocols import choose_protocols
+from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import PROTOCOLS, EmbedBlack
 
 
@@ -36,7 +37,7 @@ def test_every_protocol_is_in_all_and_can_be_built():
     assert {choice.name for choice in choices} == set(PROTOCOLS)
     assert [choice.label for choice in choices if choice.name == "released_script"] == SEVEN
     for choice in choices:
-        assert choice.build(64, (0.1, 0.2, 0.3)).size == 64
+        assert choice.build(Preprocessing(mean=(0.1, 0.2, 0.3), size=64)).size == 64
 
 
 def test_names_groups_and_options_mix_without_repetition():
@@ -53,7 +54,9 @@ def test_names_groups_and_options_mix_without_repetition():
 
 def test_options_reach_the_protocol():
     (choice,) = choose_protocols([{"embed_black": {"min_side": 8}}])
-    assert choice.build(16, (0.1, 0.2, 0.3)) == EmbedBlack(size=16, mean=(0.1, 0.2, 0.3), min_side=8)
+    assert choice.build(Preprocessing(mean=(0.1, 0.2, 0.3), size=16)) == EmbedBlack(
+        size=16, mean=(0.1, 0.2, 0.3), min_side=8
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,4 +76,4 @@ def test_refused(spec, message):
 def test_refused_options(options):
     (choice,) = choose_protocols([{"embed_black": options}])
     with pytest.raises(UserError, match="protocol embed_black"):
-        choice.build(16, (0.5,) * 3)
+        choice.build(Preprocessing(size=16))

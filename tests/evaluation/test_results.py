@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.model_sources import find_sources
 from lit_invariance.evaluation.models import load_models
@@ -21,7 +22,7 @@ def outcomes():
 
 @pytest.fixture
 def results(outcomes):
-    models = load_models(find_sources(["a=tiny_resnet@none"]), 10, 16, seed=0)
+    models = load_models(find_sources(["a=tiny_resnet@none"]), 10, Geometry(otherwise=16), seed=0)
     (choice,) = choose_protocols(["centre_crop"])
     measured = Measured(outcomes, [protocol_entry(choice, models[0])], {"dataset": "shapes"})
     summary = summarise_measured(measured, models, "a", seed=4)

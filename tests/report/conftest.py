@@ -17,6 +17,7 @@ MODEL = {
     "translation": None,
     "parameters": 1000,
     "image_size": 16,
+    "preprocessing": {"recipe": None, "crop_pct": None, "crop_mode": "center", "interpolation": "bilinear"},
     "cost": None,
     "passes": 1,
 }

@@ -47,6 +47,7 @@ def evaluation(names, folder, protocols=PROTOCOLS):
     cost = {"macs": 3_000_000, "latency_ms": 2.5, "peak_bytes": 4_000_000, "peak_method": "tensors", "batch": 8}
     cost |= {"device": "cpu", "memory_format": "channels_last", "threads": 1}
     model = {"source": "x.ckpt", "backbone": "tiny_resnet", "mitigations": ["blurpool"], "translation": None}
+    model |= {"preprocessing": {"recipe": None, "crop_pct": None, "crop_mode": "center", "interpolation": "bilinear"}}
     model |= {"parameters": 1000, "image_size": 16, "cost": cost, "weights": None, "passes": 1}
     results = {
         "schema": 2,

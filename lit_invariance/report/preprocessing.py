@@ -1,0 +1,38 @@
+"""How each model was shown its pictures, in words."""
+
+from lit_invariance.results.schema import ModelEntry, Results
+
+HELD = {"center": "short side", "squash": "both sides", "border": "long side"}
+DIFFERENT = (
+    "The models were not shown the same pixels, because their recipes differ: a difference between them is that of "
+    "network and recipe together. --preprocessing fixed shows all of them one geometry."
+)
+
+
+def describe(model: ModelEntry) -> str:
+    """Say what a model's pictures were resized and cropped to.
+
+    Args:
+        model: The model.
+
+    Returns:
+        Such as `recipe of torchvision resnet50 IMAGENET1K_V2 (short side to 232, crop 224, bilinear)`.
+    """
+    seen, size = model["preprocessing"], model["image_size"]
+    if seen["recipe"] is None:
+        return f"the geometry for all (crop {size}, {seen['interpolation']})"
+    length = "" if seen["crop_pct"] is None else f"{HELD[seen['crop_mode']]} to {size / seen['crop_pct']:.0f}, "
+    return f"recipe of {seen['recipe']} ({length}crop {size}, {seen['interpolation']})"
+
+
+def cautions(results: Results) -> list[str]:
+    """Warn where the models were shown different pixels.
+
+    Args:
+        results: The results.
+
+    Returns:
+        A sentence, or none.
+    """
+    shown = [{**model["preprocessing"], "recipe": None, "size": model["image_size"]} for model in results["models"]]
+    return [DIFFERENT] * any(one != shown[0] for one in shown)
