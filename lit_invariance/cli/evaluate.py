@@ -55,7 +55,8 @@ def _evaluate(args: Sequence[str]) -> None:
 
 def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
     settings = request.settings
-    data = Film(settings.video) if settings.video is not None else InvarianceData(**settings.data.as_dict())
+    chosen = settings.data.as_dict()
+    data = InvarianceData(**chosen) if settings.video is None else Film(settings.video, chosen["max_images"])
     return compare(
         {source.name: source for source in request.models},
         data,

@@ -2,15 +2,20 @@
 
 import os
 import re
+import tempfile
+import warnings
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from lit_invariance.data.class_folders import is_hidden, is_picture
 from lit_invariance.data.images import EXTENSIONS, decode
 from lit_invariance.errors import UserError
+from lit_invariance.names import printable
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # a broken file is told in our own sentence
 
@@ -27,15 +32,21 @@ class Film(IterableDataset[Tensor]):
 
     Args:
         path: A video file, or a folder of pictures.
+        most: Number of frames after which to stop; None takes all.
+
+    Attributes:
+        lacking: Frames that the file says it has and that could not be decoded, known after the last frame.
 
     Raises:
         UserError: If there is no such file or folder, or the folder holds no picture.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, most: int | None = None) -> None:
+        self.path, self.most, self.lacking = Path(path), most, 0
+        if most is not None and most < 1:
+            raise UserError(f"max_images is {most}; of a film it is a number of frames, at least 1.")
         if not self.path.exists():
-            raise UserError(f"there is no film {path}; name a video file or a folder of frames.")
+            raise UserError(f"there is no film {printable(path)}; name a video file or a folder of frames.")
         self.pictures = _pictures(self.path) if self.path.is_dir() else None
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -45,27 +56,56 @@ class Film(IterableDataset[Tensor]):
             uint8 (3, H, W), RGB.
 
         Raises:
-            UserError: If a picture is broken, or OpenCV finds no frame in the file.
+            UserError: If a picture is broken, or OpenCV finds no frame in the file. A file that holds fewer frames than
+                it says is warned of.
         """
-        return self._decoded() if self.pictures is None else map(decode, self.pictures)
+        return islice(self._decoded() if self.pictures is None else map(decode, self.pictures), self.most)
 
     def _decoded(self) -> Iterator[Tensor]:
-        capture = cv2.VideoCapture(str(self.path))
+        capture, frames = self._opened(), 0
         try:
-            found, frame = capture.read()
-            if not found:
-                raise UserError(f"{self.path} holds no frames that OpenCV can decode; convert it, or name a folder.")
-            while found:
-                yield torch.from_numpy(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
-                found, frame = capture.read()
+            while (frame := self._next(capture)) is not None:
+                frames += 1
+                yield frame
+            if not frames:
+                raise UserError(
+                    f"{printable(self.path)} holds no frames that OpenCV can decode; convert it, or name a folder."
+                )
+            self._compare(frames, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         finally:
             capture.release()
 
+    def _opened(self) -> cv2.VideoCapture:
+        # OpenCV does not survive a name that is no UTF-8.
+        with tempfile.TemporaryDirectory() as folder:
+            name = str(self.path)
+            if printable(name) != name:
+                name = os.path.join(folder, f"film{printable(self.path.suffix)}")
+                os.symlink(self.path.absolute(), name)
+            return cv2.VideoCapture(name)
+
+    def _next(self, capture: cv2.VideoCapture) -> Tensor | None:
+        try:
+            found, frame = capture.read()
+            return torch.from_numpy(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)).permute(2, 0, 1) if found else None
+        except Exception as error:  # what a damaged file raises is open-ended
+            raise UserError(f"the film {printable(self.path)} cannot be decoded ({error}); convert it.") from error
+
+    def _compare(self, frames: int, stated: int) -> None:
+        """Some formats do not hold the number of frames, but it is reckoned from the length: off by a frame or so."""
+        if frames < stated - max(1, stated // 100):
+            self.lacking = stated - frames
+            warnings.warn(
+                f"the film {printable(self.path)} says that it has {stated} frames, but {frames} could be decoded: it "
+                f"is cut off or damaged, and all that follows is of these {frames}.",
+                stacklevel=2,
+            )
+
 
 def _pictures(folder: Path) -> list[Path]:
-    files = [path for path in folder.iterdir() if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")]
+    files = [path for path in folder.iterdir() if is_picture(path.name) and not is_hidden(path.name) and path.is_file()]
     if not files:
-        raise UserError(f"the folder {folder} holds no frames ({' '.join(sorted(EXTENSIONS))}).")
+        raise UserError(f"the folder {printable(folder)} holds no frames ({' '.join(sorted(EXTENSIONS))}).")
     return sorted(files, key=_natural)
 
 

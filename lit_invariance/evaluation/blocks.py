@@ -24,10 +24,12 @@ def in_blocks(outcomes: Outcomes, length: int) -> Outcomes:
         length: Rows of a block; the blocks are equal to within one row, and two at least where there are two rows.
 
     Returns:
-        A row for each block, weighted by its length: the means over all rows are kept. Without answers.
+        A row for each block: its means, weighted by its length, so that the means over all rows are kept. Without
+        answers.
     """
     rows = len(outcomes.indices)
     blocks = max(rows // length, min(2, rows))
     starts = np.array([part[0] for part in np.array_split(np.arange(rows), blocks)])
-    columns = {of: np.add.reduceat(values, starts) * blocks / rows for of, values in outcomes.columns.items()}
-    return Outcomes(outcomes.indices[starts], outcomes.labels[starts], columns, {})
+    lengths = np.diff(starts, append=rows).astype(np.float64)
+    columns = {of: np.add.reduceat(values, starts) / lengths for of, values in outcomes.columns.items()}
+    return Outcomes(outcomes.indices[starts], outcomes.labels[starts], columns, {}, lengths)

@@ -61,7 +61,13 @@ def measure_film(
     return Measured(
         outcomes,
         [SHOWN],
-        data={"video": str(film.path), "video_label": label, "classes": classes},
+        data={
+            "video": printable(film.path),
+            "video_label": label,
+            "classes": classes,
+            "max_images": film.most,
+            "frames_lacking": film.lacking,
+        },
         samples="frame pairs",
         block=block_length(len(outcomes.indices)),
         curves=curves,

@@ -114,7 +114,7 @@ class Bootstrap:
         )
 
 
-def bootstrap(values: Array, seed: int, resamples: int = RESAMPLES) -> Bootstrap:
+def bootstrap(values: Array, seed: int, resamples: int = RESAMPLES, weights: Array | None = None) -> Bootstrap:
     """Resample images with replacement and take the mean of every column anew.
 
     `scipy.stats.bootstrap` computes the same intervals and is the witness of the tests; it does not serve here because
@@ -124,6 +124,8 @@ def bootstrap(values: Array, seed: int, resamples: int = RESAMPLES) -> Bootstrap
         values: `(N, V)`, one row an image; nan where a column is undefined for an image, which then does not count.
         seed: Seed of the resampling.
         resamples: Number of resamples B.
+        weights: `(N,)`, what each row counts in a mean; None where all count alike. The weights of a resample are those
+            of its rows, so that its mean is a ratio, as that of a column which is undefined for some images.
 
     Raises:
         ValueError: If there are no images, or a value is infinite.
@@ -133,20 +135,21 @@ def bootstrap(values: Array, seed: int, resamples: int = RESAMPLES) -> Bootstrap
     if np.isinf(values).any():
         raise ValueError("a mean over images needs finite values.")
     defined = ~np.isnan(values)
-    partly = ~defined.all(0)
-    filled = np.where(defined, values, 0.0)
+    shares = np.ones(len(values)) if weights is None else weights / weights.mean()
+    counted = defined * shares[:, None]
+    filled = np.where(defined, values, 0.0) * counted
+    # Only where some image does not count, or some count more, does what counts vary.
+    partly = (counted != 1).any(0)
     resampled = np.empty((resamples, values.shape[1]))
     row = 0
     for counts in resample_counts(len(values), seed, resamples):
         block = resampled[row : row + len(counts)]
         block[:] = counts @ filled / len(values)
-        # Only where some image does not count does the number of those that do vary.
-        block[:, partly] = _ratio(counts @ filled[:, partly], counts @ defined[:, partly].astype(np.float64))
+        block[:, partly] = _ratio(counts @ filled[:, partly], counts @ counted[:, partly])
         row += len(counts)
-    count = defined.sum(0).astype(np.float64)
-    mean = _ratio(filled.sum(0), count)
-    influence = np.where(defined, values - mean, 0.0) / np.maximum(defined.mean(0), 1 / len(values))
-    return Bootstrap(mean, resampled, influence, count)
+    mean = _ratio(filled.sum(0), counted.sum(0))
+    influence = np.where(defined, values - mean, 0.0) * counted / np.maximum(counted.mean(0), 1 / len(values))
+    return Bootstrap(mean, resampled, influence, defined.sum(0).astype(np.float64))
 
 
 def _ratio(sums: Array, counts: Array) -> Array:

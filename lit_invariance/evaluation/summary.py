@@ -29,12 +29,13 @@ def summarise(
     """
     columns, values = list(outcomes.columns), outcomes.matrix()
     against = [columns.index((reference, *of[1:])) for of in columns]
-    resampled = bootstrap(values, seed)
+    resampled = bootstrap(values, seed, weights=outcomes.weights)
     least, greatest = _bounds(columns)
     own = resampled.intervals(bounds=(least, greatest))
     apart = resampled.minus(against).intervals(bounds=(least - greatest, greatest - least))
     compared = np.array([model != reference for model, _, _ in columns])
-    p = np.where(compared, paired_p_values(values, against, seed), np.nan)
+    counted = values if outcomes.weights is None else values * (outcomes.weights / outcomes.weights.mean())[:, None]
+    p = np.where(compared, paired_p_values(counted, against, seed), np.nan)
     in_table = [shown is None or score in shown.get(protocol, ()) for _, protocol, score in columns]
     corrected = holm(np.where(in_table, p, np.nan))
     rows: list[Row] = []
@@ -76,7 +77,7 @@ def summarise_groups(outcomes: Outcomes, groups: Sequence[GroupEntry], seed: int
     members = [
         [columns.index((model, protocol, score)) for model in group["members"]] for group, protocol, score in wanted
     ]
-    resampled = bootstrap(outcomes.matrix(), seed)
+    resampled = bootstrap(outcomes.matrix(), seed, weights=outcomes.weights)
     bounds = _bounds([("", protocol, score) for _, protocol, score in wanted])
     over_images = resampled.averaged(members).intervals(bounds=bounds)
     return [

@@ -45,12 +45,14 @@ class Outcomes:
         labels: `(N,)` int64.
         columns: (model, protocol, score) to `(N,)` float64; nan where a score is undefined for an image.
         answers: (model, protocol) to the answers behind the scores.
+        weights: `(N,)`, what each row counts in a mean; None where all count alike, as they do in a file.
     """
 
     indices: NDArray[np.int64]
     labels: NDArray[np.int64]
     columns: dict[Column, NDArray[np.float64]]
     answers: dict[Cell, Answers]
+    weights: NDArray[np.float64] | None = None
 
     def matrix(self) -> NDArray[np.float64]:
         """Return all columns side by side, `(N, V)`."""

@@ -10,7 +10,8 @@ from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.blocks import block_length, in_blocks
 from lit_invariance.evaluation.film import class_name, find_class
-from lit_invariance.evaluation.statistics import bootstrap
+from lit_invariance.evaluation.statistics import bootstrap, resample_counts
+from lit_invariance.evaluation.summary import summarise
 from lit_invariance.evaluation.video import FilmMeasurement, Track
 from lit_invariance.protocols import CentreCrop, generator_for
 from lit_invariance.results.outcomes import Outcomes, load_outcomes
@@ -101,9 +102,31 @@ class TestBlocks:
     )
     def test_the_mean_is_kept(self, rows, length, blocks):
         values = np.random.default_rng(0).random(rows)
-        joined = in_blocks(self.outcomes(values), length).matrix()
-        assert len(joined) == blocks
-        assert joined.mean() == pytest.approx(values.mean())
+        joined = in_blocks(self.outcomes(values), length)
+        assert len(joined.matrix()) == blocks
+        assert bootstrap(joined.matrix(), 0, weights=joined.weights).mean[0] == pytest.approx(values.mean())
+
+    def test_resampled_means_are_those_of_the_rows_of_the_drawn_blocks(self):
+        """Witness: for each resample the rows of the drawn blocks, put one after the other, and their plain mean."""
+        values = np.random.default_rng(0).random(47)
+        joined = in_blocks(self.outcomes(values), 6)
+        parts = np.array_split(values, 7)
+        assert {len(part) for part in parts} == {6, 7}
+        resampled = bootstrap(joined.matrix(), seed=3, resamples=50, weights=joined.weights).resampled[:, 0]
+        (counts,) = resample_counts(7, seed=3, resamples=50)
+        for mean, drawn in zip(resampled, counts.astype(int), strict=True):
+            rows = np.concatenate([part for part, times in zip(parts, drawn, strict=True) for _ in range(times)])
+            assert mean == pytest.approx(rows.mean())
+
+    def test_blocks_of_unequal_length_leave_a_share_a_share(self):
+        values = np.ones(279)
+        values[140] = 0
+        joined = in_blocks(self.outcomes(values), 17)
+        found = summarise(joined, "a", seed=0)[0]
+        assert found["mean"] == pytest.approx(278 / 279)
+        assert 0.97 < found["low"] < found["mean"] < found["high"] <= 1
+        always = summarise(in_blocks(self.outcomes(np.ones(279)), 17), "a", seed=0)[0]
+        assert (always["mean"], always["high"]) == (1, 1)
 
     def test_intervals_hold_what_they_promise_where_frames_are_alike(self):
         """A signal that stays for about ten frames: single rows cover its mean in far fewer than 95 % of cases."""
@@ -112,7 +135,7 @@ class TestBlocks:
         for _ in range(200):
             values = np.repeat(random.random(41) < 0.3, 10)[random.integers(10) :][:400]
             for name, of in (("rows", self.outcomes(values)), ("blocks", in_blocks(self.outcomes(values), 20))):
-                found = bootstrap(of.matrix(), seed=0, resamples=499).intervals()
+                found = bootstrap(of.matrix(), seed=0, resamples=499, weights=of.weights).intervals()
                 covered[name] += found.low[0] <= 0.3 <= found.high[0]
         assert covered["rows"] < 120
         assert covered["blocks"] > 170
@@ -151,7 +174,13 @@ class TestCommand:
         evaluate([*QUICK, "--video", "frames", "--video_label", "3", "--data.batch_size", "5"])
         results = read_results(Path("results/results.json"))
         assert (results["images"], results["samples"]) == (11, "frame pairs")
-        assert results["data"] == {"video": "frames", "video_label": 3, "classes": 10}
+        assert results["data"] == {
+            "video": "frames",
+            "video_label": 3,
+            "classes": 10,
+            "max_images": None,
+            "frames_lacking": 0,
+        }
         assert [row["score"] for row in results["rows"]][:3] == ["accuracy", "top1_change", "mean_absolute_change"]
         outcomes = load_outcomes(Path("results/outcomes.npz"))
         assert outcomes.indices.tolist() == list(range(11))
@@ -170,7 +199,33 @@ class TestCommand:
             assert all(0 <= float(value) <= 1 for row in rows for value in row[1:])
             assert Path(f"results/video_{name}.png").stat().st_size > 2000
             assert Path(f"results/video_{name}.svg").is_file()
-        assert "frame pairs" in Path("results/report.html").read_text()
+        page = Path("results/report.html").read_text()
+        assert "bootstrap over blocks of 4 neighbouring frame pairs" in page
+        assert "11 pairs, of 12 frames" in page
+        assert page.count("Probability of the top classes of") == 2
+        before = {path.name: path.read_bytes() for path in Path("results").glob("video_*")}
+        for path in Path("results").glob("video_*"):
+            path.unlink()
+        evaluate(["--from", "results"])
+        assert {path.name: path.read_bytes() for path in Path("results").glob("video_*")} == before
+        assert "Probability of the top classes of" in Path("results/report.html").read_text()
+
+    def test_max_images_is_a_number_of_frames(self, save_run, in_folder):
+        save_run("plain")
+        write_frames(in_folder / "frames", 9)
+        evaluate([*QUICK, "--video", "frames", "--max_images", "4", "--data.batch_size", "3"])
+        assert read_results(Path("results/results.json"))["images"] == 3
+        with pytest.raises(UserError, match="max_images is 0; of a film it is a number of frames"):
+            evaluate([*QUICK, "--video", "frames", "--max_images", "0"])
+
+    def test_a_film_that_is_cut_off_is_told_in_the_results_as_well(self, save_run, in_folder, write_film):
+        save_run("plain")
+        film = write_film(in_folder / "film.avi", 40)
+        film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+        with pytest.warns(UserWarning, match="film.avi says that it has 40 frames, but .* be decoded: it is cut off"):
+            evaluate([*QUICK, "--video", "film.avi"])
+        results = read_results(Path("results/results.json"))
+        assert results["data"]["frames_lacking"] == 40 - (results["images"] + 1) > 15
 
     def test_a_file_without_a_label(self, save_run, in_folder, write_film, capsys):
         save_run("plain")

@@ -1,3 +1,4 @@
+import os
 import tracemalloc
 from itertools import islice
 
@@ -59,3 +60,33 @@ def test_wrong_paths_are_told(tmp_path, capfd):
     with pytest.raises(UserError, match=r"film\.mp4 holds no frames that OpenCV can decode"):
         next(iter(Film(tmp_path / "film.mp4")))
     assert capfd.readouterr().err == ""
+
+
+def test_a_film_whose_name_is_no_text(tmp_path, write_film):
+    odd = tmp_path / os.fsdecode(b"caf\xe9.avi")
+    os.rename(write_film(tmp_path / "film.avi", 3), odd)
+    assert len(list(Film(odd))) == 3
+
+
+def test_a_damaged_film_is_told(tmp_path, write_film):
+    film = write_film(tmp_path / "film.avi", 60)
+    content = bytearray(film.read_bytes())
+    content[len(content) // 2 : len(content) * 9 // 10] = bytes(len(content) * 9 // 10 - len(content) // 2)
+    film.write_bytes(content)
+    watched = Film(film)
+    with pytest.warns(UserWarning, match=r"it has 60 frames, but \d+ could be decoded: it is cut off or damaged"):
+        frames = len(list(watched))
+    assert watched.lacking == 60 - frames > 5
+
+
+def test_the_first_frames_of_a_film_need_no_others(tmp_path, write_film):
+    film = write_film(tmp_path / "film.avi", 60)
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    assert len(list(Film(film, most=5))) == 5
+
+
+def test_a_folder_of_frames_holds_what_is_no_frame(tmp_path):
+    Image.new("RGB", (5, 4)).save(tmp_path / "1.jfif", "JPEG")
+    os.mkfifo(tmp_path / "2.jpg")
+    (tmp_path / "@eaDir").mkdir()
+    assert len(list(Film(tmp_path))) == 1
