@@ -2,36 +2,40 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from lit_invariance.api.data import AnyData, open_data
+from lit_invariance.api.models import AnyModel, Candidates, find_models
 from lit_invariance.api.results import Results
 from lit_invariance.api.stages import evaluate_film, evaluate_images
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.video import Film
 from lit_invariance.diagnostics.run import check_diagnostics
-from lit_invariance.errors import UserError
-from lit_invariance.evaluation.data import EvaluationData
+from lit_invariance.errors import UserError, one_sentence_errors
 from lit_invariance.evaluation.film import find_class
 from lit_invariance.evaluation.geometry import RECIPE, Geometry
-from lit_invariance.evaluation.model_sources import ModelSource, choose_reference
-from lit_invariance.evaluation.models import PUBLISHED_CLASSES, load_models
+from lit_invariance.evaluation.model_sources import choose_reference
+from lit_invariance.evaluation.models import PUBLISHED_CLASSES
 from lit_invariance.evaluation.precision import EXACT
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.registry import Spec
-from lit_invariance.training.checkpoint import read_checkpoint
 
 
 def evaluate(
-    models: Mapping[str, ModelSource],
-    data: InvarianceData | Film,
+    models: Mapping[str, AnyModel] | Sequence[str],
+    data: AnyData | Film,
     protocols: Sequence[Spec] = ("paper",),
     *,
+    preprocessing: Any = None,
     reference: str | None = None,
     seed: int = 0,
     image_size: int | None = None,
-    preprocessing: str = RECIPE,
+    geometry: str = RECIPE,
+    max_images: int | None = None,
     batch_size: int = 32,
+    num_workers: int | None = None,
     label: int | str | None = None,
     diagnose: Sequence[str] = (),
     diagnose_images: int = 50,
@@ -42,23 +46,37 @@ def evaluate(
     precision: str = EXACT,
     progress: bool = True,
     unfinished: str | Path | None = None,
-    command: Sequence[str] = (),
+    command: Sequence[str] | None = None,
 ) -> Results:
     """Measure how often models change their answer when the picture hardly changes.
 
+    A network at hand is called with pictures `(N, 3, S, S)`, float in [0, 1], and returns logits `(N, K)` or an object
+    that holds them as `.logits`. **Networks with published weights expect normalised pictures**: give `preprocessing`,
+    or a network that normalises by itself. A bare network of torchvision or timm, for which nothing was given, has its
+    pictures normalised as its library's published weights want it, and a line says so. Networks are given back in the
+    mode and on the device they came with.
+
     Args:
-        models: Name to model.
-        data: The pictures, or a film.
-        protocols: Names of protocols or groups, or `{name: {option: value}}`.
+        models: Name to network, LightningModule, function of pictures, or any text that `--models` takes; a list of
+            such texts will do. A function is called on the device that is evaluated on.
+        data: The pictures with their labels: a folder of class folders, an `InvarianceData`, a `Dataset` or list of
+            (PIL image or tensor `(3, H, W)`, uint8 or float in [0, 1]; class number), a `DataLoader` or
+            `LightningDataModule` of such a `Dataset`, or a `Film`. Views are made of the pictures as they were
+            decoded, so that transforms that crop or normalise do not belong here.
+        protocols: Names of protocols or groups, or `{name: {option: value}}`; see `docs/protocols.md`.
+        preprocessing: What the networks at hand expect: `(mean, std)`, a function of pictures in [0, 1], the transforms
+            of torchvision's weights, or timm's data configuration.
         reference: Name of the model that the others are compared with; without it `baseline`, or else the first.
         seed: Seed of the views and of the resampling, from 0.
-        image_size: Side in pixels of the input of networks without a checkpoint and a size of their own; None takes the
-            recipe's, and that of the data where there is none.
-        preprocessing: `recipe` shows each published network its pictures as its publisher does, and a checkpoint as its
-            training validated it; `fixed` shows all of them one geometry.
+        image_size: Side S in pixels of the inputs, of networks without a checkpoint or a size of their own; without it
+            that of the recipe, or else of the data, or else 224.
+        geometry: `recipe` shows each published network, and each that `preprocessing` has transforms for, its pictures
+            as its publisher does, and a checkpoint as its training validated it; `fixed` shows all one geometry.
+        max_images: Evaluate a random choice of so many pictures.
         batch_size: Frames of a film that are classified together.
+        num_workers: Processes that decode a folder or a `Dataset`; a loader says it itself.
         label: Of a film, its true class as the number of an output or an ImageNet synset; it gives accuracy.
-        diagnose: Names of the diagnostics that say why a network changes its answer.
+        diagnose: Names of the diagnostics that say why a network changes its answer; see `docs/causes.md`.
         diagnose_images: How many of the evaluated images they look at.
         diagnose_boxes: Path of the bounding boxes that `bias` tests.
         cost: Whether to measure multiplications, latency and memory; a few seconds a model.
@@ -66,53 +84,62 @@ def evaluate(
         devices: As Lightning takes it.
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
         progress: Whether to show a progress bar.
-        unfinished: A folder in which an interrupted evaluation leaves what it has measured, to go on from there.
+        unfinished: A folder in which an interrupted evaluation leaves what it has measured, to go on from there; for
+            models named by text, because nobody can tell whether a network at hand is still the same.
         command: The command's arguments, for the results file.
 
     Returns:
         The results, in every process; the first alone measures cost, runs diagnostics and writes files.
 
     Raises:
-        UserError: If a name, an option or the data is refused; the message says how to fix it.
+        UserError: If a name, an option, a model or the data is refused; the message says how to fix it.
+
+    Example:
+        >>> from PIL import Image
+        >>> pictures = [(Image.new("RGB", (40, 40), (40 * n, 90, 90)), n % 3) for n in range(6)]
+        >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 3))
+        >>> results = evaluate({"linear": network}, pictures, ["crop"], image_size=32, progress=False)
+        >>> results.content["images"]
+        6
     """
     if seed < 0:
         raise UserError(f"--seed is {seed}; it is a whole number from 0 on.")
-    sources = list(models.values())
-    settings = Settings(
-        reference=choose_reference(sources, reference, listed=True),
-        seed=seed,
-        accelerator=accelerator,
-        devices=devices,
-        precision=precision,
-        progress=progress,
-        cost=cost,
-        diagnose=tuple(diagnose),
-        diagnose_images=diagnose_images,
-        command=tuple(command),
-    )
-    geometry = Geometry(preprocessing, image_size, image_size or _data_size(data))
-    if isinstance(data, Film):
-        classes = _classes(sources)
-        number = None if label is None else find_class(label, classes)
-        loaded = load_models(sources, classes, geometry, seed)
-        return evaluate_film(data, number, loaded, classes, settings, batch_size)
-    if label is not None:
-        raise UserError("--video_label is the class of a film; name the film with --video.")
-    chosen, pictures = choose_protocols(protocols), EvaluationData.of(data)
-    neighbours = any(len(choice.build(Preprocessing(size=geometry.otherwise)).steps) > 1 for choice in chosen)
-    boxes = check_diagnostics(diagnose, diagnose_images, diagnose_boxes, neighbours, pictures)
-    loaded = load_models(sources, data.num_classes, geometry, seed)
-    folder = None if unfinished is None else Path(unfinished)
-    return evaluate_images(pictures, loaded, chosen, settings, boxes, folder)
+    with one_sentence_errors():
+        size = image_size or (data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise)
+        shown = Geometry(geometry, image_size, size)
+        candidates = find_models(models, preprocessing, shown)
+        settings = Settings(
+            reference=choose_reference(candidates.sources, reference, listed=True),
+            seed=seed,
+            accelerator=accelerator,
+            devices=devices,
+            precision=precision,
+            progress=progress,
+            cost=cost,
+            diagnose=tuple(diagnose),
+            diagnose_images=diagnose_images,
+            command=None if command is None else tuple(command),
+        )
+        if unfinished is not None and candidates.own:
+            raise UserError(f"unfinished= needs models named by text, and {next(iter(candidates.own))} is at hand.")
+        with candidates.borrowed():
+            if isinstance(data, Film):
+                return _film(data, label, candidates, settings, shown, batch_size)
+            if label is not None:
+                raise UserError("--video_label is the class of a film; name the film with --video.")
+            chosen = choose_protocols(protocols)
+            pictures = open_data(data, candidates.known_outputs, max_images, num_workers, seed)
+            neighbours = any(len(choice.build(Preprocessing(size=size)).steps) > 1 for choice in chosen)
+            boxes = check_diagnostics(diagnose, diagnose_images, diagnose_boxes, neighbours, pictures)
+            loaded = candidates.load(pictures.described["classes"], shown, seed)
+            folder = None if unfinished is None else Path(unfinished)
+            return evaluate_images(pictures, loaded, chosen, settings, boxes, folder)
 
 
-def _data_size(data: InvarianceData | Film) -> int:
-    return Geometry.otherwise if isinstance(data, Film) else int(data.hparams["image_size"])
-
-
-def _classes(sources: Sequence[ModelSource]) -> int:
-    """Number of outputs of the first checkpoint, else that of published networks."""
-    for source in sources:
-        if source.checkpoint is not None:
-            return int(read_checkpoint(source.checkpoint)["hyper_parameters"]["num_classes"])
-    return PUBLISHED_CLASSES
+def _film(
+    film: Film, label: int | str | None, candidates: Candidates, settings: Settings, geometry: Geometry, batch_size: int
+) -> Results:
+    classes = candidates.known_outputs or PUBLISHED_CLASSES
+    number = None if label is None else find_class(label, classes)
+    loaded = candidates.load(classes, geometry, settings.seed)
+    return evaluate_film(film, number, loaded, classes, settings, batch_size)

@@ -64,7 +64,7 @@ def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
         reference=request.reference,
         seed=settings.seed,
         image_size=request.image_size,
-        preprocessing=settings.preprocessing,
+        geometry=settings.preprocessing,
         batch_size=settings.data.batch_size,
         label=settings.video_label,
         diagnose=settings.diagnose,

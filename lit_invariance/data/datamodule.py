@@ -3,7 +3,6 @@
 import os
 from typing import Any
 
-import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities import rank_zero_info
@@ -17,6 +16,7 @@ from lit_invariance.data.epochs import EpochLoader, EpochSampler, Place
 from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.data.rendered_shapes import load_shapes
 from lit_invariance.data.source import Source, Splits
+from lit_invariance.data.subset import random_positions
 from lit_invariance.data.torchvision_sets import TORCHVISION_SETS, load_imagenet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
 from lit_invariance.data.workers import begin_worker
@@ -239,7 +239,8 @@ class InvarianceData(LightningDataModule):
 
     def validation_images(self) -> Positioned:
         """Return the images to validate and evaluate on, decoded when asked for."""
-        return Positioned(self._opened().val, self._chosen())
+        source, options = self._opened().val, self.hparams
+        return Positioned(source, random_positions(len(source), options["max_images"], options["seed"]))
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return the same batches as `val_dataloader`."""
@@ -271,13 +272,6 @@ class InvarianceData(LightningDataModule):
         if name == "ImageNet":
             return load_imagenet(options["root"], download, options["boxes"])
         return TORCHVISION_SETS[name](options["root"], download)
-
-    def _chosen(self) -> list[int] | None:
-        most, count = self.hparams["max_images"], len(self._opened().val)
-        if most is None or most >= count:
-            return None
-        chosen = np.random.default_rng(self.hparams["seed"]).permutation(count)[:most]
-        return sorted(int(index) for index in chosen)
 
     def _default_workers(self) -> int:
         if self.hparams["dataset"] == "shapes":

@@ -15,7 +15,8 @@ class LabelledPictures:
     """A source made of any map-style data set.
 
     Args:
-        dataset: Gives (PIL image of any mode, or uint8 tensor `(3, H, W)`; class number).
+        dataset: Gives (PIL image of any mode, or tensor `(3, H, W)`, uint8 or float in [0, 1]; class number).
+        outputs: Number of classes; where given, labels from 0 to one less are accepted.
 
     Attributes:
         paths: None.
@@ -29,13 +30,13 @@ class LabelledPictures:
     paths: None = None
     boxes: None = None
 
-    def __init__(self, dataset: Dataset[Any]) -> None:
+    def __init__(self, dataset: Dataset[Any], outputs: int | None = None) -> None:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise UserError(
                 f"{type(dataset).__name__} is no data set with a length and positions; give a folder, or a Dataset of "
                 "(PIL image or uint8 tensor, label)."
             )
-        self.dataset = dataset
+        self.dataset, self.outputs = dataset, outputs
         self.about = f"{len(dataset)} images of {type(dataset).__name__}"
 
     def __len__(self) -> int:
@@ -43,19 +44,48 @@ class LabelledPictures:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return the image, uint8 (3, H, W), and its label.
+        """Return the image, `(3, H, W)`, uint8 or float in [0, 1], and its label.
 
         Raises:
-            UserError: If the data set gives anything else.
+            UserError: If the data set gives anything else, or no class has this label.
         """
         sample: Any = self.dataset[index]
-        if isinstance(sample, tuple | list) and len(sample) >= 2:
-            picture, label = sample[0], sample[1]
-            if isinstance(picture, Image.Image):
-                picture = to_rgb(picture)
-            if isinstance(picture, Tensor) and picture.dtype == torch.uint8 and picture.ndim == 3:
-                return picture, int(label)
-        raise UserError(
-            f"item {index} of {type(self.dataset).__name__} is not a pair of PIL image or uint8 tensor (3, H, W) and "
-            "label; leave out ToTensor and Normalize, because views are made of the pictures as they were decoded."
+        if not isinstance(sample, tuple | list) or len(sample) < 2:
+            raise self._refusal(index, f"is {_kind(sample)}")
+        return self._picture(index, sample[0]), self._label(index, sample[1])
+
+    def _picture(self, index: int, picture: Any) -> Tensor:
+        if isinstance(picture, Image.Image):
+            return to_rgb(picture)
+        if not isinstance(picture, Tensor) or picture.ndim != 3 or len(picture) != 3:
+            raise self._refusal(index, f"holds {_kind(picture)}")
+        plain: Tensor = picture.as_subclass(Tensor)  # torchvision has a kind of tensor of its own
+        if plain.dtype == torch.uint8:
+            return plain
+        low, high = plain.aminmax()
+        if not plain.is_floating_point() or not 0 <= low <= high <= 1:
+            raise self._refusal(index, f"holds a tensor of values from {low:.4g} to {high:.4g}")
+        return plain.float()
+
+    def _label(self, index: int, label: Any) -> int:
+        try:
+            number = int(label)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise self._refusal(index, f"has the label {_kind(label)}") from error
+        if number < 0 or (self.outputs is not None and number >= self.outputs):
+            raise UserError(
+                f"item {index} of {type(self.dataset).__name__} has the label {number}, but the classes are 0 to "
+                f"{'...' if self.outputs is None else self.outputs - 1}; give the numbers of the network's outputs."
+            )
+        return number
+
+    def _refusal(self, index: int, what: str) -> UserError:
+        return UserError(
+            f"item {index} of {type(self.dataset).__name__} {what}, not a pair of PIL image or tensor (3, H, W), uint8 "
+            "or float in [0, 1], and class number; leave out Normalize, because views are made of the pictures as they "
+            "were decoded."
         )
+
+
+def _kind(value: Any) -> str:
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__

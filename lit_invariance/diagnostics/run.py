@@ -23,11 +23,10 @@ from lit_invariance.diagnostics.feature_maps import extreme_positions, show_feat
 from lit_invariance.diagnostics.perceptual import choose_embedding
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.evaluation.data import EvaluationData
-from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.models import Classifier, Model
 from lit_invariance.protocols import CentreCrop, Protocol, SizeSweep, SweepInpaint
 from lit_invariance.results.diagnoses import Diagnostics, Shiftability
 from lit_invariance.results.outcomes import Outcomes
-from lit_invariance.training.classifier import LitClassifier
 
 CHANGE = "top1_change"
 MOST_TRAINING_IMAGES = 5000
@@ -149,7 +148,7 @@ def _shiftability(model: Model, ground: Ground) -> Any:
     return {**measured, "feature_map": _feature_map(network, measured, protocol, ground)}
 
 
-def _feature_map(network: LitClassifier, measured: Shiftability, protocol: Protocol, ground: Ground) -> Any:
+def _feature_map(network: Classifier, measured: Shiftability, protocol: Protocol, ground: Ground) -> Any:
     """The map of the deepest layer whose response moves most, under the moves that show it; None without curves."""
     if not measured["curves"]:
         return None

@@ -14,10 +14,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.models import Classifier, Model
+from lit_invariance.evaluation.own_network import OwnNetwork, device_of
 from lit_invariance.evaluation.precision import EXACT, exact_float32
 from lit_invariance.results.schema import CostEntry
-from lit_invariance.training.classifier import LitClassifier
 
 # Enough for a processor to be busy, and few enough for a large network to be measured in seconds.
 CPU_BATCH, ACCELERATOR_BATCH = 8, 32
@@ -39,7 +39,7 @@ def measure_costs(models: Sequence[Model], trainer: pl.Trainer) -> list[CostEntr
     return costs
 
 
-def measure_cost(classifier: LitClassifier, device: torch.device, arithmetic: AbstractContextManager[Any]) -> CostEntry:
+def measure_cost(classifier: Classifier, device: torch.device, arithmetic: AbstractContextManager[Any]) -> CostEntry:
     """Measure a model as it is evaluated: normalisation, network and what wraps it, in channels_last.
 
     * `macs`: multiply-accumulate operations of one view, as counted by PyTorch's `FlopCounterMode` (two operations
@@ -56,7 +56,7 @@ def measure_cost(classifier: LitClassifier, device: torch.device, arithmetic: Ab
         device: Where to measure.
         arithmetic: The precision's context, such as Lightning's `forward_context()`.
     """
-    home = next(classifier.buffers()).device
+    home = device_of(classifier)
     batch = CPU_BATCH if device.type == "cpu" else ACCELERATOR_BATCH
     classifier.to(device)
     with torch.no_grad(), arithmetic:
@@ -72,7 +72,7 @@ def measure_cost(classifier: LitClassifier, device: torch.device, arithmetic: Ab
         "peak_method": "allocator" if device.type == "cuda" else "tensors",
         "batch": batch,
         "device": _device_name(device),
-        "memory_format": "channels_last",
+        "memory_format": "contiguous" if isinstance(classifier, OwnNetwork) else "channels_last",
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
     }
 

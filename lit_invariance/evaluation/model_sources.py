@@ -28,6 +28,7 @@ class ModelSource:
         backbone: Name of a backbone; empty for a checkpoint.
         weights: None for random ones, `"default"`, a published name or a file; see `create_backbone`.
         image_size: Side of a backbone's input in pixels, None for that of its recipe or of the data.
+        classes: Number of outputs of a checkpoint, None for a backbone.
         data: Settings of the data a checkpoint was trained on, None for a backbone.
         mitigations: Those a checkpoint was trained with, and those the user adds.
     """
@@ -38,6 +39,7 @@ class ModelSource:
     backbone: str = ""
     weights: str | None = None
     image_size: int | None = None
+    classes: int | None = None
     data: Mapping[str, Any] | None = None
     mitigations: Sequence[Spec] = ()
 
@@ -173,6 +175,7 @@ def _checkpoint(name: str, text: str) -> ModelSource:
         name or run,
         text,
         checkpoint=path,
+        classes=content["hyper_parameters"].get("num_classes"),
         data=content.get("datamodule_hyper_parameters", {}),
         mitigations=content["hyper_parameters"].get("mitigations") or [],
     )

@@ -8,13 +8,18 @@ import torch
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import ModelSource
+from lit_invariance.evaluation.own_network import OwnNetwork
 from lit_invariance.models.backbones import preprocessing_of, published_classes
 from lit_invariance.models.torchvision_networks import published_name
+from lit_invariance.registry import Spec
 from lit_invariance.results.schema import ModelEntry
 from lit_invariance.training.checkpoint import load_checkpoint
 from lit_invariance.training.classifier import LitClassifier
 
 PUBLISHED_CLASSES = 1000
+
+
+Classifier = LitClassifier | OwnNetwork
 
 
 @dataclass(frozen=True)
@@ -24,10 +29,18 @@ class Model:
     Attributes:
         source: Name and origin.
         classifier: The network in evaluation mode.
+        backbone: What kind of network it is.
+        weights: Torchvision's name of its published weights, if it has them.
+        mitigations: What was done to it.
+        passes: Forward passes that one picture costs.
     """
 
     source: ModelSource
-    classifier: LitClassifier
+    classifier: Classifier
+    backbone: str = ""
+    weights: str | None = None
+    mitigations: Sequence[Spec] = ()
+    passes: int = 1
 
     @property
     def name(self) -> str:
@@ -36,13 +49,13 @@ class Model:
 
     def describe(self) -> ModelEntry:
         """Return what the results say of it."""
-        options, seen = self.classifier.hparams, self.classifier.preprocessing
+        seen = self.classifier.preprocessing
         return {
             "name": self.name,
             "source": self.source.text,
-            "backbone": options["backbone"],
-            "weights": None if self.source.checkpoint else published_name(options["backbone"], options["weights"]),
-            "mitigations": list(options["mitigations"] or []),
+            "backbone": self.backbone,
+            "weights": self.weights,
+            "mitigations": list(self.mitigations),
             "translation": self.source.translation,
             "parameters": sum(parameter.numel() for parameter in self.classifier.backbone.parameters()),
             "image_size": self.classifier.image_size,
@@ -53,8 +66,21 @@ class Model:
                 "interpolation": seen.interpolation,
             },
             "cost": None,
-            "passes": self.classifier.mitigated.passes,
+            "passes": self.passes,
         }
+
+
+def describe_classifier(source: ModelSource, classifier: LitClassifier) -> Model:
+    """Say of one of this project's classifiers what it is made of.
+
+    Args:
+        source: Its name and origin.
+        classifier: The classifier.
+    """
+    options = classifier.hparams
+    weights = None if source.checkpoint else published_name(options["backbone"], options["weights"])
+    mitigations, passes = options["mitigations"] or (), classifier.mitigated.passes
+    return Model(source, classifier, options["backbone"], weights, mitigations, passes)
 
 
 def load_models(sources: Sequence[ModelSource], num_classes: int, geometry: Geometry, seed: int) -> list[Model]:
@@ -76,7 +102,7 @@ def load_models(sources: Sequence[ModelSource], num_classes: int, geometry: Geom
         classifier = _load(source, num_classes, geometry, seed).eval().requires_grad_(False)
         _see_classes(source, classifier.num_classes, num_classes)
         _see_classes(source, classifier.trained_classes, num_classes)
-        models.append(Model(source, classifier))
+        models.append(describe_classifier(source, classifier))
     return models
 
 

@@ -5,7 +5,7 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import version as installed
 from pathlib import Path
 
 from lit_invariance.evaluation.blocks import in_blocks
@@ -22,8 +22,9 @@ from lit_invariance.results.diagnoses import Diagnostics
 from lit_invariance.results.outcomes import Outcomes, save_outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, digest_of
 from lit_invariance.results.schema import SCHEMA, CostEntry, GroupEntry, GroupRow, ProtocolEntry, Results, Row
+from lit_invariance.version import version
 
-LIBRARIES = ("lit_invariance", "torch", "torchvision", "timm", "pytorch_lightning", "pillow", "numpy", "scipy")
+LIBRARIES = ("torch", "torchvision", "timm", "pytorch_lightning", "pillow", "numpy", "scipy")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def compile_results(
     scores = {score for _, _, score in measured.outcomes.columns}
     results: Results = {
         "schema": SCHEMA,
-        "command": list(settings.command),
+        "command": None if settings.command is None else list(settings.command),
         "versions": versions(),
         "device": device,
         "precision": settings.precision,
@@ -114,7 +115,11 @@ def compile_results(
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that make the numbers."""
-    return {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}}
+    return {
+        "python": platform.python_version(),
+        "lit_invariance": version(),
+        **{library: installed(library) for library in LIBRARIES},
+    }
 
 
 def protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:

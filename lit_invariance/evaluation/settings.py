@@ -19,7 +19,7 @@ class Settings:
         cost: Whether to measure multiplications, latency and memory.
         diagnose: Names of the diagnostics to run.
         diagnose_images: How many of the evaluated images they look at.
-        command: The command's arguments, for the results file; empty for a call from Python.
+        command: The command's arguments, for the results file; None for a call from Python.
     """
 
     reference: str
@@ -31,4 +31,4 @@ class Settings:
     cost: bool = True
     diagnose: tuple[str, ...] = ()
     diagnose_images: int = 50
-    command: tuple[str, ...] = ()
+    command: tuple[str, ...] | None = None

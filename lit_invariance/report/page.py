@@ -3,6 +3,7 @@
 import inspect
 import math
 import shlex
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -117,10 +118,14 @@ def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, An
         "class_lines": lines,
         "classes": classes,
         "published": published_rows(results),
-        "command": shlex.join(["python", "evaluate.py", *results["command"]]),
+        "command": _command(results["command"]),
         "cautions": cautions(results),
         "group_rows": [row for row in results["group_rows"] if row["score"] in ("accuracy", STABILITY)],
     }
+
+
+def _command(arguments: Sequence[str] | None) -> str:
+    return "lit_invariance.evaluate" if arguments is None else shlex.join(["python", "evaluate.py", *arguments])
 
 
 def _models(results: Results) -> list[dict[str, Any]]:

@@ -155,14 +155,14 @@ class Results(TypedDict):
     """A results file; `docs/results.md` says the same for readers in other languages.
 
     `images` is the number of rows of the outcomes, which are `samples` where they are not images; `resampled` is what
-    the bootstrap draws where that is not single images. `command` are the arguments; `versions` the libraries' and
-    Python's; `data` the settings of the data set with its number of `classes` and the `fingerprint` of its images;
-    `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured; `curves` what each model says of a
-    film; `outcomes` the SHA-256 of the `outcomes.npz` that was written with it.
+    the bootstrap draws where that is not single images. `command` are the arguments, None after a call from Python;
+    `versions` the libraries' and Python's; `data` the settings of the data set with its number of `classes` and the
+    `fingerprint` of its images; `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured;
+    `curves` what each model says of a film; `outcomes` the SHA-256 of the `outcomes.npz` that was written with it.
     """
 
     schema: Count
-    command: list[Name]
+    command: list[Name] | None
     versions: dict[Name, Name]
     device: Name
     precision: Name

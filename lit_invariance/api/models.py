@@ -1,0 +1,113 @@
+"""What `models` may hold, made ready to be compared."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import nn
+
+from lit_invariance.api.preparation import find_preprocessing
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.geometry import Geometry
+from lit_invariance.evaluation.model_sources import ModelSource, find_sources, parse_source
+from lit_invariance.evaluation.models import Model, describe_classifier, load_models
+from lit_invariance.evaluation.own_network import OwnNetwork, borrowed
+from lit_invariance.training.classifier import LitClassifier
+
+AnyModel = str | ModelSource | nn.Module | Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Models by name: some at hand, some named by text and not yet loaded.
+
+    Attributes:
+        sources: All of them, in the order of the tables.
+        own: Those at hand, by name.
+        outputs: Number of outputs of those at hand, by name.
+    """
+
+    sources: list[ModelSource]
+    own: dict[str, Model]
+    outputs: dict[str, int]
+
+    @property
+    def known_outputs(self) -> int | None:
+        """Number of outputs of a model at hand, or else of a checkpoint; None where only loading would tell."""
+        known = [*self.outputs.values(), *(source.classes for source in self.sources if source.classes)]
+        return known[0] if known else None
+
+    def load(self, classes: int, geometry: Geometry, seed: int) -> list[Model]:
+        """Load the models that are named by text, and see that all fit the data.
+
+        Args:
+            classes: Number of classes of the data.
+            geometry: How pictures are prepared for them.
+            seed: Seed of random weights.
+
+        Raises:
+            UserError: If a source cannot be loaded, or a number of outputs is not that of the data.
+        """
+        for name, outputs in self.outputs.items():
+            if outputs != classes:
+                raise UserError(
+                    f"model {name} has {outputs} outputs and the data {classes} classes; evaluate it on data of its "
+                    "own classes."
+                )
+        named = [source for source in self.sources if source.name not in self.own]
+        loaded = {model.name: model for model in load_models(named, classes, geometry, seed)} | self.own
+        return [loaded[source.name] for source in self.sources]
+
+    @contextmanager
+    def borrowed(self) -> Iterator[None]:
+        """Give the networks at hand back in the modes and on the device they came with."""
+        with ExitStack() as stack:
+            for model in self.own.values():
+                stack.enter_context(borrowed(model.classifier))
+            yield
+
+
+def find_models(models: Mapping[str, AnyModel] | Sequence[str], preprocessing: Any, geometry: Geometry) -> Candidates:
+    """Tell the models at hand from those named by text.
+
+    Args:
+        models: As in `evaluate`.
+        preprocessing: As in `evaluate`.
+        geometry: How pictures are prepared.
+
+    Raises:
+        UserError: If there is no model, one is none of the kinds that `evaluate` takes, or refuses its input.
+    """
+    if not isinstance(models, Mapping):
+        return Candidates(find_sources(list(models)), {}, {})
+    if not models:
+        raise UserError("there is no model to evaluate; give a dictionary of names and models.")
+    found = Candidates([], {}, {})
+    for name, model in models.items():
+        if isinstance(model, str | ModelSource):
+            source = parse_source(model) if isinstance(model, str) else model
+            found.sources.append(replace(source, name=name))
+            continue
+        own = _own(name, model, preprocessing, geometry)
+        found.sources.append(own.source)
+        found.own[name] = own
+        with borrowed(own.classifier):
+            found.outputs[name] = _outputs(own)
+    return found
+
+
+def _own(name: str, model: Any, preprocessing: Any, geometry: Geometry) -> Model:
+    kind = type(model).__name__
+    if isinstance(model, LitClassifier):
+        return describe_classifier(ModelSource(name, kind), model)
+    if not callable(model):
+        raise UserError(f"model {name} is {model!r}; give a network, a function, or a text as --models takes it.")
+    found, prepare = find_preprocessing(name, model, preprocessing)
+    network = OwnNetwork(model, geometry.of_weights(found, None), prepare)
+    return Model(ModelSource(name, kind), network, type(network.backbone).__name__, passes=network.passes)
+
+
+def _outputs(model: Model) -> int:
+    classifier = model.classifier
+    return classifier.num_classes if isinstance(classifier, LitClassifier) else classifier.outputs(model.name)

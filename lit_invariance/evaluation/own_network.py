@@ -1,0 +1,163 @@
+"""A network of the user's own, as an evaluation asks for one."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lit_invariance.errors import UserError
+from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
+from lit_invariance.models.preprocessing import Preprocessing
+
+Function = Callable[[Tensor], Any]
+
+
+class OwnNetwork(nn.Module):
+    """Takes pictures from 0 to 1, prepares them as the network wants them, and returns its logits.
+
+    Inference wrappers see the pictures as they are: what prepares them works on the network inside.
+
+    Args:
+        network: A module, or any function, that turns its input `(N, 3, S, S)` into logits `(N, K)` or an object that
+            holds them as `.logits`.
+        preprocessing: Side of the input, its interpolation and normalisation.
+        prepare: Turns pictures `(N, 3, S, S)`, float in [0, 1], into the network's input; without it they are
+            normalised as `preprocessing` says.
+
+    Attributes:
+        backbone: The network without wrappers; of a function, a module that calls it.
+        passes: Forward passes that one picture costs.
+    """
+
+    def __init__(
+        self, network: nn.Module | Function, preprocessing: Preprocessing, prepare: Function | None = None
+    ) -> None:
+        super().__init__()
+        normalise = prepare or Normalise(preprocessing)
+        self.preprocessing = preprocessing
+        self.image_size, self.mean = preprocessing.size, preprocessing.mean
+        self.passes, inner = 1, network
+        while isinstance(inner, InferenceWrapper):
+            self.passes, inner = self.passes * inner.passes, inner.network
+        self.backbone = inner if isinstance(inner, nn.Module) else Called(inner)
+        self.network = _around(network, lambda _: Prepared(normalise, self.backbone))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Classify pictures `(N, 3, S, S)`, float in [0, 1]; returns logits `(N, K)`."""
+        logits: Tensor = self.network(images)
+        return logits
+
+    @torch.no_grad()
+    def outputs(self, name: str) -> int:
+        """Classify one grey picture, to see that the network takes what it is given.
+
+        Args:
+            name: What the user calls it, for the error message.
+
+        Returns:
+            The number of outputs K.
+
+        Raises:
+            UserError: If it refuses its input, or answers with anything else than logits `(N, K)`.
+        """
+        shape, device = (1, 3, self.image_size, self.image_size), device_of(self)
+        try:
+            logits = self.to(device)(torch.full(shape, 0.5, device=device))
+        except Exception as error:  # a network may refuse with any type
+            said = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+            raise UserError(
+                f"model {name} does not take a batch of pictures {shape}, float in [0, 1] ({said}); give image_size= "
+                "the side it wants, and preprocessing= what turns such pictures into its input."
+            ) from error
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1 or not logits.is_floating_point():
+            given = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"type {type(logits).__name__}"
+            raise UserError(
+                f"model {name} answers one picture with {given}, not with logits (1, K) or an object that has .logits."
+            )
+        return logits.shape[1]
+
+
+@contextmanager
+def borrowed(module: nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, and give it back in the modes and on the device it came with."""
+    modes, home = [(part, part.training) for part in module.modules()], device_of(module)
+    module.eval()
+    try:
+        yield
+    finally:
+        module.to(home)
+        for part, training in modes:
+            part.training = training
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Return where a module's tensors are."""
+    return next((tensor.device for tensor in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
+
+
+class Called(nn.Module):
+    """A function as a module.
+
+    Args:
+        function: From input to logits.
+    """
+
+    def __init__(self, function: Function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, inputs: Tensor) -> Any:
+        """Call the function."""
+        return self.function(inputs)
+
+
+class Normalise(nn.Module):
+    """Turns pictures `(N, 3, S, S)` in [0, 1] into `(picture - mean) / std`.
+
+    Args:
+        preprocessing: Holds mean and std.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(getattr(preprocessing, name))[:, None, None], persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalise."""
+        return (images - self.mean) / self.std
+
+
+class Prepared(nn.Module):
+    """A network with what prepares its input, and logits in place of an object that holds them.
+
+    Args:
+        prepare: From pictures to input.
+        network: From input to logits.
+    """
+
+    def __init__(self, prepare: Function, network: nn.Module) -> None:
+        super().__init__()
+        self.prepare, self.network = prepare, network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Classify."""
+        answer = self.network(self.prepare(images))
+        logits: Tensor = getattr(answer, "logits", answer)
+        return logits
+
+
+def _around(network: nn.Module | Function, make: Callable[[Any], nn.Module]) -> nn.Module:
+    """Make the innermost network of a chain of wrappers another one, and leave the chain itself as it is."""
+    if not isinstance(network, InferenceWrapper):
+        return make(network)
+    outer = copy.copy(network)
+    outer._modules = dict(network._modules)  # which the copy would share
+    outer.network = _around(network.network, make)
+    return outer
