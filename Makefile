@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install quickstart mitigations test lint wheel clean
+.PHONY: install quickstart mitigations test test-minimum lint wheel clean
 
 install: $(INSTALLED)
 
@@ -58,6 +58,20 @@ checkpoints/m_distilled/best.ckpt: checkpoints/m_plain/best.ckpt | $(INSTALLED)
 
 test: install
 	$(BIN)/pytest
+
+# The tests on the oldest versions that pyproject.toml admits, in an environment of their own.
+OLDEST := .venv-minimum/installed
+
+$(OLDEST): pyproject.toml constraints-minimum.txt
+	@echo "Installing the oldest versions into .venv-minimum: some GB with torch ..."
+	@$(PYTHON) -m venv .venv-minimum
+	@.venv-minimum/bin/pip install --quiet --disable-pip-version-check --constraint constraints-minimum.txt \
+	    --editable '.[antialiased]' pytest hypothesis
+	@touch $@
+
+test-minimum: $(OLDEST)
+	.venv-minimum/bin/pytest $(addprefix tests/,metrics protocols data models results training evaluation report diagnostics api \
+	    mitigations cli/test_train.py cli/test_evaluate.py)
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,4 +1,5 @@
 import hashlib
+import logging
 import os
 import pickle
 from functools import partial
@@ -19,6 +20,9 @@ from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.training.classifier import LitClassifier
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Lightning passes its messages on, to where caplog listens, only if something listened when it was imported.
+logging.getLogger("pytorch_lightning").propagate = True
 
 # No test depends on how fast the machine is, nor on which examples a run happens to draw.
 hypothesis.settings.register_profile("everywhere", deadline=None, derandomize=True, database=None)

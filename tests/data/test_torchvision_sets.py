@@ -1,3 +1,4 @@
+import inspect
 import json
 import urllib.error
 import urllib.request
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.datasets import Food101
 
 from lit_invariance.data.torchvision_sets import TORCHVISION_SETS
 from lit_invariance.errors import UserError
@@ -69,7 +71,9 @@ def test_food_and_its_broken_image(tmp_path: Path) -> None:
     (folder / "images" / "pie" / "2.jpg").write_text("no picture")
     splits = TORCHVISION_SETS["Food101"](str(tmp_path), False)
     assert splits.val[0][0].shape == (3, 4, 5)
-    with pytest.raises(UserError, match=r"pie/2\.jpg .*no picture"):
+    # Torchvision before 0.22 opens the files itself, so that the place in the set is all there is to tell.
+    named = r"pie/2\.jpg" if "loader" in inspect.signature(Food101).parameters else "1 of Food101 in"
+    with pytest.raises(UserError, match=rf"{named} .*no picture"):
         splits.val[1]
 
 

@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 import torch
 import torch.multiprocessing as mp
@@ -11,6 +13,8 @@ CLASSES = {
     "mean_absolute_change": MeanAbsoluteChange,
     "agreement": Agreement,
 }
+
+TWO_MINUTES = timedelta(minutes=2)  # a process that waits for a lost one fails instead of hanging
 
 
 def data(images=11):
@@ -79,7 +83,9 @@ def test_equal_first_batches_do_not_merge_metrics():
 
 
 def process(rank, store, results):
-    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{store}", rank=rank, world_size=2, timeout=TWO_MINUTES
+    )
     logits, labels = data()
     metrics = {name: made() for name, made in CLASSES.items()}
     for metric in metrics.values():
