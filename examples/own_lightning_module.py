@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lit_invariance.training.invariance_callback import InvarianceCallback
+import lit_invariance as li
 
 
 class Stripes(pl.LightningDataModule):
@@ -46,7 +46,7 @@ class Classifier(pl.LightningModule):
 
 
 if __name__ == "__main__":
-    watch = InvarianceCallback(["embed_black", "circular"], images=50, mean=(0.5,) * 3, std=(0.25,) * 3)
+    watch = li.InvarianceCallback(["embed_black", "circular"], images=50, mean=(0.5,) * 3, std=(0.25,) * 3)
     trainer = pl.Trainer(max_epochs=3, callbacks=[watch], accelerator="cpu", logger=False, enable_checkpointing=False)
     trainer.fit(Classifier(), datamodule=Stripes())
     for name, value in sorted(trainer.callback_metrics.items()):
