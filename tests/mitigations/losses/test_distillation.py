@@ -1,7 +1,9 @@
+import copy
 import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.losses.distillation import Distillation, divergence
@@ -71,17 +73,20 @@ def test_a_training_that_goes_on_has_the_same_teacher(make_classifier, train_cla
     assert not torch.equal(resumed.backbone.fc.weight, plain.fc.weight)
 
 
-def test_labels_count_only_where_asked(make_classifier, plain_weights):
-    images, labels = torch.rand(4, 3, 32, 32), torch.tensor([1, 2, 3, 4])
-    for weight in (0.0, 0.5):
-        mitigation = {"distillation": {"label_weight": weight, "views": 0, "weight": 3.0}}
-        module = make_classifier(weights=plain_weights, mitigations=[mitigation]).eval()
-        (loss,) = module.mitigated.losses
-        loss.prepare(module)
-        logits = module(images) + torch.randn(4, 10)
-        module.log = lambda *_, **__: None
-        expected = weight * torch.nn.functional.cross_entropy(logits, labels) + 3 * loss(module, images, logits)
-        torch.testing.assert_close(module._training_loss(images, labels, logits), expected)
+@pytest.mark.parametrize("label_weight", [0.0, 0.5])
+def test_labels_count_only_where_asked(train_classifier, plain_weights, label_weight):
+    """The loss that a training logs of its last batch; a learning rate of zero leaves the parameters alone."""
+    mitigation = {"distillation": {"label_weight": label_weight, "views": 0, "weight": 3.0}}
+    options = {"weights": plain_weights, "mitigations": ["blurpool", mitigation]}
+    batches = []
+    module = train_classifier(
+        1, lr=0.0, freeze_batch_norm=True, seen=lambda batch: batches.append(copy.deepcopy(batch)), **options
+    ).eval()
+    images, labels = batches[-1]["image"], batches[-1]["label"]
+    logits = module(images)
+    (loss,) = module.mitigated.losses
+    expected = label_weight * F.cross_entropy(logits, labels) + 3 * loss(module, images, logits)
+    torch.testing.assert_close(module.trainer.callback_metrics["train/loss"], expected.detach())
 
 
 def test_without_weights_there_is_no_teacher(make_classifier, plain_weights):
@@ -94,7 +99,9 @@ def test_without_weights_there_is_no_teacher(make_classifier, plain_weights):
 
 def test_a_teacher_of_other_classes_is_refused(make_classifier, plain_weights):
     module = make_classifier(weights=plain_weights, num_classes=7, mitigations=["distillation"])
-    with pytest.raises(UserError, match=r"plain\.pth' have another number of classes than model\.num_classes 7"):
+    with pytest.raises(
+        UserError, match=r"plain\.safetensors' have another number of classes than model\.num_classes 7"
+    ):
         module.mitigated.losses[0].prepare(module)
 
 
@@ -106,19 +113,12 @@ def test_a_checkpoint_is_evaluated_without_its_teacher(make_classifier, plain_we
     torch.testing.assert_close(load_checkpoint(tmp_path / "best.ckpt")(images), module(images))
 
 
-def test_it_mends_what_surgery_broke_without_labels(plain_weights, steadiness, make_classifier, train_classifier):
-    """BlurPool untrained, with new statistics, and after two epochs of distillation (seed 0)."""
-    blurred = {"weights": plain_weights, "reestimate_batch_norm": 600, "freeze_batch_norm": True}
-    surgery = {"blurpool": {"taps": 3}}
-    plain_accuracy, plain_change = steadiness(make_classifier(weights=plain_weights))
-    untrained, _ = steadiness(make_classifier(weights=plain_weights, mitigations=[surgery]))
-    estimated, _ = steadiness(train_classifier(1, mitigations=[surgery], **blurred | {"lr": 0.0}))
-    taught = train_classifier(2, mitigations=[surgery, {"distillation": {"shift": 1}}], **blurred)
-    accuracy, change = steadiness(taught)
-    assert untrained < estimated - 0.03
-    assert estimated < accuracy - 0.08
-    assert accuracy < plain_accuracy
-    assert change < plain_change - 0.04
+def test_its_gradient_leads_a_changed_network_back_to_its_teacher(plain_weights, make_classifier, descent):
+    module = make_classifier(weights=plain_weights, mitigations=["blurpool", {"distillation": {"shift": 1}}])
+    (loss,) = module.mitigated.losses
+    loss.prepare(module)
+    before, after = descent(module, loss)
+    assert after < 0.85 * before
 
 
 @pytest.mark.parametrize(

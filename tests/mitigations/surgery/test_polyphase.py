@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import MobileNetV2
 
@@ -74,24 +75,13 @@ def test_untrained_network_does_not_see_any_cyclic_shift(name: str, learned: boo
 
 
 @pytest.mark.parametrize("learned", [False, True])
-def test_trained_network_does_not_see_any_cyclic_shift(learned: bool) -> None:
+def test_trained_network_does_not_see_any_cyclic_shift(learned: bool, plain_weights: str) -> None:
     torch.manual_seed(0)
-    network = SmallResNet(4, blocks=1, pool=True)
+    network = SmallResNet(10, blocks=2, pool=True)
+    network.load_state_dict(load_file(plain_weights))
     apply_mitigations(network, ["circular_padding", {"polyphase": {"learned": learned}}])
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9)
-    labels = torch.arange(32) % 4
-    textures = torch.randn(4, 3, 8, 8)
-    images = torch.randn(32, 3, 32, 32) + textures.repeat(1, 1, 4, 4)[labels]
-    losses = []
-    for _ in range(12):
-        loss = F.cross_entropy(network.train()(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    assert losses[-1] < losses[0] / 2
-    assert greatest_change(network.eval(), images) < 1e-5
-    assert greatest_change(network, torch.randn(2, 3, 40, 64) + textures[:2].repeat(1, 1, 5, 8)) < 1e-5
+    assert greatest_change(network.eval(), torch.randn(8, 3, 32, 32)) < 1e-5
+    assert greatest_change(network, torch.randn(2, 3, 40, 64)) < 1e-5
 
 
 def test_order_of_the_two_does_not_matter() -> None:
