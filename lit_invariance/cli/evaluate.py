@@ -14,6 +14,7 @@ from lit_invariance.cli.signals import Stopped, command_line, stops_at_once
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.video import Film
 from lit_invariance.manifest import Manifest
+from lit_invariance.names import printable
 
 
 def evaluate(args: Sequence[str] | None = None) -> None:
@@ -76,7 +77,7 @@ def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
         precision=settings.precision,
         progress=settings.progress,
         unfinished=folder,
-        command=args,
+        command=[printable(word) for word in args],
     )
 
 
@@ -84,6 +85,6 @@ def _present(results: Results, saved: Saved) -> None:
     """Print the table and where the files are."""
     print(results.table())
     if saved.files:
-        print(f"\nresults: {', '.join(map(str, saved.files))}", end="")
-    plots = ", ".join(str(plot) for plot in saved.plots[::2])
-    print(f"\nplots:   {plots} (and .svg)\nreport:  {saved.report}")
+        print(f"\nresults: {', '.join(map(printable, saved.files))}", end="")
+    plots = ", ".join(map(printable, saved.plots[::2]))
+    print(f"\nplots:   {plots} (and .svg)\nreport:  {printable(saved.report)}")

@@ -14,6 +14,7 @@ from lit_invariance.data.source import Source
 from lit_invariance.data.synsets import is_imagenet_validation
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
 from lit_invariance.data.workers import begin_worker
+from lit_invariance.names import printable
 
 # What a data set is, as opposed to how it is loaded or augmented.
 # fmt: off
@@ -51,7 +52,7 @@ class EvaluationData:
             images=images,
             class_names=data.class_names,
             described={
-                **{name: options[name] for name in DESCRIBING},
+                **{name: _shown(options[name]) for name in DESCRIBING},
                 "classes": data.num_classes,
                 "imagenet_validation": is_imagenet_validation(data.validation.paths or ()),
             },
@@ -59,6 +60,10 @@ class EvaluationData:
             batch_size=options["val_batch_size"] or options["batch_size"],
             workers=data.workers,
         )
+
+
+def _shown(value: Any) -> Any:
+    return printable(value) if isinstance(value, str) else value
 
 
 class Loading(pl.LightningDataModule):

@@ -11,6 +11,7 @@ import yaml
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.mitigations import LOSSES, MITIGATIONS
 from lit_invariance.models.state_dict import is_file_name, split_entry
+from lit_invariance.names import printable
 from lit_invariance.registry import Spec, parse_spec
 from lit_invariance.training.checkpoint import read_checkpoint
 
@@ -89,7 +90,9 @@ def parse_source(text: str) -> ModelSource:
         name, source = "", text
     plain, added = _split_mitigations(source)
     found = _plain_source(name, plain)
-    return replace(found, text=source, mitigations=[*found.mitigations, *added])
+    # Bytes that are not UTF-8 may stand in a path, and neither in a table nor in a page.
+    name, text = printable(found.name), printable(source)
+    return replace(found, name=name, text=text, mitigations=[*found.mitigations, *added])
 
 
 def _plain_source(name: str, source: str) -> ModelSource:
