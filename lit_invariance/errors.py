@@ -14,8 +14,8 @@ class UserError(ValueError):
 
 
 def sentence(error: UserError) -> str:
-    """Return what an error says, without the traceback that a DataLoader's worker puts in front of it."""
-    return str(error).rsplit(f"{UserError.__name__}: ", 1)[-1].strip()
+    """Return what an error says in one line, without the traceback that a DataLoader's worker puts in front of it."""
+    return " ".join(str(error).rsplit(f"{UserError.__name__}: ", 1)[-1].split())
 
 
 @contextmanager

@@ -26,6 +26,24 @@ class OneSentenceErrors(ArgumentParser):
     `class TrainingParser(OneSentenceErrors, LightningArgumentParser)`.
     """
 
+    def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the command line; what the library does not foresee in it is a mistake of the user's as well.
+
+        Args:
+            *args: As `ArgumentParser.parse_args` takes them.
+            **kwargs: Likewise.
+
+        Raises:
+            UserError: If a config file is refused.
+            SystemExit: With code 2 after a bad argument, 0 after `--help`.
+        """
+        try:
+            return super().parse_args(*args, **kwargs)
+        except UserError:
+            raise
+        except Exception as error:
+            self.error(str(error) or type(error).__name__, error)
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print the sentence and leave.
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -30,12 +31,15 @@ def read_small(path: Path) -> str:
         raise OSError("it is no UTF-8 text") from error
 
 
-def check_plain(text: str, what: str) -> None:
-    """Refuse YAML that a reader would follow without an end, or that says something else than it seems to.
+def check_plain(text: str, what: str) -> dict[str, Any]:
+    """Read YAML, but not what a reader would follow without an end, or what says something else than it seems to.
 
     Args:
         text: The YAML.
         what: What it is, as errors call it.
+
+    Returns:
+        What it says.
 
     Raises:
         UserError: If it is no mapping from words to values, has a word twice, is beyond all measure, or has values of
@@ -50,6 +54,11 @@ def check_plain(text: str, what: str) -> None:
     if not isinstance(root, yaml.MappingNode):
         raise UserError(f"{what} is no mapping; write options as 'name: value', one a line.")
     _size(root, what, {}, ())
+    try:
+        content: dict[str, Any] = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # an integer of thousands of digits, a date that is none
+        raise UserError(f"{what} has a value that cannot be read: {' '.join(str(error).split())}.") from error
+    return content
 
 
 def _size(node: yaml.Node, what: str, known: dict[int, int], inside: tuple[int, ...]) -> int:
@@ -71,6 +80,8 @@ def _size(node: yaml.Node, what: str, known: dict[int, int], inside: tuple[int, 
         size += sum(_size(value, what, known, inside) for _, value in node.value)
     elif isinstance(node, yaml.SequenceNode):
         size += sum(_size(value, what, known, inside) for value in node.value)
+    elif "\0" in node.value:
+        raise UserError(f"{what} has a zero byte in the value at line {line}; leave it out.")
     elif len(node.value) > LONGEST:
         raise UserError(f"{what} has a value of {len(node.value)} letters at line {line}; {LONGEST} are the most.")
     if size > MOST_VALUES:

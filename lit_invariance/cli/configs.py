@@ -9,6 +9,7 @@ from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]  # docum
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.plain_yaml import check_plain, read_small
 
+GROUPS = ("model", "data", "trainer")
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -49,13 +50,14 @@ def check_config(value: str) -> None:
         UserError: If it is refused.
     """
     is_file = ":" not in value or os.path.isfile(value)  # False of what is too long to be a path, where Path raises
-    if not is_file:
-        check_plain(value, "the config given as text")
-        return
+    what = f"config {value}" if is_file else "the config given as text"
     try:
-        check_plain(read_small(Path(value)), f"config {value}")
+        config = check_plain(read_small(Path(value)) if is_file else value, what)
     except OSError as error:
-        raise UserError(f"config {value} cannot be read: {error.strerror or error}; name another file.") from error
+        raise UserError(f"{what} cannot be read: {error.strerror or error}; name another file.") from error
+    for group in GROUPS:
+        if not isinstance(config.get(group, {}), dict):
+            raise UserError(f"{what} has no options under '{group}'; write them there, or leave it out.")
 
 
 class ConfigFile(ActionConfigFile):

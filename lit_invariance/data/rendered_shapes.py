@@ -85,8 +85,8 @@ def load_shapes(
     smallest = {"train_images": 1, "val_images": 1, "size": image_size, "seed": 0}
     for name, value in counts.items():
         least = smallest[name]
-        if value < least:
-            raise UserError(f"shapes: {name} is {value}; it must be at least {least}.")
+        if not isinstance(value, int) or value < least:
+            raise UserError(f"shapes: {name} is {value}; it is a whole number from {least} on.")
     for name, share in {"bias": bias, "val_bias": val_bias}.items():
         if not 0 <= share <= 1:
             raise UserError(f"shapes: {name} is {share}; it must lie in 0 to 1.")

@@ -1,6 +1,7 @@
 """What `--models` names: checkpoints of this project, or backbones with weights."""
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,7 +101,7 @@ def _plain_source(name: str, source: str) -> ModelSource:
     if "://" in source:
         raise UserError(f"'{source}' is a URL; download the file yourself and name the local copy.")
     backbone, at, weights = source.partition("@")
-    if source.endswith(".ckpt") and (not at or Path(source).is_file()):
+    if source.endswith(".ckpt") and (not at or os.path.isfile(source)):
         return _checkpoint(name, source)
     if not backbone or (at and not weights):
         raise UserError(
@@ -150,7 +151,7 @@ def _split_mitigations(source: str) -> tuple[str, list[Spec]]:
 
 def _is_file(source: str) -> bool:
     path, entry = split_entry(source.partition("@")[2])
-    return Path(source).is_file() or (Path(path).is_file() and "+" not in (entry or ""))
+    return os.path.isfile(source) or (os.path.isfile(path) and "+" not in (entry or ""))
 
 
 def _mitigation(text: str) -> Spec:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.plain_yaml import check_plain, read_small
@@ -45,12 +43,10 @@ def _experiment(source: ModelSource) -> tuple[str, int] | None:
     if source.checkpoint is None:
         return None
     try:
-        text = read_small(source.checkpoint.parent / "config.yaml")
-        check_plain(text, "config.yaml")
-        config = yaml.safe_load(text)
+        config = check_plain(read_small(source.checkpoint.parent / "config.yaml"), "config.yaml")
     except (OSError, ValueError, UserError):
         return None
-    if not isinstance(config, dict) or type(config.get("seed_everything")) is not int:  # True draws a seed
+    if type(config.get("seed_everything")) is not int:  # True draws a seed
         return None
     seed = int(config["seed_everything"])
     rest = {key: value for key, value in config.items() if key not in UNIMPORTANT}

@@ -1,5 +1,6 @@
 """The state dict within a weights file, wherever a training script put it and whatever it put before its names."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -19,13 +20,13 @@ SHOWN = 3
 def is_file_name(weights: str) -> bool:
     """Tell a file, with or without `#entry`, from a published name such as `IMAGENET1K_V1`."""
     path, _ = split_entry(weights)
-    return path.endswith(SUFFIXES) or Path(path).is_file()
+    return path.endswith(SUFFIXES) or os.path.isfile(path)  # False of what is no possible path, where Path raises
 
 
 def split_entry(weights: str) -> tuple[str, str | None]:
     """Part `file.pth#state_dict_ema` into the file and the entry of it that is wanted; None where none is named."""
     path, sign, entry = weights.rpartition("#")
-    if not sign or Path(weights).is_file():
+    if not sign or os.path.isfile(weights):
         return weights, None
     return path, entry
 

@@ -34,7 +34,7 @@ def test_train_images_do_not_depend_on_how_many_there_are() -> None:
         ({"bias": 1.5}, "bias is 1.5"),
         ({"val_bias": -0.1}, "val_bias is -0.1"),
         ({"train_images": 0}, "train_images is 0"),
-        ({"size": 40}, "size is 40; it must be at least 64"),
+        ({"size": 40}, "size is 40; it is a whole number from 64 on"),
         ({"seed": -1}, "seed is -1"),
     ],
 )

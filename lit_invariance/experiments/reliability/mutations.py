@@ -1,16 +1,20 @@
 """Small damages to a file's bytes, as disks, networks and hostile hands leave them."""
 
 import re
+import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 
-from lit_invariance.errors import UserError
+from lit_invariance.errors import UserError, sentence
 
 MOST_DAMAGES = 4
+LIMIT = 60.0  # seconds that a reader may take for a file of some kB; the machine may be busy with much else
 EXTREMES = (b"\x00\x00\x00\x00", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\x80\x00\x00\x00", b"\x00\x00\x00\x01")
 NUMBER = re.compile(rb"\d+")
 NO_NUMBERS = (b"NaN", b"inf", b"1e999", b"-5", b"0", b"null", b'"x"', b"", b"99999999999999999999", b"[" * 50_000)
@@ -45,7 +49,14 @@ def mutate(data: bytes, random: np.random.Generator) -> bytes:
     return data
 
 
-def survive(files: dict[str, bytes], read: Callable[[Path], object], folder: Path, count: int, seed: int) -> Tally:
+def survive(
+    files: dict[str, bytes],
+    read: Callable[[Path], object],
+    folder: Path,
+    count: int,
+    seed: int,
+    damage: Callable[[bytes, np.random.Generator], bytes] | None = None,
+) -> Tally:
     """Let a reader at damaged copies of files and see that it reads or refuses each.
 
     Args:
@@ -54,29 +65,73 @@ def survive(files: dict[str, bytes], read: Callable[[Path], object], folder: Pat
         folder: An existing folder for the damaged files, each removed after its turn.
         count: Number of damaged files, the kinds in turn.
         seed: Names the damages.
+        damage: What is done to a file; `mutate` where not given.
     """
     tally, names = Tally(), list(files)
     for number in range(count):
         name = names[number % len(names)]
         path = folder / f"{number}_{name}"
-        path.write_bytes(mutate(files[name], np.random.default_rng([seed, number])))
-        tally.outcomes[_outcome(read, path, tally.failures)] += 1
+        path.write_bytes((damage or mutate)(files[name], np.random.default_rng([seed, number])))
+        tally.outcomes[outcome_of(read, path, tally.failures)] += 1
         path.unlink()
     return tally
 
 
-def _outcome(read: Callable[[Path], object], path: Path, failures: list[str]) -> str:
+def outcome_of(read: Callable[[Path], object], path: Path, failures: list[str]) -> str:
+    """Let a reader at a file, for a limited time.
+
+    Args:
+        read: The reader.
+        path: The file.
+        failures: Where it is noted what a failed one raised.
+
+    Returns:
+        `read`, `refused` or `failed`.
+    """
     try:
-        read(path)
+        with time_limit():
+            read(path)
+    except NoEnd:
+        failures.append(f"{path.name}: no end after {LIMIT:g} s")
     except UserError as error:
-        if "\n" not in str(error):
+        if sentence(error):
             return "refused"
-        failures.append(f"{path.name}: more than one line")
+        failures.append(f"{path.name}: refused without a word")
     except Exception as error:  # any other error is what is looked for
         failures.append(f"{path.name}: {error!r}")
     else:
         return "read"
     return "failed"
+
+
+class NoEnd(BaseException):
+    """Something has taken longer than it may; no handler of errors is to hide it."""
+
+
+@contextmanager
+def time_limit(seconds: float = LIMIT) -> Iterator[None]:
+    """Interrupt what takes longer; in the main thread, on systems that have alarms.
+
+    Args:
+        seconds: The limit.
+
+    Raises:
+        NoEnd: If it is reached.
+    """
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise NoEnd
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _flip(data: bytearray, random: np.random.Generator) -> bytes:
