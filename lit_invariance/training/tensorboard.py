@@ -45,6 +45,7 @@ class ProbePictures(Callback):
     def __init__(self, every: int = 5) -> None:
         self.every = every
         self._probe: tuple[Tensor, Tensor] | None = None
+        self._epoch: int | None = None
         self._cost, self._since, self._drawn = FIRST_GUESS, 0.0, -1
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -54,8 +55,10 @@ class ProbePictures(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw if it is time to, and cheap enough."""
         start = time.monotonic()
-        due = not trainer.sanity_checking and trainer.current_epoch % self.every == 0
-        if due and self._cost <= SHARE * (start - self._since):
+        # Counted from the last drawing, because a trainer may validate at some epochs only.
+        due = self._epoch is None or trainer.current_epoch - self._epoch >= self.every
+        if due and not trainer.sanity_checking and self._cost <= SHARE * (start - self._since):
+            self._epoch = trainer.current_epoch
             self._draw(trainer, pl_module)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -47,6 +47,12 @@ def test_pictures_are_there_at_the_right_epochs(tmp_path, always):
     assert read.Images("views/pictures")[0].height == 8 * 146
 
 
+def test_a_trainer_that_validates_at_some_epochs_only(tmp_path, always):
+    """Validations after epochs 2, 4, 6 and 8 of five batches each."""
+    train(tmp_path, [ProbePictures(every=4)], epochs=8, check_val_every_n_epoch=2)
+    assert [image.step for image in events(tmp_path).Images("views/pictures")] == [10, 30, 40]
+
+
 def test_the_last_epoch_is_not_drawn_twice(tmp_path, always):
     train(tmp_path, [ProbePictures(every=1)], epochs=2)
     assert [image.step for image in events(tmp_path).Images("views/pictures")] == [5, 10]
