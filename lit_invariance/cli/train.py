@@ -25,6 +25,7 @@ from lit_invariance.training.checkpoint import read_checkpoint
 from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.training.progress import progress
 from lit_invariance.training.tensorboard import Hyperparameters, ProbePictures, Throughput
+from lit_invariance.version import version
 
 CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
@@ -68,7 +69,7 @@ class TrainingCLI(LightningCLI):
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Make the parser whose `--config` looks names up."""
-        parser = self.parser_class(**kwargs)
+        parser = self.parser_class(**kwargs, version=version())
         parser.add_argument(
             "-c",
             "--config",

@@ -4,7 +4,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -31,15 +31,33 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
-with _environment("NO_ALBUMENTATIONS_UPDATE", "1"):  # else importing it asks the network for its newest release
-    import albumentations as A
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let OpenCV start no threads, which would not survive the fork of a worker."""
     import cv2
 
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+@cache
+def _albumentations() -> Any:
+    """Import albumentations when it is first used, since that takes a second."""
+    with _environment("NO_ALBUMENTATIONS_UPDATE", "1"):  # else importing it asks the network for its newest release
+        import albumentations
+    return albumentations
+
+
 Pixels = NDArray[np.uint8]
+# As cv2 calls its borders.
 FILLS: dict[str, dict[str, Any]] = {
-    "black": {"border_mode": cv2.BORDER_CONSTANT, "fill": (0, 0, 0)},
-    "mean": {"border_mode": cv2.BORDER_CONSTANT, "fill": tuple(round(255 * mean) for mean in IMAGENET_MEAN)},
-    "reflect": {"border_mode": cv2.BORDER_REFLECT_101},
+    "black": {"border_mode": "BORDER_CONSTANT", "fill": (0, 0, 0)},
+    "mean": {"border_mode": "BORDER_CONSTANT", "fill": tuple(round(255 * mean) for mean in IMAGENET_MEAN)},
+    "reflect": {"border_mode": "BORDER_REFLECT_101"},
 }
 
 
@@ -51,28 +69,34 @@ def _resize(image: Pixels, image_size: int, **_: Any) -> Pixels:
     if target == short:
         return image
     size = (max(target, round(width * target / short)), max(target, round(height * target / short)))
+    import cv2
+
     resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if target < short else cv2.INTER_LINEAR)
     return resized.astype(np.uint8, copy=False)
 
 
 def _resized(image_size: int) -> Any:
-    return A.Lambda(image=partial(_resize, image_size=image_size), name="resize", p=1.0)
+    return _albumentations().Lambda(image=partial(_resize, image_size=image_size), name="resize", p=1.0)
 
 
 def _plain(image_size: int) -> list[Any]:
-    return [_resized(image_size), A.CenterCrop(image_size, image_size)]
+    return [_resized(image_size), _albumentations().CenterCrop(image_size, image_size)]
 
 
 def _crop(image_size: int, scale: Sequence[float] = (0.08, 1.0), ratio: Sequence[float] = (3 / 4, 4 / 3)) -> list[Any]:
     options = {"scale": _range("scale", scale, most=1.0), "ratio": _range("ratio", ratio)}
-    return [A.RandomResizedCrop((image_size, image_size), **options, area_for_downscale="image")]
+    return [_albumentations().RandomResizedCrop((image_size, image_size), **options, area_for_downscale="image")]
 
 
 def _pad(image_size: int, pixels: int | None = None, fill: str = "black") -> list[Any]:
     pixels = image_size // 8 if pixels is None else pixels
     if pixels < 0:
         raise ValueError(f"pixels is {pixels}; it must not be negative.")
-    return [_resized(image_size), A.Pad(pixels, **_filling(fill)), A.RandomCrop(image_size, image_size)]
+    return [
+        _resized(image_size),
+        _albumentations().Pad(pixels, **_filling(fill)),
+        _albumentations().RandomCrop(image_size, image_size),
+    ]
 
 
 def _affine(
@@ -82,10 +106,10 @@ def _affine(
         raise ValueError(f"max_shift is {max_shift}; it is a share of the side and lies in 0 to 1.")
     reach = (-round(max_shift * image_size), round(max_shift * image_size))
     # Whole pixels, so that moving alone never blurs and a network cannot learn to tell moved images by their softness.
-    move = A.Affine(
+    move = _albumentations().Affine(
         translate_px={"x": reach, "y": reach}, scale=_range("scale", scale), keep_ratio=True, p=1.0, **_filling(fill)
     )
-    return [_resized(image_size), move, A.CenterCrop(image_size, image_size)]
+    return [_resized(image_size), move, _albumentations().CenterCrop(image_size, image_size)]
 
 
 def _range(name: str, values: Sequence[float], most: float = 10.0) -> tuple[float, float]:
@@ -97,13 +121,19 @@ def _range(name: str, values: Sequence[float], most: float = 10.0) -> tuple[floa
 def _filling(fill: str) -> dict[str, Any]:
     if fill not in FILLS:
         raise ValueError(f"fill is '{fill}'; known are {', '.join(FILLS)}.")
-    return FILLS[fill]
+    import cv2
+
+    return {**FILLS[fill], "border_mode": getattr(cv2, FILLS[fill]["border_mode"])}
 
 
 def _any_of(image_size: int, of: Sequence[dict[str, Any]]) -> list[Any]:
     if not isinstance(of, list) or not of:
         raise ValueError(f"of is {of!r}; it must be a list of translations, as [{{kind: crop}}, {{kind: affine}}].")
-    return [A.OneOf([A.Sequential(translated(image_size, translation)) for translation in of], p=1.0)]
+    return [
+        _albumentations().OneOf(
+            [_albumentations().Sequential(translated(image_size, translation)) for translation in of], p=1.0
+        )
+    ]
 
 
 TRANSLATIONS: dict[str, Callable[..., list[Any]]] = {"crop": _crop, "pad": _pad, "affine": _affine, "any_of": _any_of}
@@ -163,7 +193,9 @@ class TrainingView:
     ) -> None:
         self.seed = seed
         geometry = _plain(image_size) if translation is None else translated(image_size, translation)
-        self.transforms = A.Compose([*geometry, *([A.HorizontalFlip(p=0.5)] if flip else [])])
+        self.transforms = _albumentations().Compose(
+            [*geometry, *([_albumentations().HorizontalFlip(p=0.5)] if flip else [])]
+        )
 
     def __call__(self, image: Tensor, place: Place) -> Tensor:
         """Draw one view; the same again for the same seed and place.
@@ -176,7 +208,8 @@ class TrainingView:
             uint8 (3, S, S).
         """
         self._reseed(place)
-        pixels: Pixels = self.transforms(image=image.permute(1, 2, 0).contiguous().numpy())["image"]
+        with _one_thread():
+            pixels: Pixels = self.transforms(image=image.permute(1, 2, 0).contiguous().numpy())["image"]
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
     def _reseed(self, place: Place) -> None:

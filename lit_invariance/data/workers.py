@@ -5,8 +5,6 @@ import os
 import signal
 import threading
 
-import cv2
-
 
 def begin_worker(number: int) -> None:
     """Use one core, and leave it to the main process to stop; a `worker_init_fn` of a DataLoader.
@@ -17,6 +15,8 @@ def begin_worker(number: int) -> None:
     Args:
         number: Which worker this is, from 0.
     """
+    import cv2
+
     cv2.setNumThreads(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from lit_invariance.cli.options import LOADING
+from lit_invariance.cli.request import LOADING
 from lit_invariance.cli.train import CHECKPOINTS, train
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError

@@ -14,7 +14,6 @@ from lit_invariance.models.entry import Entry
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.models.small_resnet import SmallResNet
 from lit_invariance.models.state_dict import first_of, is_file_name, read_state_dict, without_prefix
-from lit_invariance.models.timm_networks import timm_network
 from lit_invariance.models.torchvision_networks import torchvision_network
 from lit_invariance.models.weights import load_strictly
 
@@ -162,9 +161,15 @@ def _built_in(make: Callable[[int], nn.Module], weights: str | None) -> Entry:
     return Entry(make, published, Preprocessing())
 
 
+def _timm_network(model: str, weights: str | None) -> Entry:
+    from lit_invariance.models.timm_networks import timm_network  # timm takes half a second to import
+
+    return timm_network(model, weights)
+
+
 LIBRARIES: dict[str, Callable[[str, str | None], Entry]] = {
     "torchvision": torchvision_network,
-    "timm": timm_network,
+    "timm": _timm_network,
     "antialiased_cnns": antialiased_network,
 }
 BUILT_IN: dict[str, Callable[[int], nn.Module]] = {

@@ -3,15 +3,13 @@
 import os
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
-from torch.utils.tensorboard import SummaryWriter
-from torch.utils.tensorboard.summary import hparams
 
 from lit_invariance.data.batch import Positioned
 from lit_invariance.plotting import drawn
@@ -21,6 +19,9 @@ from lit_invariance.training.answers import answers
 from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.training.invariance_callback import VIEWS_SEED
 from lit_invariance.training.probe import probability_figure, views_picture
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter  # takes half a second, which --help need not
 
 IMAGES = 8
 MOST_VIEWS = 256  # of all images together
@@ -75,7 +76,7 @@ class ProbePictures(Callback):
         self._drawn, self._since = trainer.global_step, time.monotonic()
         self._cost = self._since - start
 
-    def _show(self, trainer: pl.Trainer, module: LitClassifier, writer: SummaryWriter) -> None:
+    def _show(self, trainer: pl.Trainer, module: LitClassifier, writer: "SummaryWriter") -> None:
         if self._probe is None:
             self._probe = _probe_views(trainer, module)
         views, labels = self._probe
@@ -99,6 +100,8 @@ class Hyperparameters(Callback):
             f"val/final_{name.removeprefix('val/')}": float(measured[name]) for name in FINAL if name in measured
         }
         data = {} if trainer.datamodule is None else trainer.datamodule.hparams  # type: ignore[attr-defined]
+        from torch.utils.tensorboard.summary import hparams
+
         for part in hparams(_described(pl_module.hparams, data), metrics):  # type: ignore[no-untyped-call]
             writer._get_file_writer().add_summary(part)  # type: ignore[no-untyped-call]
         for name, value in metrics.items():
@@ -144,7 +147,7 @@ class Throughput(Callback):
         pl_module.log("train/images_per_second", self._images * trainer.world_size / max(seconds, 1e-9))
 
 
-def _writer(trainer: pl.Trainer) -> SummaryWriter | None:
+def _writer(trainer: pl.Trainer) -> "SummaryWriter | None":
     """TensorBoard's writer, in the process that has one."""
     if not trainer.is_global_zero:
         return None

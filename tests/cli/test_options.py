@@ -1,6 +1,7 @@
 import pytest
 
-from lit_invariance.cli.options import parse, settle
+from lit_invariance.cli.options import parse
+from lit_invariance.cli.request import settle
 from lit_invariance.errors import UserError
 
 

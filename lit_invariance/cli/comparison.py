@@ -1,0 +1,73 @@
+"""What the evaluation command does: compare models, print the table, leave the results."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lit_invariance.api.evaluate import evaluate as compare
+from lit_invariance.api.results import NAMES, Results, Saved, results_folder
+from lit_invariance.cli.options import Given
+from lit_invariance.cli.request import Request, settle
+from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.data.video import Film
+from lit_invariance.manifest import Manifest
+from lit_invariance.names import printable
+
+
+def answer(given: Given, args: Sequence[str]) -> None:
+    """Do what a command line asks for.
+
+    Args:
+        given: What it says.
+        args: The arguments, for the results file.
+
+    Raises:
+        UserError: If the user must fix something.
+    """
+    earlier = given.options.get("from")
+    if earlier is not None:
+        results = Results.load(earlier)
+        _present(results, results.draw(earlier))
+        return
+    request = settle(given)
+    with results_folder(request.settings.output) as folder:
+        Manifest(folder).refuse_foreign(NAMES)  # before hours of measuring
+        results = _measure(request, folder, args)
+        saved = results.save(folder)
+    if saved is not None:
+        _present(results, saved)
+
+
+def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
+    settings = request.settings
+    chosen = settings.data.as_dict()
+    data = InvarianceData(**chosen) if settings.video is None else Film(settings.video, chosen["max_images"])
+    return compare(
+        {source.name: source for source in request.models},
+        data,
+        settings.protocols,
+        reference=request.reference,
+        seed=settings.seed,
+        image_size=request.image_size,
+        geometry=settings.preprocessing,
+        batch_size=settings.data.batch_size,
+        label=settings.video_label,
+        diagnose=settings.diagnose,
+        diagnose_images=settings.diagnose_images,
+        diagnose_boxes=settings.diagnose_boxes,
+        cost=settings.cost,
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        precision=settings.precision,
+        progress=settings.progress,
+        unfinished=folder,
+        command=[printable(word) for word in args],
+    )
+
+
+def _present(results: Results, saved: Saved) -> None:
+    """Print the table and where the files are."""
+    print(results.table())
+    if saved.files:
+        print(f"\nresults: {', '.join(map(printable, saved.files))}", end="")
+    plots = ", ".join(map(printable, saved.plots[::2]))
+    print(f"\nplots:   {plots} (and .svg)\nreport:  {printable(saved.report)}")
