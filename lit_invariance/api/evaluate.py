@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytorch_lightning.utilities import rank_zero_info
+
 from lit_invariance.api.data import AnyData, open_data
 from lit_invariance.api.models import AnyModel, Candidates, find_models
 from lit_invariance.api.results import Results
@@ -19,6 +21,7 @@ from lit_invariance.evaluation.models import PUBLISHED_CLASSES
 from lit_invariance.evaluation.precision import EXACT
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.settings import Settings
+from lit_invariance.evaluation.trained_classes import see_same_classes
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.registry import Spec
 
@@ -129,6 +132,8 @@ def evaluate(
                 raise UserError("--video_label is the class of a film; name the film with --video.")
             chosen = choose_protocols(protocols)
             pictures = open_data(data, candidates.known_outputs, max_images, num_workers, seed)
+            rank_zero_info(pictures.describe())
+            see_same_classes(candidates.sources, pictures.compared_names or ())
             neighbours = any(len(choice.build(Preprocessing(size=size)).steps) > 1 for choice in chosen)
             boxes = check_diagnostics(diagnose, diagnose_images, diagnose_boxes, neighbours, pictures)
             loaded = candidates.load(pictures.described["classes"], shown, seed)

@@ -13,6 +13,7 @@ from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import ModelSource, find_sources, parse_source
 from lit_invariance.evaluation.models import Model, describe_classifier, load_models
 from lit_invariance.evaluation.own_network import OwnNetwork, borrowed
+from lit_invariance.evaluation.trained_classes import known_outputs
 from lit_invariance.training.classifier import LitClassifier
 
 AnyModel = str | ModelSource | nn.Module | Callable[..., Any]
@@ -34,9 +35,8 @@ class Candidates:
 
     @property
     def known_outputs(self) -> int | None:
-        """Number of outputs of a model at hand, or else of a checkpoint; None where only loading would tell."""
-        known = [*self.outputs.values(), *(source.classes for source in self.sources if source.classes)]
-        return known[0] if known else None
+        """Number of outputs of a model at hand, or else of one that is named; None where all weights are random."""
+        return next(iter(self.outputs.values()), None) or known_outputs(self.sources)
 
     def load(self, classes: int, geometry: Geometry, seed: int) -> list[Model]:
         """Load the models that are named by text, and see that all fit the data.

@@ -142,7 +142,7 @@ class InvarianceData(LightningDataModule):
         if stage == "fit":
             self.training_images()  # where there are none, this is told before the training begins
         if stage == "fit" and not self._described:
-            rank_zero_info("\n".join(self.describe(training=True)))
+            rank_zero_info(self.describe())
             self._described = True
 
     def state_dict(self) -> dict[str, Any]:
@@ -162,16 +162,11 @@ class InvarianceData(LightningDataModule):
             check_same_classes("the checkpoint", state_dict["class_names"], self.class_names)
         self._training_seed = state_dict["seed"]
 
-    def describe(self, training: bool) -> list[str]:
-        """Say which images are used, how many, and from where.
-
-        Args:
-            training: Speak of the images to train on, before those to validate on.
-        """
+    def describe(self) -> str:
+        """Say which images are trained and validated on, how many, and from where."""
         chosen, validation = len(self.validation_images()), self.validation
         part = "" if chosen == len(validation) else f"{chosen} of "
-        lines = [f"training:    {self.training_images().about}"] if training else []
-        return [*lines, f"{'validation:' if training else 'data:':12} {part}{validation.about}"]
+        return f"training:    {self.training_images().about}\nvalidation:  {part}{validation.about}"
 
     @property
     def class_names(self) -> list[str]:

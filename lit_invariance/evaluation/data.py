@@ -31,6 +31,7 @@ class EvaluationData:
     Attributes:
         images: The pictures, decoded when asked for.
         class_names: One name for each output of a network; None where nobody has named them.
+        compared_names: Those of them that a model's own are compared with; None where the user says that they agree.
         described: What the results say of the data.
         load_training: Returns the images that the models were trained on; raises `UserError` where there are none.
         batch_size: Images decoded together.
@@ -43,6 +44,12 @@ class EvaluationData:
     load_training: Callable[[], Source]
     batch_size: int
     workers: int
+    compared_names: list[str] | None = None
+
+    def describe(self) -> str:
+        """Say which images are evaluated, how many, and from where."""
+        chosen, source = len(self.images), self.images.source
+        return f"data: {'' if chosen == len(source) else f'{chosen} of '}{source.about}"
 
     @classmethod
     def of(cls, data: InvarianceData) -> "EvaluationData":
@@ -59,6 +66,7 @@ class EvaluationData:
             load_training=data.training_images,
             batch_size=options["val_batch_size"] or options["batch_size"],
             workers=data.workers,
+            compared_names=data.class_names if options["class_map"] is None else None,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.mitigations import LOSSES, MITIGATIONS
 from lit_invariance.models.state_dict import is_file_name, split_entry
@@ -31,6 +32,7 @@ class ModelSource:
         weights: None for random ones, `"default"`, a published name or a file; see `create_backbone`.
         image_size: Side of a backbone's input in pixels, None for that of its recipe or of the data.
         classes: Number of outputs of a checkpoint, None for a backbone.
+        class_names: The class of each output of a checkpoint, None where it does not say.
         data: Settings of the data a checkpoint was trained on, None for a backbone.
         mitigations: Those a checkpoint was trained with, and those the user adds.
     """
@@ -42,6 +44,7 @@ class ModelSource:
     weights: str | None = None
     image_size: int | None = None
     classes: int | None = None
+    class_names: Sequence[str] | None = None
     data: Mapping[str, Any] | None = None
     mitigations: Sequence[Spec] = ()
 
@@ -180,6 +183,7 @@ def _checkpoint(name: str, text: str) -> ModelSource:
         text,
         checkpoint=path,
         classes=content["hyper_parameters"].get("num_classes"),
+        class_names=content.get(InvarianceData.__name__, {}).get("class_names"),
         data=content.get("datamodule_hyper_parameters", {}),
         mitigations=content["hyper_parameters"].get("mitigations") or [],
     )

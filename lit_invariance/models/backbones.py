@@ -17,6 +17,8 @@ from lit_invariance.models.state_dict import first_of, is_file_name, read_state_
 from lit_invariance.models.torchvision_networks import torchvision_network
 from lit_invariance.models.weights import load_strictly
 
+USUAL_CLASSES = 1000
+
 
 @dataclass(frozen=True)
 class Backbone:
@@ -113,6 +115,25 @@ def published_classes(name: str, weights: str | None) -> int | None:
         UserError: If the name is unknown.
     """
     return _find(name, weights).classes
+
+
+def classes_of_file(name: str, weights: str) -> int:
+    """Tell the number of classes that a file of weights was made for, by reading it.
+
+    Args:
+        name: Name of the backbone.
+        weights: The file.
+
+    Returns:
+        Their number; 0 for weights without a classification layer.
+
+    Raises:
+        UserError: If the name is unknown, or the file cannot be read.
+    """
+    entry = _find(name, weights)
+    network = entry.make(USUAL_CLASSES)
+    state, last = _converted(entry, weights, network), f"{_heads(network, entry, USUAL_CLASSES, name)[0]}.weight"
+    return len(state[last]) if last in state else 0
 
 
 def _find(name: str, weights: str | None) -> Entry:

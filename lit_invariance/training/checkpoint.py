@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, InstanceOf, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError, create_model
 from torch import Tensor
 
 from lit_invariance.data.datamodule import InvarianceData
@@ -20,6 +20,14 @@ from lit_invariance.training.classifier import LitClassifier
 NEEDED = ("backbone", "num_classes", "image_size")
 MOST_SIDE = 4096
 """Side of a picture in pixels that a foreign file may ask for; a network of twice that would not fit into memory."""
+
+
+class DataParts(BaseModel):
+    """What the data leave in a checkpoint: the class of each output."""
+
+    model_config = ConfigDict(strict=True)
+
+    class_names: list[str] | None = None
 
 
 class Parts(BaseModel):
@@ -36,6 +44,7 @@ class Parts(BaseModel):
     callbacks: dict[str, Any] = {}
     optimizer_states: list[dict[str, Any]] = []
     lr_schedulers: list[dict[str, Any]] = []
+    data: DataParts = Field(DataParts(), alias="InvarianceData")
 
 
 def load_checkpoint(path: str | Path, mitigations: Sequence[Spec] | None = None) -> LitClassifier:

@@ -1,0 +1,54 @@
+"""Which classes the outputs of a model stand for, as far as that is known before it is loaded."""
+
+from collections.abc import Iterator, Sequence
+
+from lit_invariance.data.class_order import check_same_classes
+from lit_invariance.data.synsets import imagenet_classes
+from lit_invariance.evaluation.model_sources import ModelSource
+from lit_invariance.models.backbones import classes_of_file, published_classes
+from lit_invariance.models.state_dict import is_file_name
+
+IMAGENET = len(imagenet_classes())
+
+
+def known_outputs(sources: Sequence[ModelSource]) -> int | None:
+    """Tell the number of outputs of the first model of which it is known.
+
+    Checkpoints are asked first, then published weights, and last other files, which have to be read to tell it.
+
+    Args:
+        sources: Where the models come from.
+
+    Returns:
+        None where all weights are random.
+    """
+    return next(_numbers(sources), None)
+
+
+def see_same_classes(sources: Sequence[ModelSource], data: Sequence[str]) -> None:
+    """Refuse models whose outputs stand for other classes than those of the data, where both are known by name.
+
+    Args:
+        sources: Where the models come from.
+        data: The class of each output, by the data.
+
+    Raises:
+        UserError: If a model has as many classes as the data, and others.
+    """
+    for source in sources:
+        names = source.class_names or (list(imagenet_classes().values()) if _is_imagenets(source) else None)
+        if names is not None and len(names) == len(data):
+            check_same_classes(f"model {source.name}", names, data)
+
+
+def _numbers(sources: Sequence[ModelSource]) -> Iterator[int]:
+    weighted = [source for source in sources if source.weights is not None]
+    yield from (source.classes for source in sources if source.classes)
+    yield from filter(None, (published_classes(source.backbone, source.weights) for source in weighted))
+    for source in weighted:
+        if is_file_name(str(source.weights)) and (classes := classes_of_file(source.backbone, str(source.weights))):
+            yield classes
+
+
+def _is_imagenets(source: ModelSource) -> bool:
+    return source.weights is not None and published_classes(source.backbone, source.weights) == IMAGENET
