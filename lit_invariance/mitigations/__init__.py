@@ -2,7 +2,7 @@
 
 from lit_invariance.mitigations.applying import Mitigated, apply_mitigations
 from lit_invariance.mitigations.exactness import Exactness, check_exact_invariance
-from lit_invariance.mitigations.graph.antialiasing import Change
+from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.inference.content_align import ContentAlign
 from lit_invariance.mitigations.inference.content_crop import ContentCrop
 from lit_invariance.mitigations.inference.shift_average import ShiftAverage

@@ -8,7 +8,7 @@ from torch import nn
 
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.mitigations.exactness import check_exact_invariance
-from lit_invariance.mitigations.graph.antialiasing import Change
+from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.mitigations.interfaces import Classify, Loss
 from lit_invariance.mitigations.registry import INFERENCE, LOSSES, MITIGATIONS, SURGERY

@@ -6,7 +6,7 @@ shows the network something else than the bare picture, in evaluation mode only.
 
 from collections.abc import Callable
 
-from lit_invariance.mitigations.graph.antialiasing import Change
+from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.inference.content_align import ContentAlign
 from lit_invariance.mitigations.inference.content_crop import ContentCrop
 from lit_invariance.mitigations.inference.shift_average import ShiftAverage

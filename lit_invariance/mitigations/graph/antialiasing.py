@@ -1,19 +1,17 @@
-"""Soften a network in place: every stride that can be moved goes into a downsampling layer that filters."""
-
-from itertools import groupby
+"""Anti-alias a network in place: every stride that can be moved goes into a downsampling layer that filters."""
 
 import torch
 from torch import nn
+from torchvision.models.resnet import BasicBlock, Bottleneck
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.graph.actions import Change, Downsampler, Plan, decide, is_centred, is_residual
+from lit_invariance.mitigations.graph.actions import ORDER, Action, Densify
 from lit_invariance.mitigations.graph.border import has_border
-from lit_invariance.mitigations.graph.hooks import is_antialiased, put_before, put_behind, replace
-from lit_invariance.mitigations.graph.pooled import Pooled
-from lit_invariance.mitigations.graph.rewriting import rewritten
-from lit_invariance.mitigations.graph.strided_ops import Call, strided_places
-
-__all__ = ["Change", "Downsampler", "antialias_strides"]
+from lit_invariance.mitigations.graph.change import Change
+from lit_invariance.mitigations.graph.decisions import Downsampler, Site, decide
+from lit_invariance.mitigations.graph.hooks import is_antialiased
+from lit_invariance.mitigations.graph.rewriting import forward_of
+from lit_invariance.mitigations.graph.strided_ops import Strided, strided_places
 
 
 def antialias_strides(network: nn.Module, downsampler: Downsampler, name: str, stem: bool = False) -> list[Change]:
@@ -37,8 +35,8 @@ def antialias_strides(network: nn.Module, downsampler: Downsampler, name: str, s
         One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
 
     Raises:
-        UserError: If the network cannot be traced, it is softened already, or it has nothing to change. The network is
-            then as it was.
+        UserError: If the network cannot be traced, it is anti-aliased already, or it has nothing to change. The
+            network is then as it was.
     """
     kind = type(network).__name__
     if is_antialiased(network):
@@ -47,59 +45,29 @@ def antialias_strides(network: nn.Module, downsampler: Downsampler, name: str, s
         raise UserError(
             f"polyphase or another padding was put into {kind} before; put the {name} in first, and not with polyphase."
         )
-    plan = Plan(network, name, stem)
-    changes = [decide(place, plan) for place in strided_places(network)]
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    places = strided_places(network)
+    owners = {place.call.owner: place.call.targets for place in places if place.call is not None and place.call.owner}
+    site = Site(
+        name=name,
+        stem=stem,
+        downsampler=lambda stride, channels: downsampler(stride, channels).to(device),
+        residual=any(isinstance(layer, BasicBlock | Bottleneck) for layer in network.modules()),
+        forwards={owner: forward_of(network.get_submodule(owner), targets) for owner, targets in owners.items()},
+    )
+    actions = _decisions(places, site)
+    changes = [action.change for action in actions]
     if not any(change.changed for change in changes):
         left = "; ".join(map(str, changes)) or "it has no strided operation"
         raise UserError(f"{name} finds nothing to change in {kind}: {left}.")
-    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
-    _carry_out(plan, network, lambda stride, channels: downsampler(stride, channels).to(device))
+    for action in sorted(actions, key=lambda action: ORDER.index(type(action))):
+        action.apply(network)
     return changes
 
 
-def _carry_out(plan: Plan, network: nn.Module, downsampler: Downsampler) -> None:
-    # All are made before the first is put in: a downsampler may refuse a stride.
-    before, behind, pools = (
-        {name: added.make(downsampler) for name, added in additions.items()}
-        for additions in (plan.before, plan.behind, plan.pools)
-    )
-    _exchange_pools(plan, network, pools)
-    for name, stride in plan.strides.items():
-        network.get_submodule(name).stride = stride  # type: ignore[assignment]  # torch knows Tensor | Module only
-    for name, added in before.items():
-        put_before(network.get_submodule(name), added)
-    for name, added in behind.items():
-        put_behind(network.get_submodule(name), added)
-
-
-def _exchange_pools(plan: Plan, network: nn.Module, downsamplings: dict[str, nn.Module]) -> None:
-    residual = is_residual(network)
-    pooled = {name: _pooled(plan.strided_pools[name], added, residual) for name, added in downsamplings.items()}
-    for owner, calls in groupby(sorted(plan.calls.items(), key=_owner), key=_owner):
-        module, own = network.get_submodule(owner), dict(calls)
-        targets = next(iter(own.values())).targets
-        exchange = {call.position: (name.rpartition(".")[2], pooled.pop(name)) for name, call in own.items()}
-        twin = rewritten(module, targets, exchange)
-        assert twin is not None, "the plan has tried it"
-        replace(network, module, twin)
-    for name, layer in pooled.items():
-        replace(network, network.get_submodule(name), layer)
-
-
-def _owner(call: tuple[str, Call]) -> str:
-    return call[1].owner
-
-
-def _pooled(pool: nn.Module, downsampling: nn.Module, residual: bool) -> Pooled:
-    assert isinstance(pool, nn.MaxPool2d | nn.AvgPool2d)
-    return Pooled(pool, _dense(pool, residual), downsampling)
-
-
-def _dense(pool: nn.MaxPool2d | nn.AvgPool2d, residual: bool) -> nn.MaxPool2d | nn.AvgPool2d | None:
-    if isinstance(pool, nn.AvgPool2d):
-        if is_centred(pool):
-            return None
-        return nn.AvgPool2d(pool.kernel_size, 1, pool.padding, count_include_pad=pool.count_include_pad)
-    if residual:
-        return nn.MaxPool2d(2, stride=1)
-    return nn.MaxPool2d(pool.kernel_size, stride=1, padding=pool.padding, dilation=pool.dilation)
+def _decisions(places: list[Strided], site: Site) -> list[Action]:
+    actions: list[Action] = []
+    for place in places:
+        filtered = {layer for action in actions if isinstance(action, Densify) for layer in action.before}
+        actions.append(decide(place, site, filtered))
+    return actions

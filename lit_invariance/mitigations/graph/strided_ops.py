@@ -106,7 +106,12 @@ def strided_places(network: nn.Module) -> list[Strided]:
     Raises:
         UserError: If the forward pass cannot be traced.
     """
-    return _Reading(trace(network)).places()
+    return places_of(trace(network))
+
+
+def places_of(traced: Trace) -> list[Strided]:
+    """List every strided operation of a network that is traced already, see `strided_places`."""
+    return _Reading(traced).places()
 
 
 class _Reading:

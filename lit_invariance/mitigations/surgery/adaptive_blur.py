@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError, unknown
-from lit_invariance.mitigations.graph.antialiasing import Change, antialias_strides
+from lit_invariance.mitigations.graph.antialiasing import antialias_strides
+from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.ops.extend import extend
 from lit_invariance.mitigations.ops.low_pass import PADDINGS
 from lit_invariance.mitigations.ops.windows import Pair, pair

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.graph.antialiasing import Change, antialias_strides
+from lit_invariance.mitigations.graph.antialiasing import antialias_strides
+from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.ops.windows import Pair
 
 # A network traced by torch.fx must show one call here: sizes are unknown while tracing.

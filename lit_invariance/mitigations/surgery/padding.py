@@ -5,9 +5,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.graph.actions import layer_kind
-from lit_invariance.mitigations.graph.antialiasing import Change
 from lit_invariance.mitigations.graph.border import Windowed, has_border, surround
+from lit_invariance.mitigations.graph.change import Change, layer_kind
 from lit_invariance.mitigations.graph.tracing import trace
 from lit_invariance.mitigations.ops.windows import Windows, pair
 from lit_invariance.mitigations.surgery.adaptive_blur import AdaptiveBlur2d

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from torch import nn
 
 from lit_invariance.errors import UserError
-from lit_invariance.mitigations.graph.actions import layer_kind, stride_words
-from lit_invariance.mitigations.graph.antialiasing import Change
 from lit_invariance.mitigations.graph.border import Border, make_dense, surround
+from lit_invariance.mitigations.graph.change import Change, layer_kind, stride_words
 from lit_invariance.mitigations.graph.hooks import is_antialiased
 from lit_invariance.mitigations.graph.lattices import lattices_of
-from lit_invariance.mitigations.graph.strided_ops import Strided, strided_places
+from lit_invariance.mitigations.graph.strided_ops import Strided, places_of
 from lit_invariance.mitigations.graph.tracing import trace
 from lit_invariance.mitigations.surgery.choosers import LearnedPhase, LoudestPhase
 from lit_invariance.mitigations.surgery.sampling import Choice, KeepPhase, keep_phase_of
@@ -69,19 +68,19 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
         raise UserError(
             f"the strides of {kind} lie in filters already, where polyphase finds none; name one of the two."
         )
-    traced, places = trace(network), strided_places(network)
-    lattices = lattices_of(traced, places)
+    traced = trace(network)
+    places = places_of(traced)
     named = {place.name: place for place in places}
-    groups = [[named[name] for name in lattice.members] for lattice in lattices]
+    groups = [[named[name] for name in lattice.members] for lattice in lattices_of(traced, places)]
     options = _Options(traced.layers, learned, stem)
-    decided = {change.place: change for group in groups for change in _decide(group, options)}
+    actions = [_decide(group, options) for group in groups]
+    decided = {change.place: change for action in actions for change in action.changes}
     changes = [decided[place.name] for place in places]
     if not any(change.changed for change in changes):
         left = "; ".join(map(str, changes)) or "it has no strided operation"
         raise UserError(f"polyphase finds nothing to change in {kind}: {left}.")
-    for group in groups:
-        if decided[group[0].name].changed:
-            _carry_out(group, learned, network)
+    for action in actions:
+        action.apply(network)
     return changes
 
 
@@ -94,22 +93,68 @@ class _Options:
     stem: bool
 
 
-def _decide(group: list[Strided], options: _Options) -> list[Change]:
+@dataclass(frozen=True)
+class _LeaveGroup:
+    """The operations of a group stay as they are."""
+
+    changes: list[Change]
+
+    def apply(self, network: nn.Module) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class _KeepOnePhase:
+    """The operations of a group become dense and keep one common phase.
+
+    Attributes:
+        changes: What the report says.
+        group: The operations; the first chooses.
+        chooser: What chooses.
+    """
+
+    changes: list[Change]
+    group: list[Strided]
+    chooser: nn.Module
+
+    def apply(self, network: nn.Module) -> None:
+        """Make the layers dense, and let what reads them read one phase."""
+        choice = Choice(followers=len(self.group) - 1)
+        like = next(network.parameters(), None)
+        # Where the padding of the network was changed before, a pool without padding had no part in it.
+        mode = next((layer.mode for layer in network.modules() if isinstance(layer, Border)), "zeros")
+        for place in self.group:
+            layer = place.layer
+            assert isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
+            keep = KeepPhase(place.stride, choice, self.chooser if place is self.group[0] else None)
+            if like is not None:
+                keep.to(like.device, like.dtype)
+            make_dense(layer)
+            if mode == "circular":
+                surround(layer, mode)
+            keep_phase_of(layer, keep.train(layer.training))
+
+
+def _decide(group: list[Strided], options: _Options) -> _LeaveGroup | _KeepOnePhase:
     """All layers of a group or none: a stride left among them always keeps the first phase."""
     reasons = {place.name: _reason_to_leave(place, options) for place in group}
     refused = [name for name, reason in reasons.items() if reason]
     if refused:
         meets = f"because its result meets that of {refused[0]}, which is left alone"
-        return [Change(place.name, False, reasons[place.name] or meets, place.cumulative) for place in group]
-    chooser = "learned choice" if options.learned else "largest norm"
-    changes = []
-    for place in group:
-        who = chooser if place is group[0] else f"as in {group[0].name}"
-        phases = place.stride[0] * place.stride[1]
-        strides = f"stride {stride_words(place.stride)} -> 1"
-        what = f"{layer_kind(place.layer)}, {strides}, one of {phases} phases kept"
-        changes.append(Change(place.name, True, f"{what}: {who}", place.cumulative))
-    return changes
+        changes = [Change(place.name, False, reasons[place.name] or meets, place.cumulative) for place in group]
+        return _LeaveGroup(changes)
+    first = group[0]
+    chooser = LearnedPhase(first.channels or 0, first.stride) if options.learned else LoudestPhase(first.stride)
+    return _KeepOnePhase([_kept(place, first, options.learned) for place in group], group, chooser)
+
+
+def _kept(place: Strided, first: Strided, learned: bool) -> Change:
+    chosen = "learned choice" if learned else "largest norm"
+    who = chosen if place is first else f"as in {first.name}"
+    phases = place.stride[0] * place.stride[1]
+    strides = f"stride {stride_words(place.stride)} -> 1"
+    what = f"{layer_kind(place.layer)}, {strides}, one of {phases} phases kept: {who}"
+    return Change(place.name, True, what, place.cumulative)
 
 
 def _reason_to_leave(place: Strided, options: _Options) -> str:
@@ -127,23 +172,3 @@ def _reason_to_leave(place: Strided, options: _Options) -> str:
     if options.learned and place.channels is None:
         return "its number of channels is not known from the layers around it"
     return ""
-
-
-def _carry_out(group: list[Strided], learned: bool, network: nn.Module) -> None:
-    choice = Choice(followers=len(group) - 1)
-    like = next(network.parameters(), None)
-    # Where the padding of the network was changed before, a pool without padding had no part in it.
-    mode = next((layer.mode for layer in network.modules() if isinstance(layer, Border)), "zeros")
-    for place in group:
-        layer = place.layer
-        assert isinstance(layer, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
-        chooser = None
-        if place is group[0]:
-            chooser = LearnedPhase(place.channels or 0, place.stride) if learned else LoudestPhase(place.stride)
-        keep = KeepPhase(place.stride, choice, chooser)
-        if like is not None:
-            keep.to(like.device, like.dtype)
-        make_dense(layer)
-        if mode == "circular":
-            surround(layer, mode)
-        keep_phase_of(layer, keep.train(layer.training))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.models.mobilenetv2 import MobileNetV2
 
 from lit_invariance.errors import UserError
+from lit_invariance.mitigations.graph.antialiasing import antialias_strides
 from lit_invariance.mitigations.graph.pooled import Pooled
 from lit_invariance.mitigations.surgery.blurpool import BlurPool2d, antialias, binomial
 from lit_invariance.models.small_resnet import SmallResNet
@@ -416,3 +417,28 @@ def test_refused_options_leave_the_network_alone() -> None:
     with pytest.raises(UserError, match="2 to 7 taps"):
         antialias(network, taps=9)
     assert not any(isinstance(layer, BlurPool2d) for layer in network.modules())
+
+
+def test_a_filter_that_cannot_be_made_leaves_the_network_alone() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), WithCalls(), nn.Conv2d(8, 4, 3, 2), nn.ReLU(), nn.Conv2d(4, 4, 3, 3))
+    before, images = copy.deepcopy(network), torch.randn(1, 3, 40, 40)
+
+    def picky(stride: int | tuple[int, int], channels: int) -> nn.Module:
+        if stride == 3:
+            raise ValueError("not by three")
+        return BlurPool2d(3, stride)
+
+    with pytest.raises(ValueError, match="not by three"):
+        antialias_strides(network, picky, "blur")
+    assert repr(network) == repr(before)
+    assert torch.equal(network(images), before(images))
+
+
+def test_the_changes_print_as_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    network = copy.deepcopy(nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3, 2)))
+    print(*antialias(network, taps=4), sep="\n")
+    assert capsys.readouterr().out == (
+        "0: left alone, the stem convolution, which the option `stem` includes (cumulative stride 2)\n"
+        "2: max pool, stride 2 -> 1 with blur of stride 2 behind (cumulative stride 4)\n"
+        "3: 3x3 convolution, stride 2 -> 1, blur of stride 2 behind itself (cumulative stride 8)\n"
+    )

@@ -1,0 +1,41 @@
+"""What surgery did at one place of a network, in the words a user reads."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Change:
+    """What surgery did at one strided operation.
+
+    Attributes:
+        place: Qualified name of the layer, or the traced name of a function call.
+        changed: False where the operation was left as it is.
+        what: What was done, or why nothing was.
+        cumulative: How many samples of the network's input lie between two of the result, in rows and columns; None
+            where the change is of another kind.
+    """
+
+    place: str
+    changed: bool
+    what: str
+    cumulative: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        """One line of the list a user reads."""
+        what = self.what if self.changed else f"left alone, {self.what}"
+        stride = f" (cumulative stride {stride_words(self.cumulative)})" if self.cumulative else ""
+        return f"{self.place}: {what}{stride}"
+
+
+def stride_words(stride: tuple[int, ...]) -> str:
+    """A stride as a user reads it: one number where rows and columns have the same."""
+    return str(stride[0]) if stride[0] == stride[-1] else f"{stride[0]}x{stride[-1]}"
+
+
+def layer_kind(layer: object) -> str:
+    """A convolution or pool as a user reads it."""
+    if isinstance(layer, nn.Conv2d):
+        return f"{'x'.join(map(str, layer.kernel_size))} convolution"
+    return "max pool" if isinstance(layer, nn.MaxPool2d) else "average pool"
