@@ -42,7 +42,8 @@ class ImageFiles:
         self.labels = [outputs[name] for name, _ in listing.samples]
         self.boxes = None if boxes is None else BoxFiles(boxes, self.paths)
         folders = len({name for name, _ in listing.samples})
-        self.about = f"{len(self.paths)} images in {folders} class folders of {where}"
+        plural = "" if folders == 1 else "s"
+        self.about = f"{len(self.paths)} images in {folders} class folder{plural} of {where}"
         if listing.passed_over:
             left_out = ", ".join(f"{count} {why}" for why, count in sorted(listing.passed_over.items()))
             self.about += f"; passed over: {left_out}"
