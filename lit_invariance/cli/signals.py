@@ -30,10 +30,12 @@ class StopRequest:
 
     Attributes:
         number: The signal; None while none came.
+        heard: Whether signals reach it: Python allows handlers in the main thread only.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.heard = False
         self._process = os.getpid()
 
     def __bool__(self) -> bool:
@@ -46,6 +48,7 @@ class StopRequest:
         Args:
             numbers: The signals; SIGINT and SIGTERM where none is named.
         """
+        self.heard = True
         for number in numbers or STOPPING:
             signal.signal(number, self.remember)
 

@@ -1,0 +1,149 @@
+"""Where a training's files stand, and what becomes of those of an earlier run of the same name."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from pytorch_lightning.plugins.environments import SLURMEnvironment
+
+from lit_invariance.errors import UserError
+from lit_invariance.files import writable_folder
+from lit_invariance.training.checkpoint import read_checkpoint
+from lit_invariance.training.checkpoint_files import BEST, LAST
+
+CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")
+OURS = ".lit_invariance"
+"""Ends the names of the files of curves that this command wrote."""
+
+
+class RunFolder:
+    """`checkpoints/<name>` and `runs/<name>`. Nothing is deleted that an earlier run of this command did not write.
+
+    Args:
+        name: Name of the run.
+
+    Raises:
+        UserError: If the name leads out of these folders.
+    """
+
+    def __init__(self, name: str) -> None:
+        parts = PurePosixPath(name).parts
+        # A PurePosixPath drops the dots that stand alone, so that the text is looked at as well.
+        dots = {".", ".."} & set(name.replace("\\", "/").split("/"))
+        if not name.strip() or not parts or PurePosixPath(name).is_absolute() or dots or "\0" in name:
+            raise UserError(f"--name '{name}' leads out of {CHECKPOINTS}/; a name is a word such as 'aa_resnet50'.")
+        self.checkpoints, self.curves = CHECKPOINTS / name, RUNS / name
+        self.best, self.last = self.checkpoints / BEST, self.checkpoints / LAST
+        self._earlier: list[Path] = []
+        self._made: list[Path] = []
+
+    def resumed(self, asked: str | None, overwrite: bool) -> str | None:
+        """Turn the value of `--ckpt_path` into a file.
+
+        Args:
+            asked: A path, `last`, or `auto`: the last checkpoint where there is one, else a fresh start.
+            overwrite: Whether an earlier run is to be replaced.
+
+        Returns:
+            The file; None for a fresh start.
+
+        Raises:
+            UserError: If there is no such file, or it is no checkpoint of this project.
+        """
+        if asked is None:
+            return None
+        if overwrite:
+            raise UserError("--overwrite true begins again and --ckpt_path goes on; leave one of them out.")
+        path = Path(asked)
+        if asked == "auto":
+            # A run that was killed after its first epoch's best and before its last has only that.
+            found = [path for path in (self.last, self.best) if path.is_file()]
+            if not found:
+                return None
+            path = found[0]
+        elif asked == "last":
+            path = self.last
+        if not path.is_file():
+            other = f"resume from {self.best}" if self.best.is_file() else "train without --ckpt_path first"
+            raise UserError(f"there is no checkpoint {path} to resume from; {other}.")
+        read_checkpoint(path)  # a broken one is told before anything is built or downloaded
+        return str(path)
+
+    def check_free(self, overwrite: bool) -> None:
+        """See that a fresh start loses nothing.
+
+        Args:
+            overwrite: Whether an earlier run is to be replaced.
+
+        Raises:
+            UserError: If an earlier run's checkpoints stand here, or with `overwrite` files that are none.
+        """
+        found = [path for path in (self.best, self.last) if path.exists()]
+        if found and not overwrite:
+            raise UserError(
+                f"{self.checkpoints} holds an earlier run; resume it with --ckpt_path last, replace it with "
+                "--overwrite true, or choose another --name."
+            )
+        for path in found:
+            try:
+                read_checkpoint(path)
+            except UserError as error:
+                raise UserError(f"{path} would be replaced, yet is no checkpoint of train.py; move it away.") from error
+
+    def check_writable(self) -> None:
+        """See that both folders can be made and written to, and leave none.
+
+        Raises:
+            UserError: If they cannot.
+        """
+        for folder in (self.checkpoints, self.curves):
+            writable_folder(next(path for path in (folder, *folder.parents) if path.exists()))
+
+    def make(self) -> None:
+        """Make both folders."""
+        for folder in (self.checkpoints, self.curves):
+            missing = [path for path in (folder, *folder.parents) if not path.exists()]
+            writable_folder(folder)
+            self._made += missing
+
+    def mark_earlier(self) -> None:
+        """Note what the run that begins replaces."""
+        curves = self.curves.glob(f"events.out.tfevents.*{OURS}")
+        self._earlier = [path for path in (self.best, self.last, *curves) if path.is_file()]
+
+    def remove_earlier(self, first: Path) -> None:
+        """Delete the earlier run, now that the new one can be resumed.
+
+        Args:
+            first: The new run's first checkpoint.
+        """
+        for path in self._earlier:
+            if path != first:
+                path.unlink(missing_ok=True)
+        self._earlier = []
+
+    def leave_nothing(self) -> None:
+        """Remove the curves and the folders of a run that ended before its first step, if nothing else is in them."""
+        for path in self.curves.glob(f"events.out.tfevents.*{OURS}"):
+            if path not in self._earlier:
+                path.unlink(missing_ok=True)
+        for folder in self._made:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+def check_no_foreign_checkpoint(root: Path, files: Sequence[Path]) -> None:
+    """See that Lightning finds no checkpoint from which it would go on without being asked.
+
+    Args:
+        root: Lightning's `default_root_dir`, where a SLURM job looks for `hpc_ckpt_*.ckpt`.
+        files: Further files from which Lightning goes on if they exist.
+
+    Raises:
+        UserError: If there is one.
+    """
+    found = sorted(root.glob("hpc_ckpt_*.ckpt")) if SLURMEnvironment.detect() else []
+    for path in [*found, *(file for file in files if file.is_file())]:
+        raise UserError(
+            f"Lightning would go on from {path} instead of beginning; resume with --ckpt_path {path}, or move it away."
+        )
