@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from pytorch_lightning.plugins.environments import SLURMEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
 from lit_invariance.errors import UserError
 from lit_invariance.files import writable_folder
@@ -107,7 +107,7 @@ class RunFolder:
             self._made += missing
 
     def mark_earlier(self) -> None:
-        """Note what the run that begins replaces."""
+        """Note what a run that begins replaces."""
         curves = self.curves.glob(f"events.out.tfevents.*{OURS}")
         self._earlier = [path for path in (self.best, self.last, *curves) if path.is_file()]
 
@@ -118,15 +118,16 @@ class RunFolder:
             first: The new run's first checkpoint.
         """
         for path in self._earlier:
-            if path != first:
+            if path.resolve() != first.resolve():
                 path.unlink(missing_ok=True)
         self._earlier = []
 
     def leave_nothing(self) -> None:
         """Remove the curves and the folders of a run that ended before its first step, if nothing else is in them."""
-        for path in self.curves.glob(f"events.out.tfevents.*{OURS}"):
-            if path not in self._earlier:
-                path.unlink(missing_ok=True)
+        curves = [path for path in self.curves.glob(f"events.out.tfevents.*{OURS}") if path not in self._earlier]
+        settings = [self.curves / "hparams.yaml"] if self.curves in self._made else []
+        for path in [*curves, *settings]:
+            path.unlink(missing_ok=True)
         for folder in self._made:
             with suppress(OSError):  # it is not empty
                 folder.rmdir()

@@ -4,32 +4,48 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from jsonargparse import Namespace
+from lightning_fabric.plugins import CheckpointIO
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor, OnExceptionCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
 
 from lit_invariance.cli.configs import ConfigFile
+from lit_invariance.cli.failures import in_one_sentence
+from lit_invariance.cli.run_folder import OURS, RUNS, RunFolder, check_no_foreign_checkpoint
+from lit_invariance.cli.signals import Stopped, StopRequest, command_line, stop_requests, stops_at_once
+from lit_invariance.cli.stopping import Stopping
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
-from lit_invariance.files import replacing, writable_folder
+from lit_invariance.files import owned, replacing
 from lit_invariance.parser import OneSentenceErrors
 from lit_invariance.training.checkpoint import read_checkpoint
+from lit_invariance.training.checkpoint_files import BEST, LAST, Best, Last, RunIdentity, WholeCheckpoints
 from lit_invariance.training.classifier import LitClassifier
+from lit_invariance.training.finite_loss import FiniteLoss
+from lit_invariance.training.loop_counters import Counters
 from lit_invariance.training.progress import progress
+from lit_invariance.training.step_seeds import StepSeeds
 from lit_invariance.training.tensorboard import Hyperparameters, ProbePictures, Throughput
 from lit_invariance.version import version
 
-CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
 SAME_WHEN_RESUMED = ("backbone", "num_classes", "mitigations", "optimizer")
+DEPRECATIONS = "JSONARGPARSE_DEPRECATION_WARNINGS"
+USELESS = (
+    ".*LeafSpec.* is deprecated",  # Lightning 2.6 on torch 2.15
+    ".*Checkpoint directory .* exists and is not empty",  # config.yaml stands there
+    ".*args parameter is intended to run from within Python",
+    ".*does not have many workers.*",  # by choice: nothing is decoded
+)
 
 
 class TrainingParser(OneSentenceErrors, LightningArgumentParser):
@@ -53,17 +69,6 @@ class Curves(TensorBoardLogger):
         super().log_metrics({tags[tag]: metrics[tag] for tag in tags}, step)
 
 
-class SaveResolvedConfig(SaveConfigCallback):
-    """Write the resolved config beside the checkpoints, so that `--config` with that file repeats the run."""
-
-    def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Write `checkpoints/<name>/config.yaml`."""
-        kept = {key: value for key, value in self.config.items() if key not in OF_THIS_CALL}
-        config = Namespace(kept)  # type: ignore[no-untyped-call]
-        with replacing(CHECKPOINTS / self.config["name"] / "config.yaml") as path:
-            path.write_text(self.parser.dump(config, skip_none=False, skip_validation=True))
-
-
 class TrainingCLI(LightningCLI):
     """`train.py`: config files by name, overrides, outputs under `checkpoints/<name>` and `runs/<name>`."""
 
@@ -83,51 +88,86 @@ class TrainingCLI(LightningCLI):
         parser.add_argument(
             "--name", type=str | None, help="Name of the run; the first config's file name if not given."
         )
-        parser.add_argument("--ckpt_path", type=str | None, help="Resume from a checkpoint: a path, or 'last'.")
-        parser.add_argument("--overwrite", type=bool, default=False, help="Delete an earlier run of the same name.")
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            help="Resume from a checkpoint: a path, 'last', or 'auto': the last one if there is one, else begin.",
+        )
+        parser.add_argument("--overwrite", type=bool, default=False, help="Replace an earlier run of the same name.")
         parser.link_arguments("data.image_size", "model.image_size")
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """Keep the arguments, so that the command can be written as it was given."""
+        self._given: Sequence[str] | None = args
+        super().parse_arguments(parser, args)
+
     def before_instantiate_classes(self) -> None:
-        """Settle the run's name and folders before anything expensive happens."""
-        configs = self.config.get("config") or []
-        self.config["name"] = self.config["name"] or (Path(str(configs[0])).stem if configs else "run")
-        self.folder = CHECKPOINTS / self.config["name"]
-        if self.config["ckpt_path"] == "last":
-            self.config["ckpt_path"] = str(self.folder / "last.ckpt")
-        resume = self.config["ckpt_path"]
-        if resume and not Path(resume).is_file():
-            raise UserError(f"there is no checkpoint {resume} to resume from; train without --ckpt_path first.")
-        if resume:
-            read_checkpoint(resume)  # a broken one is told before anything is built or downloaded
+        """Find what would end the training, before anything is built or downloaded; nothing is left by it."""
+        config = self.config
+        configs = config.get("config") or []
+        config["name"] = config["name"] or (Path(str(configs[0])).stem if configs else "run")
+        self.folder = RunFolder(config["name"])
+        self._requeue = config["ckpt_path"] == "auto"
+        config["ckpt_path"] = self.folder.resumed(config["ckpt_path"], config["overwrite"])
+        if config["model"]["weights"] == "none":
+            config["model"]["weights"] = None
         if self._leaves_files:
-            self._check_folders(resume)
+            self._check_folders()
+        self._look_at_the_data()
 
     @property
     def _leaves_files(self) -> bool:
         return not self.config["trainer"]["fast_dev_run"]
 
+    @property
+    def _keeps_checkpoints(self) -> bool:
+        return self._leaves_files and self.config["trainer"]["enable_checkpointing"] is not False
+
     @rank_zero_only
-    def _check_folders(self, resume: str | None) -> None:
-        if any(self.folder.glob("*.ckpt")) and not resume and not self.config["overwrite"]:
-            raise UserError(
-                f"{self.folder} holds an earlier run; resume it with --ckpt_path last, replace it with "
-                "--overwrite true, or choose another --name."
-            )
-        writable_folder(self.folder)
-        writable_folder(RUNS / self.config["name"])
+    def _check_folders(self) -> None:
+        if not self.config["ckpt_path"]:
+            self.folder.check_free(self.config["overwrite"])
+            check_no_foreign_checkpoint(Path(self.config["trainer"]["default_root_dir"] or "."), [])
+        self.folder.check_writable()
+
+    def _look_at_the_data(self) -> None:
+        """Open the data before the model is built, since it says how many classes there are."""
+        self.data = InvarianceData(**self.config["data"])
+        model = self.config["model"]
+        if self.config["data"]["download"]:
+            rank_zero_only(self.data.prepare_data)()
+            if model["num_classes"] is not None and rank_zero_only.rank:  # type: ignore[attr-defined]  # set by Lightning
+                return  # the first process may still be fetching it
+        if model["num_classes"] is None:
+            model["num_classes"] = self.data.num_classes
+            rank_zero_info(f"head:        {self.data.num_classes} outputs, one for each class of the data")
+        self.data.check_classes(model["num_classes"])
+        self.data.training_images()
+
+    def instantiate_classes(self) -> None:
+        """Build model and Trainer, with the data that is open already."""
+        super().instantiate_classes()
+        self.datamodule = self.data
 
     def check(self) -> None:
-        """Find what would end the training in its first minute, before an earlier run is touched.
+        """Compare a checkpoint to resume from with the model.
 
         Raises:
-            UserError: If the data cannot be opened, has another number of classes than the model, or a checkpoint to
-                resume from is of another training.
+            UserError: If it is of another training.
         """
         if self.config["ckpt_path"]:
             self._check_same_training(read_checkpoint(self.config["ckpt_path"])["hyper_parameters"])
-        if not self.datamodule.hparams["download"]:
-            self.datamodule.check_classes(self.model.num_classes)
-            self.datamodule.setup("fit")
+        else:
+            self._check_fresh_start()
+
+    @rank_zero_only
+    def _check_fresh_start(self) -> None:
+        """Lightning's `OnExceptionCheckpoint` makes it go on from what it finds."""
+        crashed = [callback for callback in _callbacks_of(self.trainer) if isinstance(callback, OnExceptionCheckpoint)]
+        if crashed:
+            check_no_foreign_checkpoint(
+                Path(self.trainer.default_root_dir), [self.folder.last, *(Path(one.ckpt_path) for one in crashed)]
+            )
 
     def _check_same_training(self, earlier: Mapping[str, Any]) -> None:
         for option in SAME_WHEN_RESUMED:
@@ -138,51 +178,98 @@ class TrainingCLI(LightningCLI):
                     "same settings, or begin a run of its own with another --name and without --ckpt_path."
                 )
 
-    @rank_zero_only
-    def clear(self) -> None:
-        """Delete the checkpoints and curves of an earlier run, unless it goes on."""
-        if self._leaves_files and not self.config["ckpt_path"]:
-            events = (RUNS / self.config["name"]).glob("events.out.tfevents.*")
-            for path in [*self.folder.glob("*.ckpt"), *events]:
-                path.unlink()
-
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the Trainer with the logger and the callbacks every run has."""
-        logger = Curves(RUNS, name=self.config["name"], version="", default_hp_metric=False)
+        logger = Curves(RUNS, name=self.config["name"], version="", default_hp_metric=False, filename_suffix=OURS)
         try:
-            return super().instantiate_trainer(logger=logger, callbacks=self._callbacks(), **kwargs)
+            return super().instantiate_trainer(
+                logger=logger, callbacks=self._callbacks(), plugins=self._plugins(), **kwargs
+            )
         except UserError:
             raise
         except (MisconfigurationException, ValueError) as error:
             raise UserError(f"the trainer options do not fit this machine or each other: {error}") from error
 
+    def _plugins(self) -> list[Any]:
+        given = self.config_init["trainer"]["plugins"] or []
+        plugins = list(given) if isinstance(given, list) else [given]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            plugins.append(WholeCheckpoints(self._first_checkpoint_stands))
+        return plugins
+
     def _callbacks(self) -> list[Callback]:
         trainer = self.config_init["trainer"]
         bar = trainer["enable_progress_bar"] is not False
         trainer["enable_progress_bar"] = bar and sys.stdout.isatty()
-        callbacks = [*(trainer["callbacks"] or []), LearningRateMonitor(), *progress(bar)]
-        callbacks += [Throughput(), ProbePictures(), Hyperparameters()]
-        if trainer["enable_checkpointing"] is not False and not trainer["fast_dev_run"]:
-            best, last = best_and_last(self.folder)
-            callbacks += [last] if trainer["limit_val_batches"] == 0 else [best, last]
+        given = trainer["callbacks"] or []
+        callbacks = [*(given if isinstance(given, list) else [given]), LearningRateMonitor(), *progress(bar)]
+        callbacks += [FiniteLoss(), Throughput(), ProbePictures(), Hyperparameters()]
+        callbacks += [StepSeeds(), Counters(), RunIdentity()]
+        path = self.folder.last if self._keeps_checkpoints else None
+        self.stopping = Stopping(StopRequest(), path, self.resume_command, self._requeue)
+        self.best = Best(self.folder.checkpoints)
+        callbacks.append(self.stopping)
+        if self._keeps_checkpoints:
+            last = Last(self.folder.checkpoints)
+            callbacks += [last] if trainer["limit_val_batches"] == 0 else [self.best, last]
         return callbacks
 
+    @property
+    def resume_command(self) -> str:
+        """The command that goes on with this run."""
+        return f"{command_line('train.py', self._given, without=['--ckpt_path', '--overwrite'])} --ckpt_path last"
 
-def best_and_last(folder: Path) -> list[Callback]:
-    """Keep the most accurate epoch and the last one.
+    def fit(self) -> None:
+        """Train, as the only process that writes to the run's folders.
 
-    Accuracy decides, for a classifier that always gives one answer is perfectly invariant. Two callbacks, for one that
-    watches accuracy writes its `last.ckpt` only when accuracy has risen.
+        Raises:
+            UserError: If the machine or the data end it.
+            Stopped: If a signal does.
+        """
+        with ExitStack() as stack:
+            if self._leaves_files:
+                self._begin(stack)
+            self.stopping.request = stack.enter_context(stop_requests())
+            stack.enter_context(in_one_sentence(self.folder.checkpoints))
+            try:
+                self.trainer.fit(self.model, self.datamodule, ckpt_path=self.config["ckpt_path"], weights_only=True)
+            except (UserError, MisconfigurationException, OSError, RuntimeError, MemoryError) as error:
+                if not isinstance(error, Stopped) and self.folder.last.is_file():
+                    rank_zero_info(f"go on with: {self.resume_command}")
+                raise
 
-    Args:
-        folder: Where `best.ckpt` and `last.ckpt` are written at every epoch's end.
+    def _begin(self, stack: ExitStack) -> None:
+        @rank_zero_only
+        def leave_nothing() -> None:
+            if not self.trainer.global_step:
+                self.folder.leave_nothing()
 
-    Returns:
-        The callbacks.
-    """
-    best = ModelCheckpoint(folder, filename="best", monitor="val/acc", mode="max", enable_version_counter=False)
-    last = ModelCheckpoint(folder, filename="last", save_on_train_epoch_end=True, enable_version_counter=False)
-    return [best, last]
+        self.folder.make()
+        stack.callback(leave_nothing)
+        stack.enter_context(owned(self.folder.checkpoints, "training"))
+        self._check_folders()  # once more: another training of this name may have ended meanwhile
+        if not self.config["ckpt_path"]:
+            self.folder.mark_earlier()
+
+    def _first_checkpoint_stands(self, path: Path) -> None:
+        """Let the earlier run go, and write the config with which `--config` repeats the run."""
+        self.folder.remove_earlier(path)
+        kept = {key: value for key, value in self.config.items() if key not in OF_THIS_CALL}
+        config = Namespace(kept)  # type: ignore[no-untyped-call]
+        with replacing(self.folder.checkpoints / "config.yaml") as temporary:
+            temporary.write_text(self.parser.dump(config, skip_none=False, skip_validation=True))
+
+    def tell(self) -> None:
+        """Say where the outputs lie."""
+        if not self._keeps_checkpoints or not self.folder.last.is_file():
+            return
+        score = self.best.best_model_score
+        kept = LAST if score is None else f"{BEST} (val/acc {score:.4f}) and {LAST}"
+        rank_zero_info(
+            f"checkpoints: {self.folder.checkpoints}/{kept}, with config.yaml\n"
+            f"curves:      tensorboard --logdir {RUNS}\n"
+            "compare:     python evaluate.py"
+        )
 
 
 def train(args: list[str] | None = None) -> TrainingCLI:
@@ -195,43 +282,50 @@ def train(args: list[str] | None = None) -> TrainingCLI:
         The command-line object, with the fitted `model`, `datamodule` and `trainer`.
 
     Raises:
-        UserError: If the user must mend something.
+        UserError: If the user must fix something.
+        Stopped: With code 128 + the signal, after SIGINT or SIGTERM.
         SystemExit: With code 2 after a bad argument, 0 after `--help` or `--print_config`.
     """
-    _silence_advertisements()
-    cli = TrainingCLI(
-        LitClassifier,
-        InvarianceData,
-        save_config_callback=SaveResolvedConfig,
-        save_config_kwargs={"save_to_log_dir": False},
-        seed_everything_default=0,
-        parser_class=TrainingParser,
-        auto_configure_optimizers=False,
-        load_from_checkpoint_support=False,
-        run=False,
-        args=args,
-    )
-    cli.check()
-    cli.clear()
-    cli.trainer.fit(cli.model, cli.datamodule, ckpt_path=cli.config["ckpt_path"], weights_only=True)
-    if cli.trainer.checkpoint_callback and not cli.config["trainer"]["fast_dev_run"]:
-        best = cli.trainer.checkpoint_callback.best_model_score  # type: ignore[attr-defined]
-        kept = "last.ckpt" if best is None else f"best.ckpt (val/acc {best:.4f}) and last.ckpt"
-        rank_zero_info(
-            f"checkpoints: {cli.folder}/{kept}, with config.yaml\n"
-            f"curves:      tensorboard --logdir {RUNS}\n"
-            "compare:     python evaluate.py"
-        )
+    with without_advertisements():
+        with stops_at_once():
+            cli = TrainingCLI(
+                LitClassifier,
+                InvarianceData,
+                save_config_callback=None,
+                seed_everything_default=0,
+                parser_class=TrainingParser,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+                run=False,
+                args=args,
+            )
+            cli.check()
+        cli.fit()
+        cli.tell()
     return cli
 
 
-def _silence_advertisements() -> None:
+def _callbacks_of(trainer: pl.Trainer) -> list[Callback]:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
+    return callbacks
+
+
+@contextmanager
+def without_advertisements() -> Iterator[None]:
     """Drop what Lightning says that no user of this command can act upon."""
-    os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")  # Lightning's calls, not ours or the user's
-    warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated")
-    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty")  # config.yaml stands there
-    warnings.filterwarnings("ignore", ".*args parameter is intended to run from within Python")
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_advertisement)
+    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
+    before = os.environ.get(DEPRECATIONS)
+    os.environ.setdefault(DEPRECATIONS, "off")  # Lightning's calls, not ours or the user's
+    logger.addFilter(_no_advertisement)
+    try:
+        with warnings.catch_warnings():
+            for useless in USELESS:
+                warnings.filterwarnings("ignore", useless)
+            yield
+    finally:
+        logger.removeFilter(_no_advertisement)
+        if before is None:
+            os.environ.pop(DEPRECATIONS, None)
 
 
 def _no_advertisement(record: logging.LogRecord) -> bool:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from lit_invariance.cli.request import LOADING
-from lit_invariance.cli.train import CHECKPOINTS, train
+from lit_invariance.cli.run_folder import CHECKPOINTS
+from lit_invariance.cli.train import train
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.data import EvaluationData

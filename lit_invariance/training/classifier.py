@@ -41,7 +41,8 @@ class LitClassifier(pl.LightningModule):
     Args:
         backbone: `torchvision/resnet50`, `timm/resnet50`, `antialiased_cnns/resnet50`, `tiny_resnet`, `cifar_resnet20`.
         weights: None for random ones, `default` or a published name, or a local file.
-        num_classes: Number of outputs; where the weights have another number, the head is a new one.
+        num_classes: Number of outputs; where the weights have another number, the head is a new one. None takes the
+            1000 of ImageNet; the command takes the number of the data's classes.
         image_size: Side S of the network's input in pixels. The command line takes it from `data.image_size`.
         mitigations: What makes the network more invariant: names or `{name: {option: value}}`; see `MITIGATIONS` and,
             for order and combination, `apply_mitigations`.
@@ -69,7 +70,7 @@ class LitClassifier(pl.LightningModule):
         self,
         backbone: str,
         weights: str | None = None,
-        num_classes: int = 1000,
+        num_classes: int | None = None,
         image_size: int = 224,
         mitigations: list[str | dict[str, Any]] | None = None,
         reestimate_batch_norm: int = 0,
@@ -86,6 +87,8 @@ class LitClassifier(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        num_classes = 1000 if num_classes is None else num_classes
+        self.hparams["num_classes"] = num_classes
         check_ranges(self.hparams)
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)

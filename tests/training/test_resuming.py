@@ -134,7 +134,6 @@ def test_resuming_within_an_epoch_equals_not_stopping(tmp_path, case, teacher):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(whole, *(make() for make in averaging), **options)
 
-
     def often():
         return ModelCheckpoint(parts, filename="batches", every_n_train_steps=4, enable_version_counter=False)
 

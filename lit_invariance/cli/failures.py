@@ -1,0 +1,55 @@
+"""What can end a training that began well, in one sentence."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+from lit_invariance.errors import UserError
+from lit_invariance.evaluation.memory import is_out_of_memory
+from lit_invariance.evaluation.runner import DEAD_WORKER
+from lit_invariance.files import cannot_write
+from lit_invariance.parser import one_sentence
+
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def in_one_sentence(folder: Path) -> Iterator[None]:
+    """Turn what the machine refuses into a user's mistake with its fix.
+
+    Args:
+        folder: Where the training writes, for errors that name no file.
+
+    Raises:
+        UserError: If the disk is full or a folder closed, a process that loads pictures died, the memory did not
+            suffice, or the Trainer's options do not fit the data.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (MisconfigurationException, ValueError) as error:
+        if isinstance(error, ValueError) and "val_check_interval" not in str(error):  # Lightning's only such error
+            raise
+        raise UserError(
+            f"the trainer options do not fit the data or each other: {one_sentence(str(error))}."
+        ) from error
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        raise cannot_write(Path(error.filename or folder), error) from error
+    except (RuntimeError, MemoryError) as error:
+        if DEAD_WORKER.search(str(error)):
+            raise UserError(
+                "a process that loads pictures was killed, as happens where the memory is too small; load with fewer "
+                "(--data.num_workers 1), or smaller batches (--data.batch_size)."
+            ) from error
+        if is_out_of_memory(error):
+            raise UserError(
+                "the memory does not hold a training step; halve --data.batch_size and double "
+                "--trainer.accumulate_grad_batches."
+            ) from error
+        raise
