@@ -14,12 +14,12 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.video import Film
 from lit_invariance.diagnostics.run import check_diagnostics
 from lit_invariance.errors import UserError, one_sentence_errors
-from lit_invariance.evaluation.film import find_class
+from lit_invariance.evaluation.film import find_class, frame_view
 from lit_invariance.evaluation.geometry import RECIPE, Geometry
 from lit_invariance.evaluation.model_sources import choose_reference
 from lit_invariance.evaluation.models import PUBLISHED_CLASSES
 from lit_invariance.evaluation.precision import EXACT
-from lit_invariance.evaluation.protocols import choose_protocols
+from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.trained_classes import see_same_classes
 from lit_invariance.models.preprocessing import Preprocessing
@@ -29,7 +29,7 @@ from lit_invariance.registry import Spec
 def evaluate(
     models: Mapping[str, AnyModel] | Sequence[str],
     data: AnyData | Film,
-    protocols: Sequence[Spec] = ("paper",),
+    protocols: Sequence[Spec] = DEFAULT,
     *,
     preprocessing: Any = None,
     reference: str | None = None,
@@ -66,7 +66,8 @@ def evaluate(
             (PIL image or tensor `(3, H, W)`, uint8 or float in [0, 1]; class number), a `DataLoader` or
             `LightningDataModule` of such a `Dataset`, or a `Film`. Views are made of the pictures as they were
             decoded, so that transforms that crop or normalise do not belong here.
-        protocols: Names of protocols or groups, or `{name: {option: value}}`; see `docs/protocols.md`.
+        protocols: Names of protocols or groups, or `{name: {option: value}}`; see `docs/protocols.md`. The frames of a
+            film are shown by `centre_crop`, whose options may be given.
         preprocessing: What the networks at hand expect: `(mean, std)`, a function of pictures in [0, 1], the transforms
             of torchvision's weights, or timm's data configuration.
         reference: Name of the model that the others are compared with; without it `baseline`, or else the first.
@@ -126,11 +127,11 @@ def evaluate(
         if unfinished is not None and candidates.own:
             raise UserError(f"unfinished= needs models named by text, and {next(iter(candidates.own))} is at hand.")
         with candidates.borrowed():
+            chosen = choose_protocols(protocols)
             if isinstance(data, Film):
-                return _film(data, label, candidates, settings, shown, batch_size)
+                return _film(data, label, candidates, settings, shown, batch_size, frame_view(chosen))
             if label is not None:
                 raise UserError("--video_label is the class of a film; name the film with --video.")
-            chosen = choose_protocols(protocols)
             pictures = open_data(data, candidates.known_outputs, max_images, num_workers, seed)
             rank_zero_info(pictures.describe())
             see_same_classes(candidates.sources, pictures.compared_names or ())
@@ -142,9 +143,15 @@ def evaluate(
 
 
 def _film(
-    film: Film, label: int | str | None, candidates: Candidates, settings: Settings, geometry: Geometry, batch_size: int
+    film: Film,
+    label: int | str | None,
+    candidates: Candidates,
+    settings: Settings,
+    geometry: Geometry,
+    batch_size: int,
+    view: ProtocolChoice,
 ) -> Results:
     classes = candidates.known_outputs or PUBLISHED_CLASSES
     number = None if label is None else find_class(label, classes)
     loaded = candidates.load(classes, geometry, settings.seed)
-    return evaluate_film(film, number, loaded, classes, settings, batch_size)
+    return evaluate_film(film, number, loaded, classes, settings, batch_size, view)

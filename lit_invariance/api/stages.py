@@ -53,7 +53,13 @@ def evaluate_images(
 
 
 def evaluate_film(
-    film: Film, label: int | None, models: Sequence[Model], classes: int, settings: Settings, batch_size: int
+    film: Film,
+    label: int | None,
+    models: Sequence[Model],
+    classes: int,
+    settings: Settings,
+    batch_size: int,
+    view: ProtocolChoice,
 ) -> Results:
     """Compare models on a film.
 
@@ -64,6 +70,7 @@ def evaluate_film(
         classes: Number of their outputs.
         settings: How they are compared.
         batch_size: Frames classified together.
+        view: What is shown of every frame.
 
     Raises:
         UserError: If several devices or diagnostics are asked for, the film cannot be decoded, or logits are not
@@ -74,7 +81,7 @@ def evaluate_film(
     if settings.diagnose:
         raise UserError("diagnostics look at the pictures of a data set, not at a film; leave --diagnose out.")
     trainer = make_trainer(settings.accelerator, 1, settings.precision, settings.progress)
-    measured = measure_film(film, label, models, classes, trainer, batch_size)
+    measured = measure_film(film, label, models, classes, trainer, batch_size, view)
     return _complete(measured, models, settings, trainer)
 
 

@@ -41,7 +41,8 @@ def make_parser() -> OneSentenceErrors:
         nargs="+",
         type=str | dict[str, Any],
         default=["paper"],
-        help=f"Protocols, as name or {{name: {{option: value}}}}, and groups of them: {', '.join(GROUPS)}.",
+        help=f"Protocols, as name or {{name: {{option: value}}}}, and groups of them: {', '.join(GROUPS)}. A film's "
+        "frames are shown by centre_crop, whose options may be given.",
     )
     parser.add_argument(
         "--preprocessing",

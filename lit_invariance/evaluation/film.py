@@ -14,8 +14,9 @@ from lit_invariance.errors import UserError, unknown
 from lit_invariance.evaluation.blocks import block_length
 from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols
 from lit_invariance.evaluation.runner import predict
-from lit_invariance.evaluation.video import LABEL, PAIR_SCORES, FilmMeasurement
+from lit_invariance.evaluation.video import LABEL, PAIR_SCORES, STANDARD, FilmMeasurement
 from lit_invariance.names import printable
 from lit_invariance.results.schema import CurveEntry, ProtocolEntry
 
@@ -32,7 +33,13 @@ SHOWN: ProtocolEntry = {
 
 
 def measure_film(
-    film: Film, label: int | None, models: Sequence[Model], classes: int, trainer: pl.Trainer, batch_size: int
+    film: Film,
+    label: int | None,
+    models: Sequence[Model],
+    classes: int,
+    trainer: pl.Trainer,
+    batch_size: int,
+    view: ProtocolChoice = STANDARD,
 ) -> Measured:
     """Show every frame to every model.
 
@@ -46,6 +53,7 @@ def measure_film(
         classes: Number of their outputs.
         trainer: Of a single process.
         batch_size: Frames classified together.
+        view: From `frame_view`.
 
     Returns:
         A row for each pair of neighbouring frames.
@@ -54,13 +62,13 @@ def measure_film(
         UserError: If the film cannot be decoded or has a single frame, or logits are not finite.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        measurement = FilmMeasurement(models, label, Path(scratch))
+        measurement = FilmMeasurement(models, label, Path(scratch), view)
         # OpenCV decodes in threads of its own; a worker's frames would have to pass through a small shared memory.
         predict(trainer, measurement, DataLoader(film, batch_size, collate_fn=list))
         outcomes, curves = measurement.outcomes(), _curves(measurement, film.path.name, classes)
     return Measured(
         outcomes,
-        [SHOWN],
+        [{**SHOWN, "options": dict(view.options)}],
         data={
             "video": printable(film.path),
             "video_label": label,
@@ -72,6 +80,26 @@ def measure_film(
         block=block_length(len(outcomes.indices)),
         curves=curves,
     )
+
+
+def frame_view(protocols: Sequence[ProtocolChoice]) -> ProtocolChoice:
+    """Choose what is shown of every frame: the standard view, with options where the user gives them.
+
+    Args:
+        protocols: What the user chose; the default of data sets stands for no choice.
+
+    Raises:
+        UserError: If anything but `centre_crop` was chosen.
+    """
+    if list(protocols) == choose_protocols(DEFAULT):
+        return STANDARD
+    others = [choice.label for choice in protocols if choice.name != STANDARD.name]
+    if others or len(protocols) > 1:
+        raise UserError(
+            f"the frames of a film are shown by one {STANDARD.name}, not by {', '.join(others) or 'several'}; give "
+            f"--protocols '{{{STANDARD.name}: {{option: value}}}}' to change how, or leave it out."
+        )
+    return protocols[0]
 
 
 def find_class(text: int | str, classes: int) -> int:

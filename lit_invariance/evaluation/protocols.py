@@ -29,6 +29,7 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
     "all": (*(name for name in PROTOCOLS if name != ReleasedScript.name), *RELEASED_SCRIPT),
 }
 
+DEFAULT: tuple[Spec, ...] = ("paper",)
 NAMES = tuple(dict.fromkeys([*GROUPS, *PROTOCOLS]))
 
 

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.metrics import SCORES
 from lit_invariance.protocols import CentreCrop, Protocol, views_of
 from lit_invariance.results.outcomes import Answers, Outcomes
 
 LABEL = "video"
+STANDARD = ProtocolChoice(CentreCrop.name, {})
 PAIR_SCORES = ("accuracy", "top1_change", "mean_absolute_change")
 
 
@@ -86,25 +88,28 @@ class Track:
 
 
 class FilmMeasurement(pl.LightningModule):
-    """Shows the centre of every frame, as `centre_crop` does, to every model; run by `Trainer.predict`.
+    """Shows the standard view of every frame to every model; run by `Trainer.predict`.
 
     Args:
         models: The models.
         label: The true class of the film, if known.
         scratch: An empty folder for probabilities, K x 4 bytes a frame and model.
+        view: `centre_crop` with the user's options.
 
     Attributes:
         tracks: Model name to what it says.
     """
 
-    def __init__(self, models: Sequence[Model], label: int | None, scratch: Path) -> None:
+    def __init__(
+        self, models: Sequence[Model], label: int | None, scratch: Path, view: ProtocolChoice = STANDARD
+    ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(model.classifier for model in models)
         self.tracks = {model.name: Track(label, scratch / f"{number}.float32") for number, model in enumerate(models)}
         self.label = label
         self.sharing: dict[Protocol, list[Model]] = {}
         for model in models:
-            protocol = model.classifier.preprocessing.protocol(CentreCrop.name)
+            protocol = view.build(model.classifier.preprocessing)
             self.sharing.setdefault(protocol, []).append(model)
 
     def predict_step(self, frames: list[Tensor], batch_idx: int) -> Tensor:

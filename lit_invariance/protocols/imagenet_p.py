@@ -86,7 +86,7 @@ class ImageNetPScale(Protocol):
         """Resize the picture once, then sample a few zooms at a time."""
         height, width = image.shape[-2:]
         to_height, to_width, top, left = _framed(height, width, self.size)
-        picture = resize(to_float(image), to_height, to_width, self.interpolation)
+        picture = resize(to_float(image), to_height, to_width, self.resizing)
         for start in range(0, len(ZOOMS), most):
             zooms = ZOOMS[start : start + most]
             rows = self._samples(to_height, top, zooms).to(picture.device)

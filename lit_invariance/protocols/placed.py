@@ -40,4 +40,4 @@ class Placed(Protocol):
 
     def drawn(self, image: Tensor, views: Sequence[View]) -> Tensor:
         """Draw some of the views, `(t, C, S, S)`."""
-        return render(image, views, self.size, self.canvas, self.interpolation)
+        return render(image, views, self.size, self.canvas, self.resizing)

@@ -9,10 +9,13 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
+from lit_invariance.protocols.view import Resizing
+
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom edge of an object, in pixels of the decoded image."""
 
 INTERPOLATIONS = ("bilinear", "bicubic", "lanczos")
+ROUNDINGS = ("float", "uint8")
 BACKGROUNDS = ("black", "mean")
 
 
@@ -74,6 +77,8 @@ class Protocol(ABC):
         size: Side S of a view in pixels: the network's input.
         mean: The network's channel means in [0, 1]; what `background: mean` shows, zero after normalisation.
         interpolation: `"bilinear"`, `"bicubic"` or `"lanczos"`, always with an antialiasing kernel.
+        rounding: `"float"` keeps resized pixels as they come out; `"uint8"` rounds them to 256 levels as Pillow does,
+            see `Resizing`. What is not resized is not rounded.
     """
 
     name: ClassVar[str]
@@ -88,11 +93,18 @@ class Protocol(ABC):
     size: int = 224
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     interpolation: str = "bilinear"
+    rounding: str = "float"
 
     def __post_init__(self) -> None:
         if self.size < 2:
             raise ValueError(f"size is at least 2 pixels, not {self.size}.")
         one_of("interpolation", self.interpolation, INTERPOLATIONS)
+        one_of("rounding", self.rounding, ROUNDINGS)
+
+    @property
+    def resizing(self) -> Resizing:
+        """How pixels are resized."""
+        return Resizing(self.interpolation, self.rounding)
 
     @property
     @abstractmethod

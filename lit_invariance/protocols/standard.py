@@ -93,7 +93,7 @@ class Standard(Protocol):
         border = tuple(round(255 * value) / 255 for value in self.mean)
         canvas = border if self.crop_mode == "border" else (BLACK,) * len(self.mean)
         view = self.standard_view(image.shape[-2], image.shape[-1])
-        return render(image, [view], self.size, canvas, self.interpolation)[0]
+        return render(image, [view], self.size, canvas, self.resizing)[0]
 
 
 def _squashed(height: int, width: int, length: int) -> tuple[int, int]:

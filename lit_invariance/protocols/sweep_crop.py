@@ -74,7 +74,7 @@ class SweepCrop(Protocol):
         lefts = [middle + int(self.steps[place]) for place in self.shown(height, width, box)]
         windows = [View(top, left, self.size, self.size, self.size, self.size, 0, 0) for left in lefts]
         for start in range(0, len(windows), most):
-            yield render(image, windows[start : start + most], self.size, (0,) * len(self.mean), self.interpolation)
+            yield render(image, windows[start : start + most], self.size, (0,) * len(self.mean), self.resizing)
 
     def _start(self, length: int, axis: int, box: Box | None) -> int:
         """First row or column of the window whose centre is that of the box, or of the picture."""

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+LEVELS = 255
+
 
 class View(NamedTuple):
     """Where one view takes its pixels from and where it puts them. All values are whole pixels.
@@ -34,11 +36,32 @@ class View(NamedTuple):
 
 def to_float(image: Tensor) -> Tensor:
     """Bring `(C, H, W)`, uint8 or float in [0, 1], to float32 in [0, 1]."""
-    return image.float() / 255 if image.dtype == torch.uint8 else image.float()
+    return image.float() / LEVELS if image.dtype == torch.uint8 else image.float()
 
 
-def resize(block: Tensor, height: int, width: int, interpolation: str) -> Tensor:
-    """Resize `(C, h, w)` to `(C, height, width)` with an antialiasing kernel, clipped to [0, 1]."""
+class Resizing(NamedTuple):
+    """How a block of pixels is brought to another size.
+
+    Attributes:
+        interpolation: `"bilinear"`, `"bicubic"` or `"lanczos"`; all with an antialiasing kernel.
+        rounding: `"uint8"` rounds to 256 levels after the columns and again after the rows, as Pillow does; `"float"`
+            does not.
+    """
+
+    interpolation: str = "bilinear"
+    rounding: str = "float"
+
+
+def resize(block: Tensor, height: int, width: int, how: Resizing) -> Tensor:
+    """Resize `(C, h, w)` to `(C, height, width)`, clipped to [0, 1]; a block of that size is left as it is."""
+    if how.rounding == "float":
+        return _interpolated(block, height, width, how.interpolation)
+    for to_height in (block.shape[-2], height):
+        block = _rounded(block, _interpolated(block, to_height, width, how.interpolation))
+    return block
+
+
+def _interpolated(block: Tensor, height: int, width: int, interpolation: str) -> Tensor:
     if block.shape[-2:] == (height, width):
         return block
     resized = F.interpolate(block[None], (height, width), mode=interpolation, align_corners=False, antialias=True)
@@ -46,7 +69,12 @@ def resize(block: Tensor, height: int, width: int, interpolation: str) -> Tensor
     return resized[0].clamp_(0, 1)
 
 
-def render(image: Tensor, views: Sequence[View], size: int, background: Sequence[float], interpolation: str) -> Tensor:
+def _rounded(before: Tensor, after: Tensor) -> Tensor:
+    """Round what was resized to 256 levels."""
+    return after if after is before else after.mul_(LEVELS).round_().div_(LEVELS)
+
+
+def render(image: Tensor, views: Sequence[View], size: int, background: Sequence[float], how: Resizing) -> Tensor:
     """Draw views of one image.
 
     A rectangle that several views resize alike is resized once: nine overlapping windows cost one resize.
@@ -56,7 +84,7 @@ def render(image: Tensor, views: Sequence[View], size: int, background: Sequence
         views: T views.
         size: Side S of the canvas, in pixels.
         background: Canvas colour, one value in [0, 1] per channel.
-        interpolation: `"bilinear"`, `"bicubic"` or `"lanczos"`; all with an antialiasing kernel.
+        how: How the rectangles are resized.
 
     Returns:
         `(T, C, S, S)`, float32 in [0, 1], on the image's device.
@@ -69,7 +97,7 @@ def render(image: Tensor, views: Sequence[View], size: int, background: Sequence
         key = view[:6]
         if key not in resized:
             source = image[:, view.top : view.top + view.height, view.left : view.left + view.width]
-            resized[key] = resize(source, view.to_height, view.to_width, interpolation)
+            resized[key] = resize(source, view.to_height, view.to_width, how)
         rows, columns = overlap(view.at_top, view.to_height, size), overlap(view.at_left, view.to_width, size)
         block = resized[key][:, rows[0] - view.at_top : rows[1] - view.at_top]
         stack[number, :, rows[0] : rows[1], columns[0] : columns[1]] = block[

@@ -7,9 +7,12 @@ import torch
 from PIL import Image
 
 from lit_invariance.cli.evaluate import evaluate
+from lit_invariance.data.video import Film
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.blocks import block_length, in_blocks
-from lit_invariance.evaluation.film import class_name, find_class
+from lit_invariance.evaluation.film import class_name, find_class, frame_view, measure_film
+from lit_invariance.evaluation.protocols import choose_protocols
+from lit_invariance.evaluation.runner import make_trainer
 from lit_invariance.evaluation.statistics import bootstrap, resample_counts
 from lit_invariance.evaluation.summary import summarise
 from lit_invariance.evaluation.video import FilmMeasurement, Track
@@ -26,6 +29,33 @@ def write_frames(folder, count, size=(24, 18)):
     for number, frame in enumerate(pixels):
         Image.fromarray(frame).save(folder / f"{number}.png")
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "view", [{}, {"crop_pct": 0.875}, {"rounding": "uint8"}, {"crop_pct": 0.5, "rounding": "uint8"}]
+)
+def test_frames_are_shown_as_the_options_of_centre_crop_say(pixel_model, tmp_path, view):
+    """A frame of 18 rows is shown as it is unless it is enlarged to the standard size; witness: the protocol itself."""
+    frames, model = write_frames(tmp_path / "film", 4), pixel_model("a")
+    options = {"centre_crop": view}
+    results = compare_film(tmp_path / "film", model, frame_view(choose_protocols([options])))
+    crop = CentreCrop(size=16, mean=(0.5,) * 3, **view)
+    expected = [int(model.classifier(crop(frame, generator_for(0, "", 0))).argmax()) for frame in frames]
+    assert results.outcomes.answers["a", "video"].predictions[:, 0].tolist() == expected[:-1]
+    assert results.protocols[0]["options"] == view
+
+
+def compare_film(path, model, view):
+    return measure_film(Film(path), None, [model], 10, make_trainer("cpu", 1, "32-true", False), 2, view)
+
+
+def test_what_shows_a_frame_is_centre_crop_alone():
+    assert frame_view(choose_protocols(["paper"])).options == {}
+    assert frame_view(choose_protocols(["centre_crop"])).options == {}
+    for protocols, named in ((["crop"], "crop"), (["centre_crop", "embed_black"], "embed_black"),
+                             ([{"centre_crop": {"crop_pct": 1.0}}, "centre_crop"], "several")):  # fmt: skip
+        with pytest.raises(UserError, match=f"shown by one centre_crop, not by {named}; give --protocols"):
+            frame_view(choose_protocols(protocols))
 
 
 class TestMeasurement:

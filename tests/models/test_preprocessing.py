@@ -79,6 +79,22 @@ def test_a_timm_recipe_shows_what_its_own_transform_shows(name, size):
     assert_alike(preprocessing_of(f"timm/{architecture}", tag), image, create_transform(**config)(image))
 
 
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_rounding_gives_the_pixels_of_pillow(interpolation):
+    """Witness: Pillow through torchvision, whose fixed-point kernel tips a pixel in a thousand."""
+    image = picture(500, 375)
+    pixels = v2.functional.pil_to_tensor(image)
+    expected = v2.functional.pil_to_tensor(
+        v2.functional.center_crop(v2.functional.resize(image, [256], v2.InterpolationMode(interpolation)), [224, 224])
+    )
+    preprocessing = Preprocessing(crop_pct=0.875, interpolation=interpolation)
+    for rounding, least, most in (("float", 0, 0.2), ("uint8", 0.995, 1)):
+        (view,) = preprocessing.protocol({"centre_crop": {"rounding": rounding}})(pixels, DRAW)
+        difference = (view * 255 - expected).abs()
+        assert least <= float((difference < 1e-3).float().mean()) <= most
+        assert difference.max() < 3
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("crop_mode", ["center", "squash", "border"])
 @pytest.mark.parametrize("crop_pct", [0.875, 1.0, 1.15])

@@ -22,6 +22,8 @@ UNDRAWN = {
     "released_script",
 }
 INPAINTED = {"embed_inpaint", "sweep_inpaint", "size_sweep", "scale_sweep"}
+UNRESIZED = {"sweep_crop"}
+CHANGED_AFTER_RESIZING = INPAINTED | {"circular_fractional", "imagenet_p_scale", "released_script"}
 OVERSHOOTING = {"circular_fractional"}
 
 PICTURE = torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(0))
@@ -68,6 +70,17 @@ def test_views_do_not_depend_on_the_default_precision(name):
     finally:
         torch.set_default_dtype(torch.float32)
     assert torch.equal(views, expected)
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_rounding_moves_resized_pixels_to_the_next_of_256_levels(name):
+    plain, rounded = (PROTOCOLS[name](size=32, rounding=rounding) for rounding in ("float", "uint8"))
+    views, levels = (protocol(PICTURE, generator_for(0, name, 5)) for protocol in (plain, rounded))
+    difference = (views - levels).abs().max() * 255
+    assert difference == 0 if name in UNRESIZED else 0 < difference < 8
+    if name not in UNRESIZED | CHANGED_AFTER_RESIZING:
+        torch.testing.assert_close((levels * 255).round() / 255, levels)
+        assert difference < 1.5  # half a level after each of the two steps, of which the second averages the first's
 
 
 @pytest.mark.gpu
@@ -126,6 +139,9 @@ def test_an_image_that_is_too_small_is_named_by_its_index():
         ("scale_sweep", {"scales": (0.5, 1.5)}, "scales is a pair"),
         ("scale_sweep", {"location": "random"}, "location is one of corner, centre"),
         ("crop", {"interpolation": "nearest"}, "interpolation is one of"),
+        ("crop", {"rounding": "uint16"}, "rounding is one of float, uint8"),
+        ("centre_crop", {"crop_pct": 0}, "crop_pct is a share greater than 0"),
+        ("circular", {"crop_mode": "middle"}, "crop_mode is one of center, squash, border"),
         ("crop", {"size": 1}, "size is at least 2"),
         ("circular", {"m": 0}, "m is a whole number of at least 1, not 0"),
         ("circular_fractional", {"m": 0.5}, "m is a whole number of at least 1, not 0.5"),
