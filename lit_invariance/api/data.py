@@ -47,7 +47,7 @@ def open_data(
     if not isinstance(data, DataLoader):
         # A list of pairs is a data set for all that a loader does.
         data = DataLoader(data, batch_size=None, num_workers=num_workers or 0)  # type: ignore[arg-type]
-    return _of_loader(data, outputs or PUBLISHED_CLASSES, max_images, seed)
+    return _of_loader(data, outputs, max_images, seed)
 
 
 def _validation_loader(data: LightningDataModule) -> DataLoader[Any]:
@@ -61,32 +61,40 @@ def _validation_loader(data: LightningDataModule) -> DataLoader[Any]:
     return loader
 
 
-def _of_loader(loader: DataLoader[Any], outputs: int, max_images: int | None, seed: int) -> EvaluationData:
+def _of_loader(loader: DataLoader[Any], outputs: int | None, max_images: int | None, seed: int) -> EvaluationData:
     """Take the data set of a loader: batches are made here, of pictures of any size."""
     dataset = loader.dataset
     if isinstance(dataset, IterableDataset):
         raise UserError(
             f"{type(dataset).__name__} gives its pictures in one order only; give a data set with positions."
         )
-    source, positions = LabelledPictures(dataset, outputs), _positions(loader)
+    names = _class_names(dataset)
+    # Names that are fewer than a network's outputs mean labels that are not the numbers of its outputs.
+    classes = len(names or ()) or outputs or PUBLISHED_CLASSES
+    source, positions = LabelledPictures(dataset, classes), _positions(loader)
     chosen = random_positions(len(positions), max_images, seed)
     if chosen is not None:
         positions = [positions[place] for place in chosen]
-    names = getattr(dataset, "classes", None)
     return EvaluationData(
         images=Positioned(source, positions),
-        class_names=[str(name) for name in names] if isinstance(names, Sequence) and len(names) == outputs else None,
+        class_names=names,
         described={
             "dataset": type(dataset).__name__,
             "root": None if getattr(dataset, "root", None) is None else str(dataset.root),  # type: ignore[attr-defined]
             "max_images": max_images,
-            "classes": outputs,
+            "classes": classes,
             "imagenet_validation": False,
         },
         load_training=_no_training,
         batch_size=loader.batch_size or 32,
         workers=loader.num_workers,
     )
+
+
+def _class_names(dataset: Dataset[Any]) -> list[str] | None:
+    """What torchvision's data sets call `classes`."""
+    names = getattr(dataset, "classes", None)
+    return [str(name) for name in names] if isinstance(names, Sequence) and names else None
 
 
 def _positions(loader: DataLoader[Any]) -> Sequence[int]:

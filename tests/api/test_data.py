@@ -88,6 +88,13 @@ def test_names_of_classes_are_taken_from_torchvision_s_sets(pictures, write_fold
     assert data.described["dataset"] == "ImageFolder"
 
 
+def test_a_network_of_more_outputs_than_the_data_have_classes_is_refused(small_net, pictures, write_folder, quick):
+    """Label 1 of the data would be taken for output 1 of the network, which is another class."""
+    data = ImageFolder(write_folder(pictures))
+    with pytest.raises(li.UserError, match="model mine has 5 outputs and the data 3 classes"):
+        li.evaluate({"mine": small_net(classes=5)}, data, ["crop"], **quick)
+
+
 def test_a_loader_s_choice_of_images_is_kept(pictures):
     data = opened(DataLoader(Pairs(pictures), batch_size=2, num_workers=1, sampler=SubsetRandomSampler([7, 2, 5])))
     assert [position for *_, position in contents(data)] == [2, 5, 7]
