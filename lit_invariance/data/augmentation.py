@@ -1,6 +1,5 @@
 """Training augmentation: the one place that speaks to albumentations."""
 
-import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,21 +13,10 @@ from torch import Tensor
 
 from lit_invariance.constants import IMAGENET_MEAN
 from lit_invariance.data.epochs import Place, generator_of
+from lit_invariance.environment import environment
 from lit_invariance.errors import UserError
 from lit_invariance.protocols.standard import short_side
 from lit_invariance.registry import build
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        del os.environ[name]
-        if before is not None:
-            os.environ[name] = before
 
 
 @contextmanager
@@ -47,7 +35,7 @@ def _one_thread() -> Iterator[None]:
 @cache
 def _albumentations() -> Any:
     """Import albumentations when it is first used, since that takes a second."""
-    with _environment("NO_ALBUMENTATIONS_UPDATE", "1"):  # else importing it asks the network for its newest release
+    with environment("NO_ALBUMENTATIONS_UPDATE", "1"):  # else importing it asks the network for its newest release
         import albumentations
     return albumentations
 

@@ -8,19 +8,18 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from lit_invariance.data.class_folders import is_hidden, is_picture
 from lit_invariance.data.images import EXTENSIONS, decode
+from lit_invariance.environment import environment
 from lit_invariance.errors import UserError
 from lit_invariance.names import printable
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # a broken file is told in our own sentence
-
-import cv2
-
+LOG_LEVEL = "OPENCV_FFMPEG_LOGLEVEL"
 NUMBER = re.compile(r"(\d+)")
 
 
@@ -82,7 +81,9 @@ class Film(IterableDataset[Tensor]):
             if printable(name) != name:
                 name = os.path.join(folder, f"film{printable(self.path.suffix)}")
                 os.symlink(self.path.absolute(), name)
-            return cv2.VideoCapture(name)
+            # A broken file is told in our own sentence.
+            with environment(LOG_LEVEL, os.environ.get(LOG_LEVEL, "-8")):
+                return cv2.VideoCapture(name)
 
     def _next(self, capture: cv2.VideoCapture) -> Tensor | None:
         try:

@@ -2,6 +2,8 @@
 
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -89,15 +91,26 @@ def _weights(architecture: str, config: Any) -> State:
     if config is None or config.hf_hub_id is None:
         raise UserError(f"timm publishes no weights for {architecture}; give weights as the path of a file, or none.")
     repository = config.hf_hub_id
-    huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its retries would fill the screen before our one sentence
     try:
-        file = huggingface_hub.hf_hub_download(repository, SAFETENSORS)
+        with _quiet():
+            file = huggingface_hub.hf_hub_download(repository, SAFETENSORS)
     except Exception as error:  # the client raises another family of errors with each of its releases
         raise UserError(
             f"the weights of timm/{architecture} cannot be downloaded; fetch {SAFETENSORS} of the hub repository "
             f"{repository} and give weights as the path of that file."
         ) from error
     return read_torch_file(file)  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the client's retries off the screen; one sentence says what went wrong."""
+    before = huggingface_hub.logging.get_verbosity()
+    huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        huggingface_hub.logging.set_verbosity(before)
 
 
 def _convert(architecture: str, state: State, network: nn.Module) -> State:

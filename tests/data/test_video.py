@@ -1,6 +1,9 @@
 import os
+import subprocess
+import sys
 import tracemalloc
 from itertools import islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -51,7 +54,7 @@ def test_only_what_is_asked_for_is_decoded(tmp_path):
         next(frames)
 
 
-def test_wrong_paths_are_told(tmp_path, capfd):
+def test_wrong_paths_are_told(tmp_path):
     with pytest.raises(UserError, match="there is no film .*absent"):
         Film(tmp_path / "absent")
     with pytest.raises(UserError, match="holds no frames"):
@@ -59,7 +62,19 @@ def test_wrong_paths_are_told(tmp_path, capfd):
     (tmp_path / "film.mp4").write_bytes(b"no film" * 100)
     with pytest.raises(UserError, match=r"film\.mp4 holds no frames that OpenCV can decode"):
         next(iter(Film(tmp_path / "film.mp4")))
-    assert capfd.readouterr().err == ""
+
+
+def test_what_ffmpeg_says_of_a_broken_file_is_kept_off_the_screen(tmp_path):
+    """In a process that has not used OpenCV's FFmpeg before; FFmpeg asks for its level once."""
+    (tmp_path / "film.mp4").write_bytes(b"no film" * 100)
+    code = (
+        "import sys\nfrom lit_invariance.data.video import Film\nfrom lit_invariance.errors import UserError\n"
+        "try:\n    next(iter(Film(sys.argv[1])))\nexcept UserError as error:\n    print(error)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "film.mp4")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert "holds no frames that OpenCV can decode" in done.stdout
+    assert done.stderr == ""
 
 
 def test_a_film_whose_name_is_no_text(tmp_path, write_film):
