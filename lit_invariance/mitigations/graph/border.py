@@ -49,13 +49,13 @@ class Border(nn.Module):
     def _complaint(self, count: tuple[int, int], size: tuple[int, int]) -> str:
         windows = self.windows
         divides = all(side % step == 0 for side, step in zip(size, windows.stride, strict=True))
-        mend = (
+        fix = (
             "leave circular_padding out" if divides else "choose an image size that the network's total stride divides"
         )
         return (
             "polyphase with circular padding keeps one of `stride` windows at every sample, and a layer of kernel "
             f"{windows.kernel}, stride {windows.stride} and padding {windows.padding} has {count[0]} x {count[1]} "
-            f"windows for a map of {size[0]} x {size[1]}; {mend}."
+            f"windows for a map of {size[0]} x {size[1]}; {fix}."
         )
 
     def extra_repr(self) -> str:
@@ -102,7 +102,7 @@ def make_dense(layer: Windowed) -> Windows:
     border = border_of(layer)
     border.dense = True
     if isinstance(layer, nn.AvgPool2d) and border.windows.padding == (0, 0):
-        surround(layer, "replicate")  # only full windows lay on the map, so those that reach out are filled, too
+        surround(layer, "replicate")  # only full windows lay on the map, so those that reach out are filled as well
     layer.stride = (1, 1)
     return border.windows
 

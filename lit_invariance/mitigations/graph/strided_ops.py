@@ -10,10 +10,17 @@ from torch import nn
 from torch.fx import Node
 
 from lit_invariance.mitigations.graph.rewriting import own_calls
+from lit_invariance.mitigations.graph.strided_calls import (
+    POOLING_CALLS,
+    as_layer,
+    known_steps,
+    spatial_slices,
+    stride_of_call,
+)
 from lit_invariance.mitigations.graph.tracing import Trace, trace
 
 # Layers and functions that treat every position alike, so that a filter may move past them towards the next layer.
-NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)  # timm's subclasses of them activate, too
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)  # timm's subclasses of them also activate
 ACTIVATION_ROOMS = ("torch.nn.modules.activation", "timm.layers.activations")
 SILENT = (nn.Identity, nn.Dropout, nn.Dropout2d)
 ACTIVATING_CALLS = {
@@ -31,14 +38,6 @@ ACTIVATING_CALLS = {
 ACTIVATING_METHODS = {"relu", "relu_", "sigmoid"}
 SILENT_CALLS = {F.dropout, F.batch_norm}
 SILENT_METHODS = {"contiguous"}
-# Calls that a layer can stand in for, with the layer and the names of the call's arguments.
-POOLING_CALLS: dict[object, type[nn.MaxPool2d | nn.AvgPool2d]] = {
-    F.max_pool2d: nn.MaxPool2d,
-    F.avg_pool2d: nn.AvgPool2d,
-}
-MAX_POOL_ARGUMENTS = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-AVERAGE_POOL_ARGUMENTS = ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
-CONVOLUTION_CALLS = {F.conv2d, torch.conv2d}
 CONCATENATIONS = {torch.cat, torch.concat}
 SUMS_AND_PRODUCTS = {operator.add, operator.iadd, operator.mul, operator.imul, torch.add, torch.mul}
 KEEP_CHANNELS = {*POOLING_CALLS, *SUMS_AND_PRODUCTS}
@@ -75,7 +74,7 @@ class Strided:
         complete: Whether the first of them is the last pointwise layer in front of the readers.
         activated: Whether an activation lies between this operation and the layers that read it.
         readers: Names of the layers that read its output, past activations and normalisation; empty where anything
-            else reads it, too: an addition, a concatenation, the output.
+            else reads it: an addition, a concatenation, the output.
         calls: How often the network runs this layer in one forward pass.
         first: Whether no convolution comes before it, as with the stem.
     """
@@ -144,7 +143,7 @@ class _Reading:
         goes_on = any(self.is_pointwise(user) for user in chain[-1].users)
         return Strided(
             name=str(node.target) if is_layer else ".".join(filter(None, (self.owners[node], node.name))),
-            layer=self.layer(node) if is_layer else _as_layer(node),
+            layer=self.layer(node) if is_layer else as_layer(node),
             call=None if is_layer else self.call(node),
             stride=stride,
             cumulative=cumulative,
@@ -168,12 +167,12 @@ class _Reading:
     def stride(self, node: Node) -> tuple[float, float]:
         layer = self.layer(node)
         if layer is None:
-            return _stride_of_call(node) if node.op == "call_function" else (1, 1)
+            return stride_of_call(node) if node.op == "call_function" else (1, 1)
         if isinstance(layer, nn.Upsample) and layer.scale_factor is not None:
             rows, columns = layer.scale_factor if isinstance(layer.scale_factor, tuple) else (layer.scale_factor,) * 2
             return 1 / rows, 1 / columns
         step = getattr(layer, "stride", 1)
-        steps = _pair(layer.kernel_size if step is None else step)  # some pools then step by their window
+        steps = known_steps(layer.kernel_size if step is None else step)  # some pools then step by their window
         return (1 / steps[0], 1 / steps[1]) if isinstance(layer, nn.modules.conv._ConvTransposeNd) else steps
 
     def chain(self, node: Node) -> Iterator[Node]:
@@ -237,7 +236,7 @@ class _Reading:
             return None if None in parts else sum(filter(None, parts))
         if node.target is operator.getitem and isinstance(node.args[1], int):
             return _size_of_part(node.args[0])
-        keeps = node.target in KEEP_CHANNELS or (node.target is operator.getitem and _spatial_slices(node))
+        keeps = node.target in KEEP_CHANNELS or (node.target is operator.getitem and spatial_slices(node))
         if keeps or isinstance(layer, nn.MaxPool2d | nn.AvgPool2d) or self.is_pointwise(node):
             return next((count for count in inputs if count is not None), None)
         return None
@@ -250,50 +249,3 @@ def _size_of_part(whole: object) -> int | None:
 
 def _times(before: int, step: float) -> int:
     return max(1, round(before * step))
-
-
-def _pair(value: object) -> tuple[int, int]:
-    steps = value if isinstance(value, tuple | list) else (value, value)
-    rows, columns = (steps[0], steps[-1]) if steps else (1, 1)
-    return (rows, columns) if isinstance(rows, int) and isinstance(columns, int) else (1, 1)
-
-
-def _stride_of_call(node: Node) -> tuple[int, int]:
-    if node.target is operator.getitem:
-        return _pair(tuple(part.step or 1 for part in _spatial_slices(node)))
-    if node.target in POOLING_CALLS:
-        options = _pooling_options(node)
-        return _pair(options.get("stride") or options["kernel_size"])
-    if node.target in CONVOLUTION_CALLS:
-        return _pair(node.args[3] if len(node.args) > 3 else node.kwargs.get("stride", 1))
-    return 1, 1
-
-
-def _spatial_slices(node: Node) -> tuple[slice, ...]:
-    """The slices of rows and columns in an index like `maps[:, :, ::2, ::2]`."""
-    index = node.args[1]
-    if not isinstance(index, tuple) or index[:-2] not in ((slice(None), slice(None)), (Ellipsis,)):
-        return ()
-    spatial = tuple(part for part in index[-2:] if isinstance(part, slice) and isinstance(part.step, int | None))
-    return spatial if len(spatial) == 2 else ()
-
-
-def _pooling_options(node: Node) -> dict[str, object]:
-    names = MAX_POOL_ARGUMENTS if node.target is F.max_pool2d else AVERAGE_POOL_ARGUMENTS
-    return {**dict(zip(names, node.args, strict=False)), **node.kwargs}
-
-
-def _as_layer(node: Node) -> nn.Module | None:
-    """The pooling layer that does what a function call or a slice does."""
-    if node.target is operator.getitem:
-        from_start = all(part.start is None and part.stop is None for part in _spatial_slices(node))
-        return nn.AvgPool2d(1, _stride_of_call(node)) if from_start else None
-    if node.target not in POOLING_CALLS:
-        return None
-    options = {name: value for name, value in _pooling_options(node).items() if name != "input" and value is not None}
-    if any(isinstance(value, Node) for value in options.values()):
-        return None
-    try:
-        return POOLING_CALLS[node.target](**options)  # type: ignore[arg-type]
-    except TypeError:  # an argument that the layer does not know
-        return None

@@ -11,8 +11,8 @@ class Consistency:
 
     `1/2 [KL(p || q) + KL(q || p)] = 1/2 sum_k (p_k - q_k) (log p_k - log q_k)`, averaged over the batch, with gradients
     through both. One view is the training picture itself, the other the same moved by whole pixels, drawn for each
-    picture anew and uniform over the square of `2 shift + 1` pixels. No label is needed. A step costs one more forward
-    and backward pass.
+    picture by itself, uniform over the square of `2 shift + 1` pixels. No label is needed. A step costs one more
+    forward and backward pass.
 
     Zheng et al., "Improving the robustness of deep neural networks via stability training", CVPR 2016 (arXiv
     1604.04326), add the divergence between the predictions of a picture and of a disturbed copy to the loss; the

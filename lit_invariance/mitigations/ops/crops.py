@@ -24,7 +24,7 @@ def windows(images: Tensor, corners: Tensor, height: int, width: int, padding: s
     corners = corners.to(images.device).expand(len(images), 2)
     rows = corners[:, :1] + torch.arange(height, device=images.device)
     columns = corners[:, 1:] + torch.arange(width, device=images.device)
-    # Black is what the windows of protocols stand on, too: 0 before normalisation.
+    # Black is also what the windows of protocols stand on: 0 before normalisation.
     inner = "replicate" if padding == "zero" else padding
     at_rows, at_columns = fold(rows, images.shape[2], inner), fold(columns, images.shape[3], inner)
     batch = torch.arange(len(images), device=images.device)[:, None, None]

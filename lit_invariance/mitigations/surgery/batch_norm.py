@@ -1,4 +1,4 @@
-"""The statistics of batch normalisation: measured anew after surgery, or kept as they are."""
+"""The statistics of batch normalisation: re-estimated after surgery, or kept as they are."""
 
 from collections.abc import Iterable
 
