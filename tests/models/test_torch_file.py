@@ -1,4 +1,6 @@
 import argparse
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,3 +131,11 @@ def test_urls_and_missing_files():
         read_torch_file("https://example.org/w.pth")
     with pytest.raises(UserError, match="there is no file 'nowhere.pth'"):
         read_torch_file("nowhere.pth")
+
+
+def test_the_way_out_that_the_documents_give_works(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    torch.save({"model": state(), "args": argparse.Namespace(lr=0.1), "best": np.float64(0.7)}, "checkpoint.pth")
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
+    assert read_torch_file("weights.pth").keys() == state().keys()
