@@ -1,8 +1,9 @@
 """Where a training's files stand, and what becomes of those of an earlier run of the same name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
@@ -22,6 +23,9 @@ class RunFolder:
     Args:
         name: Name of the run.
 
+    Attributes:
+        resumed_settings: Settings of the model in the checkpoint that `resumed` found; empty for a fresh start.
+
     Raises:
         UserError: If the name leads out of these folders.
     """
@@ -34,6 +38,7 @@ class RunFolder:
             raise UserError(f"--name '{name}' leads out of {CHECKPOINTS}/; a name is a word such as 'aa_resnet50'.")
         self.checkpoints, self.curves = CHECKPOINTS / name, RUNS / name
         self.best, self.last = self.checkpoints / BEST, self.checkpoints / LAST
+        self.resumed_settings: Mapping[str, Any] = {}
         self._earlier: list[Path] = []
         self._made: list[Path] = []
 
@@ -66,7 +71,8 @@ class RunFolder:
         if not path.is_file():
             other = f"resume from {self.best}" if self.best.is_file() else "train without --ckpt_path first"
             raise UserError(f"there is no checkpoint {path} to resume from; {other}.")
-        read_checkpoint(path)  # a broken one is told before anything is built or downloaded
+        # A broken one is told before anything is built or downloaded.
+        self.resumed_settings = read_checkpoint(path)["hyper_parameters"]
         return str(path)
 
     def check_free(self, overwrite: bool) -> None:

@@ -27,7 +27,6 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.files import owned, replacing
 from lit_invariance.parser import OneSentenceErrors
-from lit_invariance.training.checkpoint import read_checkpoint
 from lit_invariance.training.checkpoint_files import BEST, LAST, Best, Last, RunIdentity, WholeCheckpoints
 from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.training.finite_loss import FiniteLoss
@@ -156,7 +155,7 @@ class TrainingCLI(LightningCLI):
             UserError: If it is of another training.
         """
         if self.config["ckpt_path"]:
-            self._check_same_training(read_checkpoint(self.config["ckpt_path"])["hyper_parameters"])
+            self._check_same_training(self.folder.resumed_settings)
         else:
             self._check_fresh_start()
 

@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class ModelSource:
         class_names: The class of each output of a checkpoint, None where it does not say.
         data: Settings of the data a checkpoint was trained on, None for a backbone.
         mitigations: Those a checkpoint was trained with, and those the user adds.
+        content: What was read of a checkpoint, until a network is made of it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ModelSource:
     class_names: Sequence[str] | None = None
     data: Mapping[str, Any] | None = None
     mitigations: Sequence[Spec] = ()
+    content: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def translation(self) -> dict[str, Any] | None:
@@ -186,4 +188,5 @@ def _checkpoint(name: str, text: str) -> ModelSource:
         class_names=content.get(InvarianceData.__name__, {}).get("class_names"),
         data=content.get("datamodule_hyper_parameters", {}),
         mitigations=content["hyper_parameters"].get("mitigations") or [],
+        content={part: content[part] for part in ("hyper_parameters", "state_dict")},  # not the optimiser's share
     )

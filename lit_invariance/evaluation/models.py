@@ -13,7 +13,7 @@ from lit_invariance.models.backbones import preprocessing_of, published_classes
 from lit_invariance.models.torchvision_networks import published_name
 from lit_invariance.registry import Spec
 from lit_invariance.results.schema import ModelEntry
-from lit_invariance.training.checkpoint import load_checkpoint
+from lit_invariance.training.checkpoint import read_checkpoint, rebuild
 from lit_invariance.training.classifier import LitClassifier
 
 PUBLISHED_CLASSES = 1000
@@ -119,7 +119,9 @@ def _see_classes(source: ModelSource, outputs: int | None, num_classes: int) -> 
 
 def _load(source: ModelSource, num_classes: int, geometry: Geometry, seed: int) -> LitClassifier:
     if source.checkpoint is not None:
-        classifier = load_checkpoint(source.checkpoint, source.mitigations)
+        content = dict(source.content) or read_checkpoint(source.checkpoint)
+        source.content.clear()  # the network holds it from now on
+        classifier = rebuild(source.checkpoint, content, source.mitigations)
         classifier.configure_preprocessing(geometry.of_training(classifier.preprocessing))
         return classifier
     expected = geometry.of_weights(preprocessing_of(source.backbone, source.weights), source.image_size)

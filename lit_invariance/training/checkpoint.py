@@ -61,7 +61,23 @@ def load_checkpoint(path: str | Path, mitigations: Sequence[Spec] | None = None)
         UserError: If the file is a URL, missing, cut off, no checkpoint of this project, or does not fit its own
             hyperparameters.
     """
-    content = read_checkpoint(path)
+    return rebuild(path, read_checkpoint(path), mitigations)
+
+
+def rebuild(path: str | Path, content: Mapping[str, Any], mitigations: Sequence[Spec] | None = None) -> LitClassifier:
+    """Rebuild a trained classifier from a checkpoint that was read already.
+
+    Args:
+        path: The file, for error messages.
+        content: What `read_checkpoint` returned of it.
+        mitigations: As in `load_checkpoint`.
+
+    Returns:
+        The classifier in evaluation mode, on the CPU.
+
+    Raises:
+        UserError: If the content does not fit its own hyperparameters.
+    """
     known = inspect.signature(LitClassifier).parameters
     options = {key: value for key, value in content["hyper_parameters"].items() if key in known}
     if mitigations is not None:

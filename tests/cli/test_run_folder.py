@@ -25,6 +25,7 @@ def test_auto_takes_the_last_then_the_best_then_none(save_run):
         folder.resumed("last", overwrite=False)
     save_run("run", file="last.ckpt")
     assert folder.resumed("auto", overwrite=False) == "checkpoints/run/last.ckpt"
+    assert folder.resumed_settings["backbone"] == "tiny_resnet"
     with pytest.raises(UserError, match="leave one of them out"):
         folder.resumed("auto", overwrite=True)
 

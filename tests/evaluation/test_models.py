@@ -9,6 +9,7 @@ from lit_invariance.evaluation.model_sources import find_sources
 from lit_invariance.evaluation.models import load_models
 from lit_invariance.mitigations.inference.shift_average import ShiftAverage
 from lit_invariance.models.backbones import create_backbone
+from lit_invariance.training import checkpoint
 
 SIXTEEN = Geometry(otherwise=16)
 
@@ -116,3 +117,17 @@ def test_an_entry_of_a_file_can_be_chosen(tmp_path):
     for model, state in zip(load_models(sources, 7, SIXTEEN, seed=0), states, strict=True):
         assert torch.equal(model.classifier.backbone.fc.weight, state["fc.weight"])
     assert run_fingerprint(sources[:1], [], {}) != run_fingerprint(sources[1:], [], {})
+
+
+def test_a_checkpoint_is_read_once(save_run, monkeypatch):
+    paths = [str(save_run("plain")), str(save_run("aa", mitigations=["blurpool"]))]
+    read, reader = [], checkpoint.read_torch_file
+    monkeypatch.setattr(checkpoint, "read_torch_file", lambda path: read.append(str(path)) or reader(path))
+    sources = find_sources(paths)
+    first = load_models(sources, 10, Geometry(), seed=0)
+    assert read == paths
+    # Nothing is held twice, and who asks again is answered.
+    assert [source.content for source in sources] == [{}, {}]
+    images = torch.rand(1, 3, 16, 16)
+    for model, again in zip(first, load_models(sources, 10, Geometry(), seed=0), strict=True):
+        assert torch.equal(model.classifier(images), again.classifier(images))
