@@ -4,7 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lit_invariance.experiments.reliability import damaged_data, damaged_records, shared_folders, stopped_evaluations
+from lit_invariance.experiments.reliability import (
+    damaged_data,
+    damaged_records,
+    shared_folders,
+    stopped_evaluations,
+    stopped_trainings,
+)
 from lit_invariance.experiments.reliability.mutations import Tally
 
 
@@ -26,6 +32,12 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "training_kills": Kind(
+        "training killed at a random moment (SIGKILL, SIGTERM, SIGINT), given again",
+        20,
+        stopped_trainings.killed_trainings,
+        parts=2,
+    ),
     "evaluation_kills": Kind(
         "evaluation killed at a random moment (SIGKILL, SIGTERM, SIGINT), given again",
         40,
