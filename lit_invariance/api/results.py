@@ -13,7 +13,7 @@ from lit_invariance.evaluation.unfinished import Unfinished
 from lit_invariance.files import owned, writable_folder
 from lit_invariance.manifest import listed
 from lit_invariance.report.costs import format_costs
-from lit_invariance.report.diagnostics_sections import save_diagnostics
+from lit_invariance.report.diagnostics import save_diagnostics
 from lit_invariance.report.page import NAME, save_page
 from lit_invariance.report.plots import save_plots
 from lit_invariance.report.published import format_published

@@ -8,7 +8,8 @@ import pytorch_lightning as pl
 from lit_invariance.api.results import Results
 from lit_invariance.data.annotated_boxes import AnnotatedBox
 from lit_invariance.data.video import Film
-from lit_invariance.diagnostics.run import Ground, measure_diagnostics
+from lit_invariance.diagnostics.ground import Ground
+from lit_invariance.diagnostics.run import measure_diagnostics
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.cost import measure_costs
 from lit_invariance.evaluation.data import EvaluationData

@@ -10,13 +10,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from lit_invariance.diagnostics.run import sections_of
 from lit_invariance.files import replacing
 from lit_invariance.metrics import SCORES
 from lit_invariance.plotting import COLOURS
 from lit_invariance.protocols import PROTOCOLS
 from lit_invariance.report.classes import class_lines
 from lit_invariance.report.costs import cost_cells, how_measured
-from lit_invariance.report.diagnostics_sections import diagnostics_sections
 from lit_invariance.report.failures import failure, heat_maps
 from lit_invariance.report.inline import Drawing
 from lit_invariance.report.plots import STABILITY, stability_protocols, tradeoff_panel
@@ -104,7 +104,7 @@ def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, An
                 "text": section.text,
                 "figures": [draw(shown.draw, shown.description) for shown in section.figures],
             }
-            for section in diagnostics_sections(results.get("diagnostics", {}))
+            for section in sections_of(results.get("diagnostics", {}))
         ],
         "curves": [
             draw(

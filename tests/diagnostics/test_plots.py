@@ -5,11 +5,7 @@ import torch
 
 from lit_invariance.data.annotated_boxes import AnnotatedBox
 from lit_invariance.diagnostics.bias import measure_bias
-from lit_invariance.diagnostics.size import accuracy_against_size
-from lit_invariance.diagnostics.typicality import relate_typicality
-from lit_invariance.experiments.bias_figure import causal_figure
-from lit_invariance.plotting import save_figure
-from lit_invariance.report.diagnostics_plots import (
+from lit_invariance.diagnostics.plots import (
     aliasing_figure,
     bias_figure,
     feature_map_figure,
@@ -18,6 +14,10 @@ from lit_invariance.report.diagnostics_plots import (
     size_figure,
     typicality_figure,
 )
+from lit_invariance.diagnostics.size import accuracy_against_size
+from lit_invariance.diagnostics.typicality import relate_typicality
+from lit_invariance.experiments.bias_figure import causal_figure
+from lit_invariance.plotting import save_figure
 
 
 def layer(name, factor, mean, spread):
