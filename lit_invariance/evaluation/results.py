@@ -9,6 +9,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from lit_invariance.evaluation.blocks import in_blocks
+from lit_invariance.evaluation.chance import at_chance
 from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
@@ -102,6 +103,8 @@ def compile_results(
         "group_rows": summary.group_rows,
         "pictures": list(measured.pictures),
     }
+    if chance := at_chance(measured.outcomes, settings.seed):
+        results["at_chance"] = chance
     if diagnostics:
         results["diagnostics"] = diagnostics
     if measured.samples is not None:

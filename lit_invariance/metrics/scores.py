@@ -38,9 +38,9 @@ class Score:
 
 
 SCORES: dict[str, Score] = {
-    "accuracy": Score(accuracy, 1, "share", True, "views answered rightly"),
+    "accuracy": Score(accuracy, 1, "share", True, "views answered correctly"),
     "top5_accuracy": Score(top5_accuracy, 1, "share", True, "views with the label among the first five classes"),
-    "worst_case_accuracy": Score(worst_case_accuracy, 1, "share", True, "images answered rightly at every view"),
+    "worst_case_accuracy": Score(worst_case_accuracy, 1, "share", True, "images answered correctly at every view"),
     "top1_change": Score(
         lambda logits, _: top1_change(logits), 2, "share", False, "neighbouring views with another answer"
     ),
@@ -52,7 +52,11 @@ SCORES: dict[str, Score] = {
         "how far the first view's answer changes its probability",
     ),
     "top1_change_given_correct": Score(
-        top1_change_given_correct, 2, "share", False, "top1_change where the first view is right"
+        top1_change_given_correct,
+        2,
+        "share",
+        False,
+        "top1_change where the first view is right: of each model's own images",
     ),
     "agreement": Score(lambda logits, _: agreement(logits), 2, "share", True, "later views that answer as the first"),
     "all_agree": Score(lambda logits, _: all_agree(logits), 2, "share", True, "images with one answer at all views"),

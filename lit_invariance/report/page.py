@@ -34,6 +34,7 @@ from lit_invariance.results.schema import (
     estimate,
     find_row,
     headline_scores,
+    is_at_chance,
     is_different,
     samples,
 )
@@ -136,6 +137,7 @@ def _models(results: Results) -> list[dict[str, Any]]:
             # The network's own black would not be seen at night.
             "colour": COLOURS[place % len(COLOURS)].replace("#000000", "currentColor"),
             "symbol": SYMBOLS[(place + place // len(COLOURS)) % len(SYMBOLS)],
+            "at_chance": is_at_chance(results, model["name"], leading_protocol(results)),
             "sentence": summary_sentence(results, model["name"]),
             "preprocessing": describe(model),
         }
@@ -171,6 +173,7 @@ def _table(results: Results, protocol: ProtocolEntry) -> dict[str, Any]:
         "about": about,
         "views": len(protocol["steps"]),
         "scores": scores,
+        "at_chance": results.get("at_chance", {}).get(label, []),
         "cells": [[_cell(results, model["name"], label, score) for score in scores] for model in results["models"]],
     }
 

@@ -1,7 +1,17 @@
 """The outcome in a sentence or two for each model."""
 
 from lit_invariance.report.plots import STABILITY, stability_protocols
-from lit_invariance.results.schema import Results, Row, estimate, find_row, is_different, scores_under
+from lit_invariance.results.schema import (
+    Results,
+    Row,
+    estimate,
+    find_row,
+    is_at_chance,
+    is_different,
+    scores_under,
+)
+
+AT_CHANCE = "not shown to be more accurate than always giving the commonest answer"
 
 
 def leading_protocol(results: Results) -> str:
@@ -17,6 +27,7 @@ def summary_sentence(results: Results, model: str) -> str:
         model: Its name.
     """
     protocol = leading_protocol(results)
+    chance = [name for name in (model, results["reference"]) if is_at_chance(results, name, protocol)]
     known = scores_under(results, protocol)
     parts, differences = [], []
     if "accuracy" in known:
@@ -27,8 +38,13 @@ def summary_sentence(results: Results, model: str) -> str:
         change = find_row(results, model, protocol, STABILITY)
         where = "" if parts else f" of {protocol}"
         parts.append(f"changes its answer from one view to the next in {_percent(change)} of the cases{where}")
-        differences.insert(0, _compared("steadiness", change, "less steady", "steadier"))
+        steadiness = _compared("steadiness", change, "less steady", "steadier")
+        if chance:
+            steadiness = f"not comparable in steadiness because {chance[0]} is at chance"
+        differences.insert(0, steadiness)
     sentence = " and ".join(parts) + "."
+    if model in chance:
+        sentence += f" It is at chance, {AT_CHANCE}: how steady it is says nothing."
     if model == results["reference"]:
         return sentence
     return " ".join(
@@ -49,12 +65,20 @@ def _count(results: Results, model: str) -> list[str]:
     protocols = stability_protocols(results)
     if len(protocols) < 2:
         return []
-    rows = [find_row(results, model, protocol, STABILITY) for protocol in protocols]
+    judged = [label for label in protocols if not _chance(results, model, label)]
+    rows = [find_row(results, model, protocol, STABILITY) for protocol in judged]
     steadier = sum(is_different(row) and (row["difference"] or 0) < 0 for row in rows)
     less = sum(is_different(row) and (row["difference"] or 0) > 0 for row in rows)
+    left_out = len(protocols) - len(judged)
+    rest = f"; under {left_out} it or {results['reference']} is at chance" if left_out else ""
     if not steadier and not less:
-        return [f"No difference in steadiness is shown under any of {len(protocols)} protocols."]
-    return [f"It is shown to be steadier under {steadier} and less steady under {less} of {len(protocols)} protocols."]
+        return [f"No difference in steadiness is shown under any of {len(protocols)} protocols{rest}."]
+    told = f"steadier under {steadier} and less steady under {less} of {len(protocols)} protocols"
+    return [f"It is shown to be {told}{rest}."]
+
+
+def _chance(results: Results, model: str, protocol: str) -> bool:
+    return any(is_at_chance(results, name, protocol) for name in (model, results["reference"]))
 
 
 def _percent(row: Row) -> str:
@@ -71,7 +95,9 @@ def _points(value: float, low: float, high: float) -> str:
 
 
 def _p(row: Row) -> str:
-    p = row["p_holm"] if row["p_holm"] is not None else row["p"]
+    corrected = row["p_holm"] is not None
+    p = row["p_holm"] if corrected else row["p"]
     if p is None:
         return ""
-    return ", p < .001" if p < 0.001 else f", p = {p:.3f}".replace("0.", ".", 1)
+    value = "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+    return f", {'corrected' if corrected else 'uncorrected'} {value}"

@@ -13,6 +13,7 @@ from lit_invariance.results.schema import (
     estimate,
     find_row,
     headline_scores,
+    is_at_chance,
     is_different,
     samples,
 )
@@ -21,6 +22,7 @@ WIDTH = 120
 LONGEST_NAME = 28
 GAP = "  "
 ALWAYS_SHOWN = "accuracy"
+OWN_IMAGES = "top1_change_given_correct"
 
 
 def format_tables(results: Results, width: int = WIDTH) -> str:
@@ -46,7 +48,7 @@ def _protocol_tables(results: Results, protocol: ProtocolEntry, width: int) -> s
     columns = {score: _column(results, label, score) for score in headline_scores(results, label)}
     lines = [title]
     for scores in _blocks(columns, width - LONGEST_NAME):
-        names = _names(results)
+        names = _names(results, label)
         rows = zip(names, *(columns[score] for score in scores), strict=True)
         filled = [row for row in rows if any(row[1:])]
         widths = [max(len(cell) for cell in cells) for cells in zip(*filled, strict=True)]
@@ -69,11 +71,13 @@ def _blocks(columns: dict[str, list[str]], room: int) -> list[list[str]]:
     return [*blocks, block]
 
 
-def _names(results: Results) -> list[str]:
+def _names(results: Results, protocol: str) -> list[str]:
     """First column: a heading, two lines for each model, one for each group of runs."""
     names = [""]
     for model in results["models"]:
-        mark = " (reference)" if model["name"] == results["reference"] else ""
+        marks = ["reference"] * (model["name"] == results["reference"])
+        marks += ["at chance"] * is_at_chance(results, model["name"], protocol)
+        mark = f" ({', '.join(marks)})" if marks else ""
         names += [shortened(model["name"], LONGEST_NAME - len(mark)) + mark, "  difference"]
     for group in results["groups"]:
         seeds = f" ({len(group['members'])} seeds)"
@@ -142,8 +146,16 @@ def _legend(results: Results) -> list[str]:
     lines += [f"forward passes for one view: {', '.join(costly)}"] * bool(costly)
     if len(results["models"]) > 1:
         lines.append(
-            f"difference from {results['reference']}, on the same {what}; * p < {number(SIGNIFICANCE)[:3]} in a paired "
-            "test, corrected for all comparisons shown (Holm)"
+            f"difference from {results['reference']}, on the same {what} [{results['level']:.0%} interval of this "
+            f"comparison alone]; * p < {number(SIGNIFICANCE)[:3]} in a paired test, corrected for all comparisons "
+            "shown (Holm)"
+        )
+        if OWN_IMAGES in shown:
+            lines.append(f"{OWN_IMAGES} is a mean over the {what} that a model gets right, others for each model")
+    if any(results.get("at_chance", {}).values()):
+        lines.append(
+            "at chance: not shown to be more accurate than always giving the commonest answer; how steady "
+            "such a model is says nothing"
         )
     if results["groups"]:
         lines.append("over seeds: mean of the runs [interval over images], ± standard deviation of the runs' means")

@@ -158,7 +158,8 @@ class Results(TypedDict):
     the bootstrap draws where that is not single images. `command` are the arguments, None after a call from Python;
     `versions` the libraries' and Python's; `data` the settings of the data set with its number of `classes` and the
     `fingerprint` of its images; `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured;
-    `curves` what each model says of a film; `outcomes` the SHA-256 of the `outcomes.npz` that was written with it.
+    `curves` what each model says of a film; `outcomes` the SHA-256 of the `outcomes.npz` that was written with it;
+    `at_chance` for each protocol the models that are not shown to be more accurate than always giving one answer.
     """
 
     schema: Count
@@ -181,6 +182,7 @@ class Results(TypedDict):
     pictures: list[PictureEntry]
     diagnostics: NotRequired[Diagnostics]
     outcomes: NotRequired[Name]
+    at_chance: NotRequired[dict[Name, list[Name]]]
     samples: NotRequired[Name]
     resampled: NotRequired[Name]
     curves: NotRequired[list[CurveEntry]]
@@ -213,6 +215,11 @@ def find_row(results: Results, model: str, protocol: str, score: str) -> Row:
         if (row["model"], row["protocol"], row["score"]) == (model, protocol, score):
             return row
     raise KeyError((model, protocol, score))
+
+
+def is_at_chance(results: Results, model: str, protocol: str) -> bool:
+    """Tell whether a model is not shown to be more accurate under a protocol than always giving one answer."""
+    return model in results.get("at_chance", {}).get(protocol, ())
 
 
 def is_different(row: Row) -> bool:

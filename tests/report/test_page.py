@@ -149,7 +149,7 @@ def test_figures_are_described(page):
 def test_what_stands_in_it(page):
     text = " ".join("".join(Reader(page).text).split())
     assert "baseline (reference) is right on 90.0 % [80.0, 95.0] of the views of crop" in text
-    assert "less steady (+2.0 points [-1.0, +5.0], p < .001); not shown to differ in accuracy" in text
+    assert "less steady (+2.0 points [-1.0, +5.0], corrected p < .001); not shown to differ in accuracy" in text
     assert "less steady under 3 of 3 protocols" in text
     assert "python evaluate.py --models 'a b=x.ckpt'" in text
     assert "fingerprint 0123456789abcdef" in text

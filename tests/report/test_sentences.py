@@ -26,8 +26,8 @@ def test_reference(compared):
 def test_another_model(compared):
     sentence = summary_sentence(compared, "aug_resnet50")
     assert (
-        "Compared with baseline it is steadier (-5.0 points [-8.0, -3.0], p < .001); "
-        "not shown to differ in accuracy (+1.0 points [-1.0, +3.0], p = .400)." in sentence
+        "Compared with baseline it is steadier (-5.0 points [-8.0, -3.0], corrected p < .001); "
+        "not shown to differ in accuracy (+1.0 points [-1.0, +3.0], corrected p = .400)." in sentence
     )
     assert sentence.endswith("It is shown to be steadier under 2 and less steady under 0 of 3 protocols.")
 
@@ -37,7 +37,7 @@ def test_worse_and_less_accurate(compared):
         row = find_row(compared, "aug_resnet50", "crop", score)
         row |= {"difference": low + 0.05, "difference_low": low, "difference_high": low + 0.08, "p_holm": 0.001}
     sentence = summary_sentence(compared, "aug_resnet50")
-    assert "it is less steady (+15.0 points [+10.0, +18.0], p = .001); less accurate (-15.0 points" in sentence
+    assert "it is less steady (+15.0 points [+10.0, +18.0], corrected p = .001); less accurate (-15.0" in sentence
     assert sentence.endswith("steadier under 1 and less steady under 1 of 3 protocols.")
 
 
@@ -56,3 +56,16 @@ def test_only_accuracy(compared):
     compared["protocols"] = compared["protocols"][:1]
     assert leading_protocol(compared) == "centre_crop"
     assert summary_sentence(compared, "baseline") == "is right on 80.0 % [77.0, 83.5] of the views of centre_crop."
+
+
+@pytest.mark.parametrize("model", ["baseline", "aug_resnet50"])
+def test_a_model_at_chance_is_never_called_steadier(compared, model):
+    compared["at_chance"] = {"crop": [model], "embed_black": [model]}
+    sentence = summary_sentence(compared, "aug_resnet50")
+    assert f"not comparable in steadiness because {model} is at chance" in sentence
+    assert "it is steadier" not in sentence
+    assert sentence.endswith(
+        "No difference in steadiness is shown under any of 3 protocols; under 2 it or baseline is at chance."
+    )
+    told = "It is at chance, not shown to be more accurate than always giving the commonest answer"
+    assert told in summary_sentence(compared, model)

@@ -44,6 +44,25 @@ def test_legend(results):
     assert "* p < .05 in a paired test, corrected for all comparisons shown (Holm)" in " ".join(text.split())
 
 
+def test_models_at_chance_are_marked_where_they_are(results):
+    assert "at chance" not in format_tables(results)
+    results["at_chance"] = {"crop": ["baseline", "aug_resnet50"]}
+    tables = dict(zip(("centre_crop", "crop"), format_tables(results).split("\n\n"), strict=False))
+    assert "at chance" not in tables["centre_crop"]
+    marked = [line.partition("  ")[0] for line in tables["crop"].splitlines() if "at chance" in line]
+    assert marked == ["baseline (reference, at chance)", "aug_resnet50 (at chance)"]
+    assert "at chance: not shown to be more accurate than always giving" in format_tables(results)
+
+
+def test_own_images_are_told(results):
+    assert "others for each model" not in format_tables(results)
+    score = "top1_change_given_correct"
+    results["scores"][score] = results["scores"]["top1_change"]
+    results["rows"] += [row | {"score": score} for row in results["rows"] if row["score"] == "top1_change"]
+    results["protocols"][1]["headline"].append(score)
+    assert f"{score} is a mean over the images that a model gets right, others for each model" in format_tables(results)
+
+
 def test_groups_of_seeds(results):
     assert "over seeds" not in format_tables(results)
     results["groups"] = [{"name": "aa", "members": ["aa_resnet50", "aug_resnet50"], "seeds": [0, 1]}]
