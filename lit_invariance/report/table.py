@@ -47,8 +47,11 @@ def _protocol_tables(results: Results, protocol: ProtocolEntry, width: int) -> s
     title = f"{label}: {views} view{'s' * (views > 1)} of each of {results['images']} {samples(results)}"
     columns = {score: _column(results, label, score) for score in headline_scores(results, label)}
     lines = [title]
-    for scores in _blocks(columns, width - LONGEST_NAME):
-        names = _names(results, label)
+    longest = LONGEST_NAME + len(", at chance") * any(
+        is_at_chance(results, model["name"], label) for model in results["models"]
+    )
+    for scores in _blocks(columns, width - longest):
+        names = _names(results, label, longest)
         rows = zip(names, *(columns[score] for score in scores), strict=True)
         filled = [row for row in rows if any(row[1:])]
         widths = [max(len(cell) for cell in cells) for cells in zip(*filled, strict=True)]
@@ -71,17 +74,17 @@ def _blocks(columns: dict[str, list[str]], room: int) -> list[list[str]]:
     return [*blocks, block]
 
 
-def _names(results: Results, protocol: str) -> list[str]:
+def _names(results: Results, protocol: str, longest: int) -> list[str]:
     """First column: a heading, two lines for each model, one for each group of runs."""
     names = [""]
     for model in results["models"]:
         marks = ["reference"] * (model["name"] == results["reference"])
         marks += ["at chance"] * is_at_chance(results, model["name"], protocol)
         mark = f" ({', '.join(marks)})" if marks else ""
-        names += [shortened(model["name"], LONGEST_NAME - len(mark)) + mark, "  difference"]
+        names += [shortened(model["name"], longest - len(mark)) + mark, "  difference"]
     for group in results["groups"]:
         seeds = f" ({len(group['members'])} seeds)"
-        names.append(shortened(group["name"], LONGEST_NAME - len(seeds)) + seeds)
+        names.append(shortened(group["name"], longest - len(seeds)) + seeds)
     return names
 
 
