@@ -15,7 +15,7 @@ from torch import nn
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.preprocessing import Preprocessing
-from lit_invariance.models.state_dict import is_file_name
+from lit_invariance.models.state_dict import is_file_name, split_entry
 from lit_invariance.models.torch_file import read_torch_file
 
 # What timm calls the functions that convert a network's files; each module of networks has its own.
@@ -60,9 +60,10 @@ def _chosen(architecture: str, weights: str | None, tags: list[str]) -> str | No
     """Tag of the published weights that are meant, by the tag itself or by the name of their file."""
     if weights is None or weights in tags:
         return weights
+    file = Path(split_entry(weights)[0])
     for tag in tags:
         config: Any = timm.get_pretrained_cfg(f"{architecture}.{tag}")
-        if Path(weights).stem == f"{architecture}.{tag}" or Path(weights).name == Path(config.url or "none").name:
+        if file.stem == f"{architecture}.{tag}" or file.name == Path(config.url or "none").name:
             return tag
     return None
 
@@ -88,8 +89,13 @@ def _preprocessing(architecture: str, config: Any) -> Preprocessing:
 
 
 def _weights(architecture: str, config: Any) -> State:
-    if config is None or config.hf_hub_id is None:
+    if config is None or not config.has_weights:
         raise UserError(f"timm publishes no weights for {architecture}; give weights as the path of a file, or none.")
+    if config.hf_hub_id is None:
+        raise UserError(
+            f"the weights of timm/{architecture} are not on its hub; download {config.url} and give weights as the "
+            "path of that file."
+        )
     repository = config.hf_hub_id
     try:
         with _quiet():

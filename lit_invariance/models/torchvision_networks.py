@@ -14,6 +14,7 @@ from torch import nn
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.models.state_dict import split_entry
 
 # The Inception networks: without the classifiers that only guide training from scratch, and with the change of
 # normalisation that their published weights were made with.
@@ -70,7 +71,7 @@ def published_name(name: str, weights: str | None) -> str | None:
     if weights == "default":
         return str(known["DEFAULT"].name)
     files = {Path(entry.url).name: entry.name for entry in known}
-    return weights if weights in known.__members__ else files.get(Path(weights).name)
+    return weights if weights in known.__members__ else files.get(Path(split_entry(weights)[0]).name)
 
 
 def _preprocessing(model: str, entry: Any) -> Preprocessing:

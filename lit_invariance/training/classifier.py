@@ -40,7 +40,8 @@ class LitClassifier(pl.LightningModule):
 
     Args:
         backbone: `torchvision/resnet50`, `timm/resnet50`, `antialiased_cnns/resnet50`, `tiny_resnet`, `cifar_resnet20`.
-        weights: None for random ones, `default` or a published name, or a local file.
+        weights: None for random ones, `default` or a published name, or a local file, `file#entry` where it holds
+            several state dicts.
         num_classes: Number of outputs; where the weights have another number, the head is a new one. None takes the
             1000 of ImageNet; the command takes the number of the data's classes.
         image_size: Side S of the network's input in pixels. The command line takes it from `data.image_size`.

@@ -11,6 +11,7 @@ import torchvision
 
 from lit_invariance.errors import UserError
 from lit_invariance.models.backbones import BUILT_IN, create_backbone, preprocessing_of, published_classes
+from lit_invariance.models.timm_networks import timm_network
 from lit_invariance.models.torchvision_networks import published_name
 
 # The networks of the paper and of this project's configs; 75 px is the least that InceptionResNetV2 takes.
@@ -223,3 +224,15 @@ def test_weights_without_a_classification_layer_get_one(tmp_path, caplog):
     torch.save({key: value for key, value in state.items() if not key.startswith("fc.")}, tmp_path / "features.pth")
     made = create_backbone("tiny_resnet", str(tmp_path / "features.pth"), 7)
     assert (made.trained_classes, made.new_head) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("legacy_seresnet18", "are not on its hub; download https://.*/seresnet18-.*.pth and give weights as the path"),
+        ("botnet50ts_256", "timm publishes no weights for botnet50ts_256; give"),
+    ],
+)
+def test_timm_s_weights_that_are_not_on_its_hub(model, message):
+    with pytest.raises(UserError, match=message):
+        timm_network(model, "default").published()

@@ -135,6 +135,8 @@ def test_a_tag_has_its_own_normalisation():
     ("name", "file", "recipe"),
     [
         ("torchvision/resnet50", "resnet50-0676ba61.pth", "torchvision resnet50 IMAGENET1K_V1"),
+        ("torchvision/resnet50", "resnet50-0676ba61.pth#state_dict_ema", "torchvision resnet50 IMAGENET1K_V1"),
+        ("timm/resnet50", "resnet50.ram_in1k.safetensors#model", "timm resnet50.ram_in1k"),
         ("torchvision/resnet50", "mine.pth", "torchvision resnet50 IMAGENET1K_V2"),
         ("timm/resnet50", "resnet50.ram_in1k.safetensors", "timm resnet50.ram_in1k"),
         ("timm/resnet50", "mine.pth", "timm resnet50.a1_in1k"),
