@@ -1,5 +1,6 @@
 """Extend feature maps beyond their border, by any margin, without losing channels_last."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
@@ -72,6 +73,12 @@ def fold(position: Tensor, size: int, padding: str) -> Tensor:
     return (size - 1) - (position % (2 * size - 2) - (size - 1)).abs()
 
 
+def own_type(maps: Tensor) -> AbstractContextManager[object]:
+    """Keep autocast from changing the type of maps, as it does in pads and convolutions."""
+    kind = maps.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
+
+
 class _Extend(torch.autograd.Function):
     """Torch's own pad, or a zero pad that is then filled from within: its circular one leaves channels_last."""
 
@@ -79,7 +86,8 @@ class _Extend(torch.autograd.Function):
     def forward(maps: Tensor, margins: Margins, mode: str) -> Tensor:
         above, below, left, right = margins
         if mode != "circular" and max(above, below) < maps.shape[2] and max(left, right) < maps.shape[3]:
-            return F.pad(maps, (left, right, above, below), mode=mode)
+            with own_type(maps):
+                return F.pad(maps, (left, right, above, below), mode=mode)
         extended = F.pad(maps, (left, right, above, below))
         for dim, border, source in _borders((maps.shape[2], maps.shape[3]), margins, mode, maps.device):
             extended.index_copy_(dim, border, extended.index_select(dim, source))

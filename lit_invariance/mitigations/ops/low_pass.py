@@ -1,13 +1,12 @@
 """Filter every channel with a small kernel and keep every s-th sample."""
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lit_invariance.mitigations.ops.extend import Margins, extend, fold_back
+from lit_invariance.mitigations.ops.extend import Margins, extend, fold_back, own_type
 
 PADDINGS = ("reflect", "replicate", "circular", "zero")
 
@@ -39,7 +38,7 @@ class _LowPass(torch.autograd.Function):
 
     @staticmethod
     def forward(images: Tensor, taps: Tensor, stride: tuple[int, int], padding: str) -> Tensor:
-        with _own_type(images):
+        with own_type(images):
             extended = extend(images, _margins(taps), _mode(padding))
             return F.conv2d(extended, _kernel(taps, images), stride=stride, groups=images.shape[1])
 
@@ -52,7 +51,7 @@ class _LowPass(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         gradient, (taps,) = gradients[0], ctx.saved_tensors
-        with _own_type(gradient):
+        with own_type(gradient):
             spread = F.conv_transpose2d(
                 gradient,
                 _kernel(taps, gradient),
@@ -74,8 +73,3 @@ def _mode(padding: str) -> str:
 
 def _kernel(taps: Tensor, maps: Tensor) -> Tensor:
     return torch.outer(taps, taps).to(maps.dtype).expand(maps.shape[1], 1, -1, -1)
-
-
-def _own_type(maps: Tensor) -> AbstractContextManager[object]:
-    kind = maps.device.type
-    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()

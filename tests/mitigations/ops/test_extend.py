@@ -50,3 +50,12 @@ def test_deterministic_mode_is_allowed(mode: str) -> None:
 def test_no_margin_costs_nothing() -> None:
     maps = torch.rand(1, 1, 2, 2)
     assert extend(maps, (0, 0, 0, 0), "circular") is maps
+
+
+@pytest.mark.parametrize("mode", NUMPY_MODES)
+def test_autocast_leaves_the_type_alone(mode: str) -> None:
+    maps = torch.rand(1, 2, 5, 4).bfloat16().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        extended = extend(maps, (1, 2, 1, 2), mode)
+    extended.sum().backward()
+    assert extended.dtype == maps.grad.dtype == torch.bfloat16  # type: ignore[union-attr]
