@@ -29,7 +29,7 @@ from lit_invariance.registry import Spec
 def evaluate(
     models: Mapping[str, AnyModel] | Sequence[str],
     data: AnyData | Film,
-    protocols: Sequence[Spec] = DEFAULT,
+    protocols: Spec | Sequence[Spec] = DEFAULT,
     *,
     preprocessing: Any = None,
     reference: str | None = None,
@@ -66,8 +66,8 @@ def evaluate(
             (PIL image or tensor `(3, H, W)`, uint8 or float in [0, 1]; class number), a `DataLoader` or
             `LightningDataModule` of such a `Dataset`, or a `Film`. Views are made of the pictures as they were
             decoded, so that transforms that crop or normalise do not belong here.
-        protocols: Names of protocols or groups, or `{name: {option: value}}`; see `docs/protocols.md`. The frames of a
-            film are shown by `centre_crop`, whose options may be given.
+        protocols: Names of protocols or groups, or `{name: {option: value}}`, one or a list of them; see
+            `docs/protocols.md`. The frames of a film are shown by `centre_crop`, whose options may be given.
         preprocessing: What the networks at hand expect: `(mean, std)`, a function of pictures in [0, 1], the transforms
             of torchvision's weights, or timm's data configuration.
         reference: Name of the model that the others are compared with; without it `baseline`, or else the first.
@@ -99,15 +99,16 @@ def evaluate(
         UserError: If a name, an option, a model or the data is refused; the message says how to fix it.
 
     Example:
+        >>> import torch
         >>> from PIL import Image
         >>> pictures = [(Image.new("RGB", (40, 40), (40 * n, 90, 90)), n % 3) for n in range(6)]
         >>> network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 3))
         >>> results = evaluate({"linear": network}, pictures, ["crop"], image_size=32, progress=False)
-        >>> results.content["images"]
-        6
+        >>> results.content["images"], [row["protocol"] for row in results.content["rows"]][0]
+        (6, 'crop')
     """
     if seed < 0:
-        raise UserError(f"--seed is {seed}; it is a whole number from 0 on.")
+        raise UserError(f"seed is {seed}; it is a whole number from 0 on.")
     with one_sentence_errors():
         size = image_size or (data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise)
         shown = Geometry(geometry, image_size, size)
@@ -127,7 +128,7 @@ def evaluate(
         if unfinished is not None and candidates.own:
             raise UserError(f"unfinished= needs models named by text, and {next(iter(candidates.own))} is at hand.")
         with candidates.borrowed():
-            chosen = choose_protocols(protocols)
+            chosen = choose_protocols([protocols] if isinstance(protocols, str | dict) else protocols)
             if isinstance(data, Film):
                 return _film(data, label, candidates, settings, shown, batch_size, frame_view(chosen))
             if label is not None:
@@ -136,6 +137,7 @@ def evaluate(
             rank_zero_info(pictures.describe())
             see_same_classes(candidates.sources, pictures.compared_names or ())
             neighbours = any(len(choice.build(Preprocessing(size=size)).steps) > 1 for choice in chosen)
+            candidates.check_looked_into(diagnose)
             boxes = check_diagnostics(diagnose, diagnose_images, diagnose_boxes, neighbours, pictures)
             loaded = candidates.load(pictures.described["classes"], shown, seed)
             folder = None if unfinished is None else Path(unfinished)

@@ -12,11 +12,14 @@ from lit_invariance.errors import UserError
 from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import ModelSource, find_sources, parse_source
 from lit_invariance.evaluation.models import Model, describe_classifier, load_models
-from lit_invariance.evaluation.own_network import OwnNetwork, borrowed
+from lit_invariance.evaluation.own_network import Called, OwnNetwork, borrowed
 from lit_invariance.evaluation.trained_classes import known_outputs
 from lit_invariance.training.classifier import LitClassifier
 
 AnyModel = str | ModelSource | nn.Module | Callable[..., Any]
+
+
+LOOK_INSIDE = ("shiftability", "aliasing", "typicality")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,22 @@ class Candidates:
     def known_outputs(self) -> int | None:
         """Number of outputs of a model at hand, or else of one that is named; None where all weights are random."""
         return next(iter(self.outputs.values()), None) or known_outputs(self.sources)
+
+    def check_looked_into(self, diagnose: Sequence[str]) -> None:
+        """See that nobody asks what happens inside a function.
+
+        Args:
+            diagnose: Names of diagnostics.
+
+        Raises:
+            UserError: If one looks into networks, and a model is a function.
+        """
+        for name, model in self.own.items():
+            inside = [diagnostic for diagnostic in diagnose if diagnostic in LOOK_INSIDE]
+            if inside and isinstance(model.classifier.backbone, Called):
+                raise UserError(
+                    f"{inside[0]} looks into a network, and model {name} is a function; leave one of them out."
+                )
 
     def load(self, classes: int, geometry: Geometry, seed: int) -> list[Model]:
         """Load the models that are named by text, and see that all fit the data.
@@ -79,10 +98,14 @@ def find_models(models: Mapping[str, AnyModel] | Sequence[str], preprocessing: A
     Raises:
         UserError: If there is no model, one is none of the kinds that `evaluate` takes, or refuses its input.
     """
+    if isinstance(models, str) or not isinstance(models, Mapping | Sequence):
+        raise UserError(f"models is {_short(models)}; give a dictionary of names and models.")
     if not isinstance(models, Mapping):
         return Candidates(find_sources(list(models)), {}, {})
     if not models:
         raise UserError("there is no model to evaluate; give a dictionary of names and models.")
+    if preprocessing is not None and all(isinstance(model, str | ModelSource) for model in models.values()):
+        raise UserError("preprocessing= is of networks at hand, and all models are named by text; leave it out.")
     found = Candidates([], {}, {})
     for name, model in models.items():
         if isinstance(model, str | ModelSource):
@@ -102,10 +125,14 @@ def _own(name: str, model: Any, preprocessing: Any, geometry: Geometry) -> Model
     if isinstance(model, LitClassifier):
         return describe_classifier(ModelSource(name, kind), model)
     if not callable(model):
-        raise UserError(f"model {name} is {model!r}; give a network, a function, or a text as --models takes it.")
+        raise UserError(f"model {name} is {_short(model)}; give a network, a function, or a text as --models takes it.")
     found, prepare = find_preprocessing(name, model, preprocessing)
     network = OwnNetwork(model, geometry.of_weights(found, None), prepare)
     return Model(ModelSource(name, kind), network, type(network.backbone).__name__, passes=network.passes)
+
+
+def _short(value: Any) -> str:
+    return repr(value) if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
 
 
 def _outputs(model: Model) -> int:

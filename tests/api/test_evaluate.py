@@ -74,7 +74,7 @@ def test_every_kind_of_model_gives_the_numbers_of_the_plain_one(small_net, pictu
         "other": small_net(seed=1),
         "averaged": li.ShiftAverage(network, shifts=2),
     }
-    results = li.evaluate(models, pictures, ["crop"], reference="module", **quick)
+    results = li.evaluate(models, pictures, "crop", reference="module", **quick)
     plain = columns(results, "module")
     for name in ("lightning", "logits", "function"):
         for score, values in columns(results, name).items():
@@ -171,6 +171,8 @@ class TestRefused:
         ("models", "message"),
         [
             ({}, "there is no model"),
+            ("tiny_resnet@none", "models is 'tiny_resnet@none'; give a dictionary of names and models"),
+            (nn.Linear(4, 3), "models is a Linear; give a dictionary of names and models"),
             ({"a": 3}, "model a is 3; give a network"),
             ({"a": lambda images: images}, r"model a answers one picture with shape \(1, 3, 16, 16\), not with logits"),
             ({"a": lambda images: None}, "model a answers one picture with type NoneType"),
@@ -182,6 +184,15 @@ class TestRefused:
         with pytest.raises(li.UserError, match=message) as refused:
             li.evaluate(models, pictures, ["crop"], **quick)
         assert "\n" not in str(refused.value)
+
+    def test_preprocessing_of_models_that_bring_their_own(self, pictures, quick):
+        with pytest.raises(li.UserError, match="preprocessing= is of networks at hand"):
+            li.evaluate({"a": "tiny_resnet@none"}, pictures, "crop", preprocessing=(MEAN, STD), **quick)
+
+    def test_a_function_looked_into(self, small_net, pictures, quick):
+        network = small_net()
+        with pytest.raises(li.UserError, match="aliasing looks into a network, and model f is a function"):
+            li.evaluate({"f": lambda images: network(images)}, pictures, "crop", diagnose=["aliasing"], **quick)
 
     def test_numbers_of_outputs(self, small_net, pictures, write_folder, quick):
         with pytest.raises(li.UserError, match="model b has 5 outputs and the data 3 classes"):
