@@ -1,3 +1,4 @@
+import mmap
 import struct
 from pathlib import Path
 
@@ -5,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 
+from lit_invariance.data import images
 from lit_invariance.data.images import EXTENSIONS, decode, decoded_size
 from lit_invariance.errors import UserError
 
@@ -207,3 +210,11 @@ def test_the_size_is_that_of_the_decoded(tmp_path: Path) -> None:
     exif[0x0112] = 8
     path = save(picture(), tmp_path / "a.jpg", exif=exif)
     assert decoded_size(path) == tuple(reversed(decode(path).shape[1:])) == (4, 6)
+
+
+@pytest.mark.filterwarnings("ignore:the picture")
+def test_workers_that_were_forked_warn_together_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lit_invariance.data.images._warned", mmap.mmap(-1, 1))
+    path = save(Image.fromarray(np.full((4, 4), 2000, np.uint16)), tmp_path / "a.png")
+    assert len(list(DataLoader([str(path)], batch_size=None, num_workers=1, collate_fn=decode))) == 1
+    assert images._warned[0] == 1
