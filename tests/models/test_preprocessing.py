@@ -68,7 +68,6 @@ def test_a_torchvision_recipe_shows_what_its_own_transform_shows(model, weights,
         "vit_base_patch16_224.augreg_in21k_ft_in1k",  # bicubic, 224 of 248, another mean
         "eva02_base_patch14_448.mim_in22k_ft_in1k",  # squash
         "vit_base_patch16_siglip_256.webli",  # squash
-        "beit3_base_patch16_224.in22k_ft_in1k",
     ],
 )
 def test_a_timm_recipe_shows_what_its_own_transform_shows(name, size):
