@@ -33,7 +33,7 @@ class Stopping(Callback):
 
     def __init__(self, request: StopRequest, path: Path | None, command: str, requeue: bool) -> None:
         self.request, self.path, self.command, self.requeue = request, path, command, requeue
-        self._validating = False
+        self._leaving = self._validating = False
 
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Take the signals over from Lightning, which would save in the middle of a step."""
@@ -82,8 +82,6 @@ class Stopping(Callback):
         if self._leaving:
             set_before_validation(checkpoint) if self._validating else set_between_batches(checkpoint)
 
-    _leaving = False
-
     def _asked(self, trainer: pl.Trainer) -> bool:
         if trainer.world_size == 1:
             return bool(self.request)
@@ -93,7 +91,7 @@ class Stopping(Callback):
         number = self.request.number or signal.SIGTERM  # another process's, where this one heard none
         if save and self.path is not None and self._finite(trainer):
             self._leaving = True
-            trainer.save_checkpoint(self.path)
+            trainer.save_checkpoint(self.path, weights_only=False)
         name = signal.Signals(number).name
         kept = self.path is not None and self.path.is_file()
         rank_zero_info(f"\nstopped by {name}; " + (f"go on with: {self.command}" if kept else "nothing was saved yet."))

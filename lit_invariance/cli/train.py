@@ -38,12 +38,14 @@ from lit_invariance.version import version
 
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
 SAME_WHEN_RESUMED = ("backbone", "num_classes", "mitigations", "optimizer")
+LIMITS = ("max_epochs", "max_steps", "limit_train_batches")
 DEPRECATIONS = "JSONARGPARSE_DEPRECATION_WARNINGS"
 USELESS = (
     ".*LeafSpec.* is deprecated",  # Lightning 2.6 on torch 2.15
     ".*Checkpoint directory .* exists and is not empty",  # config.yaml stands there
     ".*args parameter is intended to run from within Python",
     ".*does not have many workers.*",  # by choice: nothing is decoded
+    r".*\.fit\(ckpt_path=(None|\"last\")\)",  # OnExceptionCheckpoint looks for what a fresh start has refused to find
 )
 
 
@@ -108,6 +110,9 @@ class TrainingCLI(LightningCLI):
         self.folder = RunFolder(config["name"])
         self._requeue = config["ckpt_path"] == "auto"
         config["ckpt_path"] = self.folder.resumed(config["ckpt_path"], config["overwrite"])
+        for option in LIMITS:
+            if config["trainer"][option] == 0:
+                raise UserError(f"--trainer.{option} 0 trains nothing; give a larger number, or leave it out.")
         if config["model"]["weights"] == "none":
             config["model"]["weights"] = None
         if self._leaves_files:

@@ -163,6 +163,8 @@ def test_other_errors_are_no_users_mistakes():
 @pytest.mark.parametrize(("options", "told"), [
     (["--trainer.limit_train_batches", "0.01"], "limit_train_batches"),
     (["--trainer.val_check_interval", "9"], "val_check_interval"),
+    (["--trainer.limit_train_batches", "0"], "limit_train_batches 0 trains nothing"),
+    (["--trainer.max_epochs", "0"], "max_epochs 0 trains nothing"),
 ])  # fmt: skip
 def test_options_that_do_not_fit_the_data_leave_nothing(options, told, in_folder):
     with pytest.raises(UserError, match=told):
@@ -210,6 +212,38 @@ def test_a_command_changes_nothing_for_the_program_that_calls_it(in_folder):
     assert after[:3] == before[:3]
     assert set(after[3]) - set(before[3]) <= {"PL_GLOBAL_SEED", "PL_SEED_WORKERS"}
     assert not list(in_folder.iterdir())
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed", "64-true"])
+def test_precisions_train(precision, in_folder):
+    train([*SMALL, "--trainer.precision", precision, "--model.invariance_images", "4", "--trainer.max_epochs", "1"])
+    assert (RUN / "best.ckpt").is_file()
+
+
+def test_a_precision_of_too_small_a_range_is_told(in_folder):
+    with pytest.raises(UserError, match="the precision 16-true has too small a range"):
+        train([*SMALL, "--trainer.precision", "16-true", "--model.lr", "1"])
+
+
+def test_steps_and_no_end_have_a_schedule(in_folder):
+    endless = ["--trainer.max_epochs", "-1", "--model.warmup_epochs", "1"]
+    steps = train([*SMALL, *endless, "--name", "steps", "--trainer.max_steps", "8"])
+    rates = steps.trainer.lr_scheduler_configs[0].scheduler.lr_lambdas[0]
+    assert [rates(step) for step in (0, 1, 2, 5, 8)] == pytest.approx([0.5, 1, 1, 0.5, 0])  # 2 steps an epoch
+    time = train([*SMALL, *endless, "--name", "time", "--trainer.callbacks+", "tests.cli.test_train_faults.Leave"])
+    assert time.trainer.lr_scheduler_configs[0].scheduler.lr_lambdas[0](10**6) == 1
+
+
+def test_what_lightning_saves_after_an_error_is_not_continued_unasked(in_folder):
+    Path("careful.yaml").write_text(
+        "trainer:\n  callbacks:\n  - class_path: OnExceptionCheckpoint\n    init_args: {dirpath: saved}\n"
+    )
+    careful = [*SMALL, "--config", "careful.yaml"]
+    train([*careful, "--trainer.max_epochs", "1"])
+    before = content(RUN)
+    with pytest.raises(UserError, match=r"would go on from checkpoints/shapes/last.ckpt instead of beginning"):
+        train([*careful, "--overwrite", "true"])
+    assert content(RUN) == before
 
 
 class Terminate(pl.Callback):
