@@ -94,11 +94,13 @@ def apply_mitigations(network: nn.Module, specs: Sequence[Spec], classify: Class
 
 
 def _checked_name(spec: Spec) -> str:
-    name, _ = parse_spec("mitigation", spec)
+    name, options = parse_spec("mitigation", spec)
     if name == "translation":
         raise UserError("translation acts on training images and not on the network: set data.translation.")
     if name not in MITIGATIONS:
         raise unknown("mitigation", name, MITIGATIONS)
+    if "network" in options:  # an argument of the functions, which would replace the network
+        raise UserError(f"mitigation {name} has no option network; it is applied to model.backbone.")
     return name
 
 

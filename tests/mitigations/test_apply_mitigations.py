@@ -78,6 +78,8 @@ def test_twice_is_refused(network: nn.Module, name: str) -> None:
         ({"blurpool": {"taps": 1}}, "2 to 7 taps"),
         ({"blurpool": {"padding": "mirror"}}, "unknown padding 'mirror'"),
         ({"blurpool": {}, "translation": {}}, "written as a name"),
+        ({"blurpool": {"network": 3}}, "mitigation blurpool has no option network"),
+        ({"content_crop": {"network": 3}}, "mitigation content_crop has no option network"),
     ],
 )
 def test_bad_entry_is_one_sentence(network: nn.Module, spec: object, part: str) -> None:
