@@ -34,6 +34,7 @@ def evaluate(
     preprocessing: Any = None,
     reference: str | None = None,
     seed: int = 0,
+    draws: int = 1,
     image_size: int | None = None,
     geometry: str = RECIPE,
     max_images: int | None = None,
@@ -72,6 +73,7 @@ def evaluate(
             of torchvision's weights, or timm's data configuration.
         reference: Name of the model that the others are compared with; without it `baseline`, or else the first.
         seed: Seed of the views and of the resampling, from 0.
+        draws: Draws of each image's geometry under protocols that draw one; its scores are averaged over them.
         image_size: Side S in pixels of the inputs, of networks without a checkpoint or a size of their own; without it
             that of the recipe, or else of the data, or else 224.
         geometry: `recipe` shows each published network, and each that `preprocessing` has transforms for, its pictures
@@ -109,6 +111,8 @@ def evaluate(
     """
     if seed < 0:
         raise UserError(f"seed is {seed}; it is a whole number from 0 on.")
+    if draws < 1:
+        raise UserError(f"draws is {draws}; it is a whole number from 1 on.")
     with one_sentence_errors():
         size = image_size or (data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise)
         shown = Geometry(geometry, image_size, size)
@@ -116,6 +120,7 @@ def evaluate(
         settings = Settings(
             reference=choose_reference(candidates.sources, reference, listed=True),
             seed=seed,
+            draws=draws,
             accelerator=accelerator,
             devices=devices,
             precision=precision,

@@ -47,6 +47,7 @@ def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
         settings.protocols,
         reference=request.reference,
         seed=settings.seed,
+        draws=settings.draws,
         image_size=request.image_size,
         geometry=settings.preprocessing,
         batch_size=settings.data.batch_size,

@@ -76,6 +76,8 @@ def make_parser() -> OneSentenceErrors:
     )
     parser.add_argument("--output", type=str, default="results", help="Folder for the results.")
     parser.add_argument("--seed", type=int, default=0, help="Seed of the views and of the bootstrap.")
+    draws = "Draws of each image's geometry, over which its scores are averaged; under protocols that draw one."
+    parser.add_argument("--draws", type=int, default=1, help=draws)
     parser.add_argument("--max_images", type=int | None, help="Short for --data.max_images; of a film, the frames.")
     parser.add_argument("--accelerator", type=str, default="auto", help="cpu, gpu, ...")
     parser.add_argument("--devices", type=int | str, default="auto", help="Number of devices, or which.")

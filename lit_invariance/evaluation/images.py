@@ -46,6 +46,7 @@ def measure_images(
     described = {**data.described, "fingerprint": data_fingerprint(data.images)}
     moving = {
         "seed": settings.seed,
+        "draws": settings.draws,
         "precision": settings.precision,
         "device": trainer.strategy.root_device.type,
         "versions": versions(),
@@ -58,7 +59,7 @@ def measure_images(
             fingerprint = run_fingerprint([model.source for model in models], protocols, moving)
             unfinished = Unfinished.open(folder, fingerprint, len(data.images))
         with unfinished or nullcontext():
-            outcomes = run(trainer, models, protocols, data, settings.seed, unfinished)
+            outcomes = run(trainer, models, protocols, data, settings.seed, unfinished, settings.draws)
     pictures, files = worst_pictures(outcomes, models, protocols, settings.reference, data.images, settings.seed)
     measured = Measured(
         outcomes,

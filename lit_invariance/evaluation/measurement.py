@@ -32,6 +32,7 @@ class Measurement(pl.LightningModule):
         protocols: The protocols.
         seed: Seed of the views.
         keep: Called with what was measured of each batch.
+        draws: Draws of each image's geometry, over which its scores are averaged.
 
     Attributes:
         views_at_once: Views of a forward pass, at most; halved where the memory does not hold them.
@@ -49,12 +50,14 @@ class Measurement(pl.LightningModule):
         protocols: Sequence[ProtocolChoice],
         seed: int,
         keep: Callable[[Outcomes], None] | None = None,
+        draws: int = 1,
     ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(model.classifier for model in models)
         self.tasks = plan(models, protocols)
         self.order: list[Cell] = [(model.name, choice.label) for choice in protocols for model in models]
         self.seed = seed
+        self.draws = draws
         self.keep = keep
         self.views_at_once = VIEWS_AT_ONCE
         self.parts: list[Outcomes] = []
@@ -120,24 +123,39 @@ class Measurement(pl.LightningModule):
                 task.protocol.shown(image.shape[1], image.shape[2], boxes[index]) for image, index in _numbered(part)
             ]
             group = Group(part.labels, shown, len(task.protocol.steps))
-            for model, logits in zip(task.models, self._logits(task, part, boxes), strict=True):
-                self._check_finite(logits, part, shown, model, task)
-                recorder.add_logits((model.name, task.label), logits, group)
+            drawn = [self._logits(task, part, boxes, draw) for draw in range(self._draws(task, part, boxes))]
+            for model, draws in zip(task.models, zip(*drawn, strict=True), strict=True):
+                for logits in draws:
+                    self._check_finite(logits, part, shown, model, task)
+                recorder.add_logits((model.name, task.label), draws, group)
 
-    def _logits(self, task: Task, group: Batch, boxes: Boxes) -> list[Tensor]:
+    def _draws(self, task: Task, group: Batch, boxes: Boxes) -> int:
+        """How many draws of its geometry an image has: one under protocols that draw nothing."""
+        if self.draws == 1:
+            return 1
+        for image, index in _numbered(group):
+            generator = generator_for(self.seed, task.protocol.name, index)
+            before = generator.get_state()
+            for _ in task.protocol.parts(image, generator, self.views_at_once, boxes[index]):
+                pass
+            if not torch.equal(before, generator.get_state()):
+                return self.draws
+        return 1
+
+    def _logits(self, task: Task, group: Batch, boxes: Boxes, draw: int) -> list[Tensor]:
         """For each model the logits of all views of a group of images, one after another, `(V, K)`."""
         parts: list[list[Tensor]] = [[] for _ in task.models]
-        for views in self._views(task, group, boxes):
+        for views in self._views(task, group, boxes, draw):
             for model, logits in zip(task.models, parts, strict=True):
                 logits.append(model.classifier(views).float())
         # Where the protocol passes all images over, there is nothing to classify.
         return [torch.cat(logits or [torch.empty(0, 1, device=group.labels.device)]) for logits in parts]
 
-    def _views(self, task: Task, group: Batch, boxes: Boxes) -> Iterator[Tensor]:
+    def _views(self, task: Task, group: Batch, boxes: Boxes, draw: int) -> Iterator[Tensor]:
         """Make the views of a group `(V, C, S, S)`, at most `views_at_once` together."""
         stacks: list[Tensor] = []
         for image, index in _numbered(group):
-            generator = generator_for(self.seed, task.protocol.name, index)
+            generator = generator_for(self.seed, task.protocol.name, index, draw)
             try:
                 for part in task.protocol.parts(image, generator, self.views_at_once, boxes[index]):
                     stacks.append(part)

@@ -38,18 +38,22 @@ class Recorder:
     scores: dict[Column, list[Tensor]] = field(default_factory=dict)
     answers: dict[Cell, list[Answers]] = field(default_factory=dict)
 
-    def add_logits(self, cell: Cell, logits: Tensor, group: Group) -> None:
+    def add_logits(self, cell: Cell, draws: Sequence[Tensor], group: Group) -> None:
         """Score a group of images and keep the answers.
 
         Args:
             cell: Model and protocol.
-            logits: `(V, K)`, of all views of all images, one after another.
+            draws: `(V, K)` for each draw of the images' geometry: the logits of all views of all images, one after
+                another. An image's score is its mean over the draws for which it is defined, its answers are those of
+                the first.
             group: What they belong to.
         """
-        stacks = torch.split(logits, [len(steps) for steps in group.shown])
-        for values, name in _scores(stacks, group):
-            self.scores.setdefault((*cell, name), []).append(values.cpu().double())
-        self.answers.setdefault(cell, []).append(_answers(logits, group))
+        sizes = [len(steps) for steps in group.shown]
+        scored = [list(_scores(torch.split(logits, sizes), group)) for logits in draws]
+        for same in zip(*scored, strict=True):
+            values = torch.stack([values.cpu().double() for values, _ in same])
+            self.scores.setdefault((*cell, same[0][1]), []).append(values.nanmean(0))
+        self.answers.setdefault(cell, []).append(_answers(draws[0], group))
 
     def outcomes(self, positions: Tensor, labels: Tensor, order: Sequence[Cell]) -> Outcomes:
         """Return the record, which shares no memory with the batch: a worker's would stay open as a file.

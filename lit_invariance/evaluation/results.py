@@ -105,6 +105,8 @@ def compile_results(
     }
     if chance := at_chance(measured.outcomes, settings.seed):
         results["at_chance"] = chance
+    if settings.draws > 1:
+        results["draws"] = settings.draws
     if diagnostics:
         results["diagnostics"] = diagnostics
     if measured.samples is not None:

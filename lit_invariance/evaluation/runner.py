@@ -63,6 +63,7 @@ def run(
     data: EvaluationData,
     seed: int,
     unfinished: Unfinished | None = None,
+    draws: int = 1,
 ) -> Outcomes:
     """Score every image of the data for every model under every protocol.
 
@@ -75,6 +76,7 @@ def run(
         data: The images.
         seed: Seed of the views.
         unfinished: Where each batch is kept. What is kept there already is not measured again, nor decoded.
+        draws: Draws of each image's geometry, over which its scores are averaged.
 
     Returns:
         Per-image scores, in every process.
@@ -86,7 +88,7 @@ def run(
     loading = Loading(data, {index for part in earlier for index in part.indices.tolist()})
     if earlier and not len(loading.images):
         return merge(earlier)
-    measurement = Measurement(models, protocols, seed, None if unfinished is None else unfinished.add)
+    measurement = Measurement(models, protocols, seed, None if unfinished is None else unfinished.add, draws)
     try:
         predict(trainer, measurement, loading)
     except UserError as error:

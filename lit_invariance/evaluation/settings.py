@@ -12,6 +12,7 @@ class Settings:
     Attributes:
         reference: Name of the model that the others are compared with.
         seed: Seed of the views and of the resampling, from 0.
+        draws: Draws of each image's geometry, over which its scores are averaged.
         accelerator: As Lightning names it.
         devices: As Lightning takes it.
         precision: As Lightning names it; `"32-true"` is float32 without TF32.
@@ -24,6 +25,7 @@ class Settings:
 
     reference: str
     seed: int = 0
+    draws: int = 1
     accelerator: str = "auto"
     devices: int | str = "auto"
     precision: str = EXACT

@@ -19,18 +19,20 @@ ROUNDINGS = ("float", "uint8")
 BACKGROUNDS = ("black", "mean")
 
 
-def generator_for(seed: int, protocol: str, index: int) -> Generator:
+def generator_for(seed: int, protocol: str, index: int, draw: int = 0) -> Generator:
     """Return an image's own random generator, the same for any batch size, worker count, device and order.
 
     Args:
         seed: The run's seed.
         protocol: Name of the protocol.
         index: Position of the image in its data set.
+        draw: Which draw of the image's geometry it is for, from 0.
 
     Returns:
         A CPU generator.
     """
-    digest = hashlib.sha256(f"{seed}/{protocol}/{index}".encode()).digest()
+    further = f"/{draw}" if draw else ""
+    digest = hashlib.sha256(f"{seed}/{protocol}/{index}{further}".encode()).digest()
     return Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 

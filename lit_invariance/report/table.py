@@ -145,6 +145,8 @@ def _legend(results: Results) -> list[str]:
     lines = [f"mean over {what} [{results['level']:.0%} interval, bootstrap over {drawn}]", "; ".join(better)]
     lines += [f"{model['name']}: {describe(model)}" for model in results["models"]] * bool(cautions(results))
     lines += cautions(results)
+    if results.get("draws", 1) > 1:
+        lines.append(f"scores of {what} are means over {results['draws']} draws of their geometry")
     costly = [f"{model['name']} takes {model['passes']}" for model in results["models"] if model.get("passes", 1) > 1]
     lines += [f"forward passes for one view: {', '.join(costly)}"] * bool(costly)
     if len(results["models"]) > 1:

@@ -159,7 +159,8 @@ class Results(TypedDict):
     `versions` the libraries' and Python's; `data` the settings of the data set with its number of `classes` and the
     `fingerprint` of its images; `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured;
     `curves` what each model says of a film; `outcomes` the SHA-256 of the `outcomes.npz` that was written with it;
-    `at_chance` for each protocol the models that are not shown to be more accurate than always giving one answer.
+    `at_chance` for each protocol the models that are not shown to be more accurate than always giving one answer;
+    `draws` the draws of each image's geometry that its scores are averaged over, where there are several.
     """
 
     schema: Count
@@ -183,6 +184,7 @@ class Results(TypedDict):
     diagnostics: NotRequired[Diagnostics]
     outcomes: NotRequired[Name]
     at_chance: NotRequired[dict[Name, list[Name]]]
+    draws: NotRequired[Count]
     samples: NotRequired[Name]
     resampled: NotRequired[Name]
     curves: NotRequired[list[CurveEntry]]

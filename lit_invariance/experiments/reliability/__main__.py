@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from lit_invariance.errors import unknown
-from lit_invariance.experiments.reliability.injecting import inject, table
+from lit_invariance.experiments.reliability.injecting import HEAD, inject, line
 from lit_invariance.experiments.reliability.kinds import KINDS
 from lit_invariance.parser import OneSentenceErrors, run_command
 
@@ -36,12 +36,13 @@ def reliability(args: Sequence[str] | None = None) -> None:
     for name in settings.kinds:
         if name not in KINDS:
             raise unknown("kind", name, KINDS)
-    tallies = inject(settings.kinds, settings.share, settings.seed, settings.processes)
-    print(table(tallies))
-    for name, tally in tallies.items():
-        for failure in tally.failures:
-            print(f"{name}: {failure[:400]}")
-    if any(tally.failures for tally in tallies.values()):
+    print(HEAD, flush=True)
+    failures: list[str] = []
+    for name, tally in inject(settings.kinds, settings.share, settings.seed, settings.processes):
+        print(line(name, tally), flush=True)
+        failures += [f"{name}: {failure[:400]}" for failure in tally.failures]
+    print("\n".join(failures))
+    if failures:
         sys.exit(1)
 
 

@@ -4,15 +4,15 @@ import logging
 import multiprocessing
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 from lit_invariance.experiments.reliability.kinds import KINDS
 from lit_invariance.experiments.reliability.mutations import Tally
 
 
-def inject(names: Sequence[str], share: float, seed: int, processes: int) -> dict[str, Tally]:
+def inject(names: Sequence[str], share: float, seed: int, processes: int) -> Iterator[tuple[str, Tally]]:
     """Inject kinds of faults.
 
     Args:
@@ -21,25 +21,26 @@ def inject(names: Sequence[str], share: float, seed: int, processes: int) -> dic
         seed: Seed of all draws.
         processes: Processes that work side by side.
 
-    Returns:
-        What became of each kind.
+    Yields:
+        Each kind and what became of it, as soon as it is through.
     """
-    tallies = {name: Tally() for name in names}
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["lit_invariance.experiments.reliability.kinds"])
     with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=1) as pool:
-        work = []
+        work: dict[str, list[Future[Tally]]] = {name: [] for name in names}
         for name in names:
             cases = max(1, round(KINDS[name].cases * share))
             parts = min(KINDS[name].parts, cases)
             for part in range(parts):
                 count = cases // parts + (part < cases % parts)
-                work.append((name, pool.submit(_part, name, count, seed + part)))
-        for name, result in work:
-            tally = result.result()
-            tallies[name].outcomes += tally.outcomes
-            tallies[name].failures += tally.failures
-    return tallies
+                work[name].append(pool.submit(_part, name, count, seed + part))
+        for name, parts_of in work.items():
+            whole = Tally()
+            for part_of in parts_of:
+                tally = part_of.result()
+                whole.outcomes += tally.outcomes
+                whole.failures += tally.failures
+            yield name, whole
 
 
 def _part(name: str, count: int, seed: int) -> Tally:
@@ -48,16 +49,18 @@ def _part(name: str, count: int, seed: int) -> Tally:
         return KINDS[name].inject(Path(folder), count, seed)
 
 
-def table(tallies: Mapping[str, Tally]) -> str:
-    """Lay out what became of each kind, as `docs/reliability.md` holds it.
+HEAD = "| fault or input | cases | outcome |\n|---|---:|---|"
+"""Of the table that `docs/reliability.md` holds."""
+
+
+def line(name: str, tally: Tally) -> str:
+    """Return a kind's line of the table.
 
     Args:
-        tallies: Name of a kind to what became of it.
+        name: The kind.
+        tally: What became of it.
     """
-    lines = ["| fault or input | cases | outcome |", "|---|---:|---|"]
-    for name, tally in tallies.items():
-        counted = Counter(tally.outcomes)
-        counted.setdefault("failed", 0)
-        outcome = ", ".join(f"{number} {what}" for what, number in sorted(counted.items(), key=lambda pair: -pair[1]))
-        lines.append(f"| {KINDS[name].what} | {tally.outcomes.total()} | {outcome} |")
-    return "\n".join(lines)
+    counted = Counter(tally.outcomes)
+    counted.setdefault("failed", 0)
+    outcome = ", ".join(f"{number} {what}" for what, number in sorted(counted.items(), key=lambda pair: -pair[1]))
+    return f"| {KINDS[name].what} | {tally.outcomes.total()} | {outcome} |"

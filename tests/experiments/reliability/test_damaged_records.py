@@ -12,7 +12,7 @@ from lit_invariance.experiments.reliability.damaged_records import (
     damaged_results,
     quiet,
 )
-from lit_invariance.experiments.reliability.injecting import table
+from lit_invariance.experiments.reliability.injecting import line
 from lit_invariance.experiments.reliability.kinds import KINDS
 from lit_invariance.experiments.reliability.mutations import Tally, outcome_of
 from lit_invariance.experiments.reliability.structured import mutate_value
@@ -59,8 +59,7 @@ def test_damages_to_values_change_a_copy():
     assert sum(other != value for other in changed) > 40
 
 
-def test_the_table():
+def test_a_line_of_the_table():
     tally = Tally()
     tally.outcomes.update(refused=3, read=1)
-    told = table({"boxes": tally}).splitlines()
-    assert told[2] == f"| {KINDS['boxes'].what} | 4 | 3 refused, 1 read, 0 failed |"
+    assert line("boxes", tally) == f"| {KINDS['boxes'].what} | 4 | 3 refused, 1 read, 0 failed |"
