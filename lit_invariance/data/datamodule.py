@@ -73,7 +73,8 @@ class InvarianceData(LightningDataModule):
             `shapes`, whose images lie in memory.
         flip: Mirror training images left to right at random.
         translation: Training translations, such as `{kind: pad, pixels: 4}`; kinds are `crop`, `pad`, `affine`
-            and `any_of`, options in `TrainingView`. Without it training sees the centre of each image, as evaluation does.
+            and `any_of`, options in `TrainingView`. Without it training sees the centre of each image, as evaluation
+            does.
         seed: Names the images of `shapes`, the part that `val_fraction` holds out and the choice of `max_images`.
         shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`, see `load_shapes`.
         max_images: Validate on a random choice of so many images; their indices stay those in the whole set.
