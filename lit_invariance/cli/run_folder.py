@@ -41,6 +41,12 @@ class RunFolder:
         self.resumed_settings: Mapping[str, Any] = {}
         self._earlier: list[Path] = []
         self._made: list[Path] = []
+        self._begun = False
+
+    @property
+    def stands(self) -> bool:
+        """Whether `last.ckpt` is of this run and not of one that it replaces."""
+        return self._begun and self.last.is_file()
 
     def resumed(self, asked: str | None, overwrite: bool) -> str | None:
         """Turn the value of `--ckpt_path` into a file.
@@ -73,6 +79,7 @@ class RunFolder:
             raise UserError(f"there is no checkpoint {path} to resume from; {other}.")
         # A broken one is told before anything is built or downloaded.
         self.resumed_settings = read_checkpoint(path)["hyper_parameters"]
+        self._begun = path.resolve() == self.last.resolve()
         return str(path)
 
     def check_free(self, overwrite: bool) -> None:
@@ -118,11 +125,12 @@ class RunFolder:
         self._earlier = [path for path in (self.best, self.last, *curves) if path.is_file()]
 
     def remove_earlier(self, first: Path) -> None:
-        """Delete the earlier run, now that the new one can be resumed.
+        """Delete the earlier run, if there is one, now that this one can be resumed.
 
         Args:
             first: The new run's first checkpoint.
         """
+        self._begun = True
         for path in self._earlier:
             if path.resolve() != first.resolve():
                 path.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,14 @@ class Stopping(Callback):
         request: The signals that came.
         path: Where to save; None where the run keeps no checkpoints.
         command: The command that goes on.
+        stands: Returns whether the run has a checkpoint to go on from.
         requeue: Whether the same command goes on, so that a SLURM job can be requeued.
     """
 
-    def __init__(self, request: StopRequest, path: Path | None, command: str, requeue: bool) -> None:
-        self.request, self.path, self.command, self.requeue = request, path, command, requeue
+    def __init__(
+        self, request: StopRequest, path: Path | None, command: str, stands: Callable[[], bool], requeue: bool
+    ) -> None:
+        self.request, self.path, self.command, self.stands, self.requeue = request, path, command, stands, requeue
         self._leaving = self._validating = False
 
     def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -93,8 +97,8 @@ class Stopping(Callback):
             self._leaving = True
             trainer.save_checkpoint(self.path, weights_only=False)
         name = signal.Signals(number).name
-        kept = self.path is not None and self.path.is_file()
-        rank_zero_info(f"\nstopped by {name}; " + (f"go on with: {self.command}" if kept else "nothing was saved yet."))
+        told = f"go on with: {self.command}" if self.stands() else "nothing was saved yet."
+        rank_zero_info(f"\nstopped by {name}; {told}")
         if number == signal.SIGUSR1 and trainer.is_global_zero:
             self._requeue()
         raise Stopped(number)

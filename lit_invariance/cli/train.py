@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -210,7 +211,7 @@ class TrainingCLI(LightningCLI):
         callbacks += [FiniteLoss(), Throughput(), ProbePictures(), Hyperparameters()]
         callbacks += [StepSeeds(), Counters(), RunIdentity()]
         path = self.folder.last if self._keeps_checkpoints else None
-        self.stopping = Stopping(StopRequest(), path, self.resume_command, self._requeue)
+        self.stopping = Stopping(StopRequest(), path, self.resume_command, lambda: self.folder.stands, self._requeue)
         self.best = Best(self.folder.checkpoints)
         callbacks.append(self.stopping)
         if self._keeps_checkpoints:
@@ -238,7 +239,7 @@ class TrainingCLI(LightningCLI):
             try:
                 self.trainer.fit(self.model, self.datamodule, ckpt_path=self.config["ckpt_path"], weights_only=True)
             except (UserError, MisconfigurationException, OSError, RuntimeError, MemoryError) as error:
-                if not isinstance(error, Stopped) and self.folder.last.is_file():
+                if not isinstance(error, Stopped) and self.folder.stands:
                     rank_zero_info(f"go on with: {self.resume_command}")
                 raise
 
@@ -291,6 +292,15 @@ def train(args: list[str] | None = None) -> TrainingCLI:
         SystemExit: With code 2 after a bad argument, 0 after `--help` or `--print_config`.
     """
     with without_advertisements():
+        cli = _built(args)
+        cli.fit()
+        cli.tell()
+    return cli
+
+
+def _built(args: list[str] | None) -> TrainingCLI:
+    """Build everything; a signal ends it at once, because nothing is written before the training begins."""
+    try:
         with stops_at_once():
             cli = TrainingCLI(
                 LitClassifier,
@@ -304,9 +314,10 @@ def train(args: list[str] | None = None) -> TrainingCLI:
                 args=args,
             )
             cli.check()
-        cli.fit()
-        cli.tell()
-    return cli
+            return cli
+    except Stopped as stopped:
+        rank_zero_info(f"stopped by {signal.Signals(stopped.number).name} before the training began.")
+        raise
 
 
 def _callbacks_of(trainer: pl.Trainer) -> list[Callback]:

@@ -29,7 +29,9 @@ class Signal(pl.Callback):
 
 def stopped(folder, *callbacks, **options):
     with stop_requests() as request, pytest.raises(Stopped) as left:
-        run(folder, *callbacks, Stopping(request, folder / "last.ckpt", "go on", requeue=False), **options)
+        run(
+            folder, *callbacks, Stopping(request, folder / "last.ckpt", "go on", lambda: True, requeue=False), **options
+        )
     return left.value.code
 
 
@@ -98,7 +100,7 @@ def test_a_slurm_job_is_requeued_where_its_command_goes_on(tmp_path, monkeypatch
     signals = Signal("on_train_batch_end", 2, signal.SIGUSR1)
     before = signal.getsignal(signal.SIGUSR1)
     with stop_requests() as request, pytest.raises(Stopped) as left:
-        run(tmp_path, signals, Stopping(request, tmp_path / "last.ckpt", "go on", requeue))
+        run(tmp_path, signals, Stopping(request, tmp_path / "last.ckpt", "go on", lambda: True, requeue))
     assert left.value.code == 128 + signal.SIGUSR1
     assert (tmp_path / "asked").exists() == requeue
     if requeue:

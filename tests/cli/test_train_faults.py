@@ -40,13 +40,14 @@ def read(name):
     return torch.load(RUN / name, weights_only=True)
 
 
-def test_an_earlier_run_goes_when_the_new_one_stands(in_folder):
+def test_an_earlier_run_goes_when_the_new_one_stands(in_folder, caplog):
     train(SMALL)
     (RUN / "epoch=7.ckpt").write_text("somebody's")
     before = content(Path())
     with pytest.raises(UserError, match="not finite"):  # the first epoch diverges
         train([*SMALL, "--overwrite", "true", "--model.lr", "1e30", "--model.warmup_epochs", "0"])
     assert before.items() <= content(Path()).items()
+    assert "go on with" not in caplog.text  # the checkpoint that stands there is not of this run
     train([*SMALL, "--overwrite", "true", "--trainer.enable_checkpointing", "false", "--trainer.max_epochs", "1"])
     assert before.items() <= content(Path()).items()
     train([*SMALL, "--overwrite", "true", "--trainer.limit_val_batches", "0", "--trainer.max_epochs", "1"])
@@ -270,7 +271,7 @@ def test_sigterm_gives_the_shells_code_and_the_command_that_goes_on(in_folder):
     assert_same(Path("checkpoints/whole"), RUN)
 
 
-def test_a_signal_before_the_training_begins_leaves_nothing(in_folder, monkeypatch):
+def test_a_signal_before_the_training_begins_leaves_nothing(in_folder, monkeypatch, caplog):
     from lit_invariance.data import datamodule
 
     @functools.wraps(datamodule.load_shapes)
@@ -281,4 +282,5 @@ def test_a_signal_before_the_training_begins_leaves_nothing(in_folder, monkeypat
     with pytest.raises(Stopped) as left:
         train(SMALL)
     assert left.value.code == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM before the training began" in caplog.text
     assert not list(in_folder.iterdir())
