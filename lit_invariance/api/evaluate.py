@@ -82,7 +82,7 @@ def evaluate(
         batch_size: Frames of a film that are classified together.
         num_workers: Processes that decode a folder or a `Dataset`; a loader says it itself.
         label: Of a film, its true class as the number of an output or an ImageNet synset; it gives accuracy.
-        diagnose: Names of the diagnostics that say why a network changes its answer; see `docs/causes.md`.
+        diagnose: Names of the diagnostics that say why a network changes its answer; see `docs/diagnose.md`.
         diagnose_images: How many of the evaluated images they look at.
         diagnose_boxes: Path of the bounding boxes that `bias` tests.
         cost: Whether to measure multiplications, latency and memory; a few seconds a model.

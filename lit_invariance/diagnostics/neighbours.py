@@ -30,7 +30,7 @@ def nearest_distances(
     Args:
         embed: Pictures `(N, 3, S, S)` to vectors `(N, D)`, whose squared distance counts.
         test: Batches of test pictures.
-        train: Returns the batches of training pictures anew at each call.
+        train: Returns the batches of training pictures, from the first, at each call.
         neighbours: Number of nearest training pictures, from 1.
         memory: Bytes of test vectors to hold at once; one batch is held in any case.
 

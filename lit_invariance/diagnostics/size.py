@@ -74,7 +74,7 @@ def accuracy_against_size(sizes: list[float], right: Tensor, *, top: int = TOP, 
 
     Args:
         sizes: T sizes.
-        right: `(N, T)` bool, whether an image was answered rightly at a size.
+        right: `(N, T)` bool, whether an image was answered correctly at a size.
         top: Number of answers of which one had to be right.
         unit: Unit of the sizes.
 

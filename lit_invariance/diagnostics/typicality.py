@@ -39,7 +39,7 @@ def measure_typicality(
     Args:
         embedding: What makes the distance: `deep_features` or `lpips`.
         test: Decoded test images, on the device of the embedding's network.
-        train: Returns the decoded training images anew at each call. None of them should be a test image.
+        train: Returns the decoded training images, from the first, at each call. None of them should be a test image.
         changes: `(N,)`, the test images' `top1_change`, in their order.
         size: Side S of the views in pixels.
         neighbours: Number of nearest training images.

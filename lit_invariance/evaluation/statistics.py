@@ -34,7 +34,7 @@ class Intervals:
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Means over images as they come out when images are drawn anew.
+    """Means over images as they come out when images are resampled.
 
     Attributes:
         mean: `(V,)`, over the images for which a column is defined; nan where it is for none.
@@ -115,7 +115,7 @@ class Bootstrap:
 
 
 def bootstrap(values: Array, seed: int, resamples: int = RESAMPLES, weights: Array | None = None) -> Bootstrap:
-    """Resample images with replacement and take the mean of every column anew.
+    """Resample images with replacement and take the mean of every column each time.
 
     `scipy.stats.bootstrap` computes the same intervals and is the witness of the tests; it does not serve here because
     its jackknife takes N^2 steps, and it gathers every value of every resample where a matrix product does.

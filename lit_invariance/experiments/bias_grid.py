@@ -47,7 +47,7 @@ def run_causal(args: Sequence[str] | None = None) -> CausalResults:
         args: Command-line arguments; None takes the process's own.
 
     Raises:
-        UserError: If the user must mend something.
+        UserError: If the user must fix something.
         SystemExit: With code 2 after a bad argument, 0 after `--help`.
     """
     settings = make_parser().parse_args(sys.argv[1:] if args is None else list(args))

@@ -32,7 +32,7 @@ def blur_matrix(length: int, taps: int, device: torch.device) -> Tensor:
     Args:
         length: Number of lines, L.
         taps: Length of the kernel, [.5, .5] convolved with itself.
-        device: Where the matrix shall lie.
+        device: Where the matrix lies.
 
     Returns:
         `(L, L)`; output i sees the inputs from `i - taps // 2` on, and zeros beyond the ends.

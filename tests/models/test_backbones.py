@@ -126,7 +126,7 @@ def test_published_weights_are_known_by_name_or_file(name, weights, expected):
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
 def test_inception_networks_answer_with_logits_and_take_the_published_weights(name, tmp_path):
-    """The published files hold auxiliary classifiers, and inputs are scaled anew as those weights expect."""
+    """The published files hold auxiliary classifiers, and inputs are rescaled as those weights expect."""
     published = torchvision.models.get_model(name, weights=None, init_weights=False, transform_input=True).eval()
     torch.save(published.state_dict(), tmp_path / "published.pth")
     network = create_backbone(f"torchvision/{name}", str(tmp_path / "published.pth"), 1000).network
