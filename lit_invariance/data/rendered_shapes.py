@@ -36,7 +36,13 @@ class RenderedShapes:
     boxes: None = None
 
     def __init__(self, count: int, size: int, bias: float, seed: int, split: str) -> None:
-        images = np.empty((count, 3, size, size), dtype=np.uint8)
+        try:
+            images = np.empty((count, 3, size, size), dtype=np.uint8)
+        except (MemoryError, ValueError, OverflowError) as error:
+            raise UserError(
+                f"shapes: {count} images of {size} px do not fit into memory; ask for fewer with train_images and "
+                "val_images."
+            ) from error
         for index in tqdm(
             range(count), desc=f"drawing {split} shapes", delay=PROGRESS_AFTER, leave=False, disable=None
         ):
