@@ -90,7 +90,8 @@ wheel: install
 	$(PYTHON) -m venv build/env
 	build/env/bin/pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
 	$(BIN)/python -c '$(PURELIB)' > "$$(build/env/bin/python -c '$(PURELIB)')/libraries.pth"
-	cd build && env/bin/python -c "import lit_invariance; assert 'build/env' in lit_invariance.__file__"
+	cd build && env/bin/python -c "import lit_invariance as li, pathlib; home = pathlib.Path(li.__file__).parent; \
+	    assert 'build/env' in str(home) and (home / 'py.typed').is_file()"
 	cd build && env/bin/lit-invariance-train --config aa_resnet50.yaml --print_config > train.yaml
 	cd build && env/bin/lit-invariance-evaluate --help > evaluate.txt
 	@echo "the wheel works outside the tree"
