@@ -31,5 +31,5 @@ def evaluate(args: Sequence[str] | None = None) -> None:
 
             if not rank_zero_only.rank:  # type: ignore[attr-defined]  # set by Lightning
                 name = signal.Signals(stopped.number).name
-                sys.stderr.write(f"\nstopped by {name}; go on with: {command_line('evaluate.py', args)}\n")
+                sys.stderr.write(f"\nstopped by {name}; resume with: {command_line('evaluate.py', args)}\n")
             raise

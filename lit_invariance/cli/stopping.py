@@ -97,7 +97,7 @@ class Stopping(Callback):
             self._leaving = True
             trainer.save_checkpoint(self.path, weights_only=False)
         name = signal.Signals(number).name
-        told = f"go on with: {self.command}" if self.stands() else "nothing was saved yet."
+        told = f"resume with: {self.command}" if self.stands() else "nothing was saved yet."
         rank_zero_info(f"\nstopped by {name}; {told}")
         if number == signal.SIGUSR1 and trainer.is_global_zero:
             self._requeue()

@@ -43,10 +43,10 @@ LIMITS = ("max_epochs", "max_steps", "limit_train_batches")
 DEPRECATIONS = "JSONARGPARSE_DEPRECATION_WARNINGS"
 USELESS = (
     ".*LeafSpec.* is deprecated",  # Lightning 2.6 on torch 2.15
-    ".*Checkpoint directory .* exists and is not empty",  # config.yaml stands there
+    ".*Checkpoint directory .* exists and is not empty",  # it holds config.yaml
     ".*args parameter is intended to run from within Python",
     ".*does not have many workers.*",  # by choice: nothing is decoded
-    r".*\.fit\(ckpt_path=(None|\"last\")\)",  # OnExceptionCheckpoint looks for what a fresh start has refused to find
+    r".*\.fit\(ckpt_path=(None|\"last\")\)",  # OnExceptionCheckpoint looks for a file that a fresh start has ruled out
 )
 
 
@@ -55,9 +55,9 @@ class TrainingParser(OneSentenceErrors, LightningArgumentParser):
 
 
 class Curves(TensorBoardLogger):
-    """TensorBoard with the curves that matter where they are seen: it opens the first two groups only.
+    """A TensorBoard logger that keeps important curves visible: TensorBoard opens only the first two groups.
 
-    The epoch's number, a group of its own, is left out, and the learning rates stand with the training.
+    The epoch number, which would be a separate group, is left out, and learning rates go into the `train` group.
     """
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -75,36 +75,34 @@ class TrainingCLI(LightningCLI):
     """`train.py`: config files by name, overrides, outputs under `checkpoints/<name>` and `runs/<name>`."""
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """Make the parser whose `--config` looks names up."""
+        """Make the parser whose `--config` also takes names of configs."""
         parser = self.parser_class(**kwargs, version=version())
         parser.add_argument(
             "-c",
             "--config",
             action=ConfigFile,
-            help="A config: a path, or a name in configs/. May be repeated; later ones overlay earlier ones.",
+            help="A config: a path, or a name in configs/. Can be repeated; later configs override earlier ones.",
         )
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Add what Lightning's Trainer has no word for."""
-        parser.add_argument(
-            "--name", type=str | None, help="Name of the run; the first config's file name if not given."
-        )
+        """Add the options that Lightning's Trainer does not have."""
+        parser.add_argument("--name", type=str | None, help="Name of the run. Default: the first config's file name.")
         parser.add_argument(
             "--ckpt_path",
             type=str | None,
-            help="Resume from a checkpoint: a path, 'last', or 'auto': the last one if there is one, else begin.",
+            help="Resume from a checkpoint: a path, 'last', or 'auto' ('last' if it exists, otherwise a new start).",
         )
         parser.add_argument("--overwrite", type=bool, default=False, help="Replace an earlier run of the same name.")
         parser.link_arguments("data.image_size", "model.image_size")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """Keep the arguments, so that the command can be written as it was given."""
+        """Keep the arguments, so that the command can be printed as it was given."""
         self._given: Sequence[str] | None = args
         super().parse_arguments(parser, args)
 
     def before_instantiate_classes(self) -> None:
-        """Find what would end the training, before anything is built or downloaded; nothing is left by it."""
+        """Find mistakes before anything is built, downloaded or written."""
         config = self.config
         configs = config.get("config") or []
         config["name"] = config["name"] or (Path(str(configs[0])).stem if configs else "run")
@@ -150,7 +148,7 @@ class TrainingCLI(LightningCLI):
         self.data.training_images()
 
     def instantiate_classes(self) -> None:
-        """Build model and Trainer, with the data that is open already."""
+        """Build model and Trainer, and use the data module that is already open."""
         super().instantiate_classes()
         self.datamodule = self.data
 
@@ -158,7 +156,7 @@ class TrainingCLI(LightningCLI):
         """Compare a checkpoint to resume from with the model.
 
         Raises:
-            UserError: If it is of another training.
+            UserError: If it belongs to a training with other settings.
         """
         if self.config["ckpt_path"]:
             self._check_same_training(self.folder.resumed_settings)
@@ -167,7 +165,7 @@ class TrainingCLI(LightningCLI):
 
     @rank_zero_only
     def _check_fresh_start(self) -> None:
-        """Lightning's `OnExceptionCheckpoint` makes it go on from what it finds."""
+        """Refuse files from which Lightning would resume by itself because of `OnExceptionCheckpoint`."""
         crashed = [callback for callback in _callbacks_of(self.trainer) if isinstance(callback, OnExceptionCheckpoint)]
         if crashed:
             check_no_foreign_checkpoint(
@@ -180,11 +178,11 @@ class TrainingCLI(LightningCLI):
             if before != now:
                 raise UserError(
                     f"{self.config['ckpt_path']} was trained with model.{option} {before}, not {now}; resume with the "
-                    "same settings, or begin a run of its own with another --name and without --ckpt_path."
+                    "same settings, or start a new run with another --name and without --ckpt_path."
                 )
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
-        """Make the Trainer with the logger and the callbacks every run has."""
+        """Make the Trainer with the logger and the callbacks that every run has."""
         logger = Curves(RUNS, name=self.config["name"], version="", default_hp_metric=False, filename_suffix=OURS)
         try:
             return super().instantiate_trainer(
@@ -221,15 +219,15 @@ class TrainingCLI(LightningCLI):
 
     @property
     def resume_command(self) -> str:
-        """The command that goes on with this run."""
+        """The command that resumes this run."""
         return f"{command_line('train.py', self._given, without=['--ckpt_path', '--overwrite'])} --ckpt_path last"
 
     def fit(self) -> None:
-        """Train, as the only process that writes to the run's folders.
+        """Train; no other training can write to the run's folders meanwhile.
 
         Raises:
-            UserError: If the machine or the data end it.
-            Stopped: If a signal does.
+            UserError: If the training fails because of the machine or the data.
+            Stopped: If a signal stops the training.
         """
         with ExitStack() as stack:
             if self._leaves_files:
@@ -240,7 +238,7 @@ class TrainingCLI(LightningCLI):
                 self.trainer.fit(self.model, self.datamodule, ckpt_path=self.config["ckpt_path"], weights_only=True)
             except (UserError, MisconfigurationException, OSError, RuntimeError, MemoryError) as error:
                 if not isinstance(error, Stopped) and self.folder.stands:
-                    rank_zero_info(f"go on with: {self.resume_command}")
+                    rank_zero_info(f"resume with: {self.resume_command}")
                 raise
 
     def _begin(self, stack: ExitStack) -> None:
@@ -257,7 +255,7 @@ class TrainingCLI(LightningCLI):
             self.folder.mark_earlier()
 
     def _first_checkpoint_stands(self, path: Path) -> None:
-        """Let the earlier run go, and write the config with which `--config` repeats the run."""
+        """Remove the earlier run, and write the config with which `--config` repeats this run."""
         self.folder.remove_earlier(path)
         kept = {key: value for key, value in self.config.items() if key not in OF_THIS_CALL}
         config = Namespace(kept)  # type: ignore[no-untyped-call]
@@ -265,7 +263,7 @@ class TrainingCLI(LightningCLI):
             temporary.write_text(self.parser.dump(config, skip_none=False, skip_validation=True))
 
     def tell(self) -> None:
-        """Say where the outputs lie."""
+        """Say where the outputs are."""
         if not self._keeps_checkpoints or not self.folder.last.is_file():
             return
         score = self.best.best_model_score
@@ -299,7 +297,7 @@ def train(args: list[str] | None = None) -> TrainingCLI:
 
 
 def _built(args: list[str] | None) -> TrainingCLI:
-    """Build everything; a signal ends it at once, because nothing is written before the training begins."""
+    """Build everything; a signal ends the process at once, because nothing is written before the training begins."""
     try:
         with stops_at_once():
             cli = TrainingCLI(
@@ -327,7 +325,7 @@ def _callbacks_of(trainer: pl.Trainer) -> list[Callback]:
 
 @contextmanager
 def without_advertisements() -> Iterator[None]:
-    """Drop what Lightning says that no user of this command can act upon."""
+    """Suppress Lightning's messages that a user of this command cannot act on."""
     logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
     before = os.environ.get(DEPRECATIONS)
     os.environ.setdefault(DEPRECATIONS, "off")  # Lightning's calls, not ours or the user's

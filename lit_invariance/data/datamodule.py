@@ -1,4 +1,4 @@
-"""The LightningDataModule: every data set behind the same loaders."""
+"""The LightningDataModule: the same loaders for every data set."""
 
 import os
 from typing import Any
@@ -28,11 +28,11 @@ MOST_WORKERS = 8
 
 
 class TrainingSet(Dataset[dict[str, Any]]):
-    """Images of a source, each seen in another view in every epoch.
+    """Images of a source, shown in a different view in every epoch.
 
     Args:
         source: Decoded images with labels.
-        view: What makes the network's input of an image.
+        view: Turns an image into the network's input.
     """
 
     def __init__(self, source: Source, view: TrainingView) -> None:
@@ -43,45 +43,45 @@ class TrainingSet(Dataset[dict[str, Any]]):
         return len(self.source)
 
     def __getitem__(self, place: Place | int) -> dict[str, Tensor | int]:
-        """Return `{"image": uint8 (3, S, S), "label": int}`; a position without an epoch is shown as in the first."""
+        """Return `{"image": uint8 (3, S, S), "label": int}`; a position without an epoch counts as the first epoch."""
         epoch, index = place if isinstance(place, tuple) else (0, place)
         image, label = self.source[index]
         return {"image": self.view(image, (epoch, index)), "label": label}
 
 
 class InvarianceData(LightningDataModule):
-    """Training batches augmented in the workers; validation and prediction batches of decoded source images.
+    """Training batches are augmented in the workers; validation and prediction batches hold decoded source images.
 
     A training batch is `{"image": uint8 (N, 3, S, S), "label": int64 (N,)}`; a validation or prediction batch is a
-    `Batch`. Validation and prediction see the same images in the same order, and each exactly once over all processes.
-    Order and augmentation of the training follow from `seed_everything`, the epoch and each image's position, whatever
-    the number of workers, and a training that goes on from a checkpoint sees what it would have seen without the pause.
+    `Batch`. Validation and prediction use the same images in the same order, each exactly once over all processes.
+    The order and augmentation of training depend only on `seed_everything`, the epoch and each image's position, not on
+    the number of workers. A training resumed from a checkpoint sees what it would have seen without the interruption.
 
     Args:
         dataset: `shapes` (built in), `image_folder`, or a torchvision name: CIFAR10, CIFAR100, STL10, Imagenette,
             OxfordIIITPet, Flowers102, Food101, ImageNet.
-        root: Directory of the data set; for `image_folder` that of the class folders, or of `train` and `val` in
-            the usual spellings.
+        root: Directory of the data set. For `image_folder`: the directory that holds the class folders, or `train` and
+            `val` folders under any of the usual names.
         val_root: `image_folder` only: another directory with the validation images.
-        val_fraction: `image_folder` only: share of the images that validate where they have no folder of their own;
-            1 makes all of them validation images, as evaluation wants.
-        download: Fetch a torchvision data set that is not in `root`, or unpack its archive.
+        val_fraction: `image_folder` only: share of the images used for validation if there is no validation folder.
+            With 1, all images are validation images, as needed for evaluation.
+        download: Download a torchvision data set that is not in `root`, or unpack its archive.
         image_size: Side S of the network's input in pixels.
-        batch_size: Training images a batch, in each process.
-        val_batch_size: Validation images a batch; `batch_size` where not given.
-        num_workers: Processes that decode and augment; where not given, one for each core up to 8, and none for
-            `shapes`, whose images lie in memory.
+        batch_size: Training images per batch, in each process.
+        val_batch_size: Validation images per batch. Default: `batch_size`.
+        num_workers: Processes that decode and augment. Default: one per core, at most 8; none for `shapes`, whose
+            images are already in memory.
         flip: Mirror training images left to right at random.
-        translation: Training translations, such as `{kind: pad, pixels: 4}`; kinds are `crop`, `pad`, `affine`
-            and `any_of`, options in `TrainingView`. Without it training sees the centre of each image, as evaluation
-            does.
-        seed: Names the images of `shapes`, the part that `val_fraction` holds out and the choice of `max_images`.
-        shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`, see `load_shapes`.
-        max_images: Validate on a random choice of so many images; their indices stay those in the whole set.
+        translation: Training translations, such as `{kind: pad, pixels: 4}`. Kinds are `crop`, `pad`, `affine`
+            and `any_of`; their options are described in `TrainingView`. Without it, training uses the centre of each
+            image, as evaluation does.
+        seed: Determines the images of `shapes`, the part held out by `val_fraction` and the choice of `max_images`.
+        shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`; see `load_shapes`.
+        max_images: Validate on this many images, chosen at random. They keep their indices in the whole data set.
         boxes: `image_folder` and `ImageNet` only: folder of the validation images' bounding boxes in Pascal VOC XML,
             `<stem>.xml` or `<class folder>/<stem>.xml`, for protocols that keep the object in view.
         class_map: `image_folder` only: file that says which output belongs to which class folder, as JSON, CSV or text
-            with lines `folder,output`; an output is a number or an ILSVRC2012 synset.
+            with lines `folder,output`. An output is a number or an ILSVRC2012 synset.
     """
 
     def __init__(
@@ -111,9 +111,9 @@ class InvarianceData(LightningDataModule):
             if self.hparams[name] is not None and self.hparams[name] < 1:
                 raise UserError(f"data.{name} is {self.hparams[name]}; it must be at least 1.")
         if boxes is not None and dataset not in ("image_folder", "ImageNet"):
-            raise UserError(f"data.boxes belongs to image_folder and ImageNet, not to {dataset}; leave it out.")
+            raise UserError(f"data.boxes applies to image_folder and ImageNet, not to {dataset}; leave it out.")
         if class_map is not None and dataset != "image_folder":
-            raise UserError(f"data.class_map belongs to image_folder, not to {dataset}; leave it out.")
+            raise UserError(f"data.class_map applies to image_folder, not to {dataset}; leave it out.")
         if num_workers is not None and num_workers < 0:
             raise UserError(f"data.num_workers is {num_workers}; it must not be negative.")
         self.workers = self._default_workers() if num_workers is None else num_workers
@@ -122,10 +122,10 @@ class InvarianceData(LightningDataModule):
         self._splits: Splits | None = None
         self._train: Source | None = None
         self._training_seed: int | None = None
-        TrainingView(image_size, flip, translation)  # a wrong option is told before anything is read or drawn
+        TrainingView(image_size, flip, translation)  # reports a wrong option before anything is read or drawn
 
     def prepare_data(self) -> None:
-        """Fetch the data set where that was asked for."""
+        """Download the data set if `download` is set."""
         if self.hparams["download"]:
             self._load(download=True).load_train()
 
@@ -136,12 +136,12 @@ class InvarianceData(LightningDataModule):
             stage: `fit`, `validate`, `test` or `predict`; training images are opened for `fit` only.
 
         Raises:
-            UserError: If the data set cannot be read, or its number of classes is not the model's.
+            UserError: If the data set cannot be read, or its number of classes differs from the model's.
         """
         model = None if self.trainer is None else self.trainer.lightning_module
         self.check_classes(getattr(model, "num_classes", None))
         if stage == "fit":
-            self.training_images()  # where there are none, this is told before the training begins
+            self.training_images()  # reports missing training images before the training begins
         if stage == "fit" and not self._described:
             rank_zero_info(self.describe())
             self._described = True
@@ -151,7 +151,7 @@ class InvarianceData(LightningDataModule):
         return {"class_names": self.class_names, "seed": self.training_seed}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Compare the classes of a checkpoint that a training goes on from with the data's, and go on with its seed.
+        """Compare the classes of a checkpoint to resume from with those of the data, and restore its seed.
 
         Args:
             state_dict: What `state_dict` returned.
@@ -176,7 +176,7 @@ class InvarianceData(LightningDataModule):
 
     @property
     def validation(self) -> Source:
-        """All images that may validate, whatever `max_images` chooses of them."""
+        """All validation images, before `max_images` chooses some of them."""
         return self._opened().val
 
     def training_images(self) -> Source:
@@ -196,19 +196,19 @@ class InvarianceData(LightningDataModule):
 
     @property
     def training_seed(self) -> int:
-        """The seed of order and augmentation: that of `seed_everything`, or of the training that goes on."""
+        """The seed of order and augmentation: that of `seed_everything`, or of the resumed training."""
         if self._training_seed is None:
-            self._training_seed = int(os.environ.get("PL_GLOBAL_SEED", 0))  # where Lightning leaves it
+            self._training_seed = int(os.environ.get("PL_GLOBAL_SEED", 0))  # set by Lightning's seed_everything
         return self._training_seed
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return the loader of augmented training batches, which the processes share out."""
+        """Return the loader of augmented training batches, which are divided among the processes."""
         options, seed = self.hparams, self.training_seed
         view = TrainingView(options["image_size"], options["flip"], options["translation"], seed)
         training = TrainingSet(self.training_images(), view)
         batch_size = options["batch_size"]
         sampler = EpochSampler(training, seed, batch_size, *self._processes(), self._batches_done)
-        # A last batch of one image would fail batch normalisation, a small one would disturb it.
+        # Batch normalisation fails on a last batch of one image, and a small one would disturb its statistics.
         drop_last = len(sampler) >= batch_size
         return EpochLoader(training, batch_size=batch_size, sampler=sampler, drop_last=drop_last, **self._serving())
 
@@ -216,7 +216,7 @@ class InvarianceData(LightningDataModule):
         return 0 if self.trainer is None else self.trainer.fit_loop.batch_idx + 1
 
     def _processes(self) -> tuple[int, int]:
-        """Return the number of processes and which this is."""
+        """Return the number of processes and the rank of this one."""
         return (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -227,14 +227,14 @@ class InvarianceData(LightningDataModule):
         if 0 < len(images) < world:
             raise UserError(
                 f"there are fewer validation images ({len(images)}) than processes ({world}); set --trainer.devices "
-                f"{len(images)}, or take more images."
+                f"{len(images)}, or use more images."
             )
         sampler = UnpaddedSampler(images, world, rank)
         batch_size = options["val_batch_size"] or options["batch_size"]
         return DataLoader(images, batch_size=batch_size, sampler=sampler, collate_fn=collate, **self._serving())
 
     def validation_images(self) -> Positioned:
-        """Return the images to validate and evaluate on, decoded when asked for."""
+        """Return the images to validate and evaluate on; each is decoded when it is read."""
         source, options = self._opened().val, self.hparams
         return Positioned(source, random_positions(len(source), options["max_images"], options["seed"]))
 
@@ -272,14 +272,14 @@ class InvarianceData(LightningDataModule):
     def _default_workers(self) -> int:
         if self.hparams["dataset"] == "shapes":
             return 0
-        # Schedulers give a job fewer cores than the machine has; not every system can tell.
+        # Schedulers may give a job fewer cores than the machine has; not every system reports this.
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return min(cores, MOST_WORKERS)
 
     def check_classes(self, outputs: int | None) -> None:
-        """Open the data set and compare its number of classes with that of a model's outputs, where it has any.
+        """Open the data set and compare its number of classes with the number of a model's outputs, if that is known.
 
-        Class folders with names of synsets have the model's number of outputs if that is their own number.
+        Class folders named by synsets count as so many classes as there are folders if the model has that many outputs.
 
         Raises:
             UserError: If the data set cannot be read, or the two differ.

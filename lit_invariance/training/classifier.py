@@ -32,36 +32,37 @@ OWN_PREFIX = "val/"
 
 
 class LitClassifier(pl.LightningModule):
-    """An image classifier that is fine-tuned with mitigations and watched for invariance.
+    """An image classifier that is fine-tuned with mitigations while its invariance is measured.
 
-    Logs `train/loss` and `train/acc`; at every validation epoch `val/loss` and `val/acc` on the standard view of all
-    validation images (protocol `centre_crop`), and the scores of `InvarianceCallback`,
-    `val/top1_change` among them, on the views of `invariance_protocol` of `invariance_images` of them.
+    Logs `train/loss` and `train/acc`. At every validation epoch it logs `val/loss` and `val/acc` on the standard view
+    (protocol `centre_crop`) of all validation images, and the scores of `InvarianceCallback`, such as
+    `val/top1_change`, on the views that `invariance_protocol` makes of `invariance_images` of these images.
 
     Args:
         backbone: `torchvision/resnet50`, `timm/resnet50`, `antialiased_cnns/resnet50`, `tiny_resnet`, `cifar_resnet20`.
-        weights: None for random ones, `default` or a published name, or a local file, `file#entry` where it holds
+        weights: None for random weights, `default` or a published name, or a local file; `file#entry` if the file holds
             several state dicts.
-        num_classes: Number of outputs; where the weights have another number, the head is a new one. None takes the
-            1000 of ImageNet; the command takes the number of the data's classes.
-        image_size: Side S of the network's input in pixels. The command line takes it from `data.image_size`.
+        num_classes: Number of outputs. If the weights have another number, the classification layer is replaced by a
+            new one. None means the 1000 of ImageNet; on the command line, the number of classes in the data.
+        image_size: Side S of the network's input in pixels. On the command line it is set by `data.image_size`.
         mitigations: What makes the network more invariant: names or `{name: {option: value}}`; see `MITIGATIONS` and,
             for order and combination, `apply_mitigations`.
         reestimate_batch_norm: Training images, in whole batches, on which the statistics of batch normalisation are
-            re-estimated before the first step, as surgery wants it; 0 keeps those of the weights.
-        freeze_batch_norm: Keep these statistics during the training.
+            re-estimated before the first step, which is recommended after surgery; 0 keeps those of the weights.
+        freeze_batch_norm: Keep these statistics fixed during training.
         optimizer: `sgd` (Nesterov) or `adamw`.
         lr: Learning rate, reached after the warm-up.
-        backbone_lr: Learning rate of everything but the classification layer; None takes `lr`.
+        backbone_lr: Learning rate of everything but the classification layer; None means `lr`.
         momentum: Momentum of SGD, first beta of AdamW.
         weight_decay: Decay of weights; biases and normalisation are not decayed.
-        warmup_epochs: Epochs of the linear warm-up, before the cosine down to 0.
-        label_smoothing: Share of the target spread over all classes, in [0, 1).
-        invariance_protocol: A protocol with two views or more: a name or `{name: {option: value}}`.
-        invariance_images: Number of validation images it is measured on, evenly spaced over the set; 0 measures none.
+        warmup_epochs: Epochs of linear warm-up, before the cosine decay to 0.
+        label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        invariance_protocol: A protocol with at least two views: a name or `{name: {option: value}}`.
+        invariance_images: Number of validation images on which invariance is measured, evenly spaced over the data
+            set; 0 turns the measurement off.
 
     Raises:
-        UserError: If a name, an option or a weights file is refused.
+        UserError: If a name, an option or a weights file is not valid.
     """
 
     _mean: Tensor
@@ -105,10 +106,10 @@ class LitClassifier(pl.LightningModule):
         self._mistakes = Mistakes()
 
     def configure_preprocessing(self, preprocessing: Preprocessing) -> None:
-        """Set up what the input is: its normalisation, and the two protocols of validation.
+        """Set up the normalisation of the input and the two validation protocols.
 
         Args:
-            preprocessing: What the network expects of a picture, at its own image size.
+            preprocessing: The preprocessing that the network expects, at its own image size.
         """
         self.preprocessing, self.mean = preprocessing, preprocessing.mean
         self.register_buffer("_mean", _per_channel(preprocessing.mean), persistent=False)
@@ -116,27 +117,27 @@ class LitClassifier(pl.LightningModule):
         self.configure_views()
 
     def configure_views(self) -> None:
-        """Set the two protocols of validation up: the standard view, and the neighbouring views."""
+        """Set up the two validation protocols: the standard view and the neighbouring views."""
         self.centre_crop = self.preprocessing.protocol("centre_crop")
         self.protocol = with_neighbours(self.preprocessing.protocol(self.hparams["invariance_protocol"]))
         images = self.hparams["invariance_images"]
-        # The pictures of its batches are as they were decoded, and `forward` takes them from 0 to 1.
+        # The images of its batches are not normalised, and `forward` takes values from 0 to 1.
         scale: dict[str, Any] = {"mean": (0.0,) * len(self.mean), "std": (1.0,) * len(self.mean)}
         self.invariance = InvarianceCallback(self.protocol, images, prefix=OWN_PREFIX, **scale) if images else None
 
     def configure_callbacks(self) -> list[Callback]:
-        """Return what watches the loss and the invariance, with the user's own callbacks that Lightning would drop."""
+        """Return the callbacks for loss and invariance, and the user's own ones, which Lightning would drop."""
         present: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
         own = [other for other in present if isinstance(other, InvarianceCallback) and other.prefix != OWN_PREFIX]
         watching: list[Callback] = [RisingLoss()] if self.invariance is None else [RisingLoss(), *own, self.invariance]
         return [] if self.invariance in present else watching
 
     def configure_metrics(self) -> None:
-        """Set the metrics up."""
+        """Set up the metrics."""
         self.train_accuracy, self.val_accuracy, self.val_loss = Accuracy(), Accuracy(), ImageMean(cross_entropy)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Classify; in evaluation mode through the inference wrappers.
+        """Classify images; in evaluation mode, the inference wrappers are applied.
 
         Args:
             images: `(N, 3, S, S)`, uint8 or float in [0, 1].
@@ -153,11 +154,10 @@ class LitClassifier(pl.LightningModule):
         return logits
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn pictures `(N, 3, S, S)`, uint8 or float in [0, 1], into the network's input.
+        """Normalise images `(N, 3, S, S)`, uint8 or float in [0, 1], into the network's input.
 
         Returns:
-            The pictures less the mean, by the standard deviation: computed in float32, then in the precision of the
-            parameters and in channels_last.
+            (images - mean) / std, computed in float32, then cast to the precision of the parameters in channels_last.
         """
         normalised = (_as_float(images) - self._mean.float()) / self._std.float()
         return normalised.to(self._mean.dtype).contiguous(memory_format=torch.channels_last)
@@ -181,7 +181,7 @@ class LitClassifier(pl.LightningModule):
         return cast(Tensor, total)
 
     def on_fit_start(self) -> None:
-        """Say what was changed, and let the losses get ready."""
+        """Report what was changed, and prepare the losses."""
         if self.trainer.is_global_zero:
             for sentence in self.mitigated.report():
                 rank_zero_info(sentence)
@@ -189,42 +189,42 @@ class LitClassifier(pl.LightningModule):
             loss.prepare(self)
 
     def on_train_start(self) -> None:
-        """Say what the measurement costs, and prepare batch normalisation unless an interrupted training goes on."""
+        """Report the cost of the measurement, and re-estimate batch normalisation unless the training is resumed."""
         cost = measuring_cost(self.trainer, self.protocol, self.hparams["invariance_images"], self.mitigated.passes)
         if cost is not None:
             rank_zero_info(cost)
-        self.on_train_epoch_start()  # an epoch that goes on from its middle has no start of its own
+        self.on_train_epoch_start()  # Lightning does not call it for an epoch that is resumed in its middle
         wanted = self.hparams["reestimate_batch_norm"]
         if wanted and not self.trainer.global_step:
-            # A loader of its own: the training's has begun to fetch, and its workers serve one reader at a time.
+            # A separate loader, because the training's has begun to fetch and its workers serve one reader at a time.
             batches = self.trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
             count = min(math.ceil(wanted / batches.batch_size), len(batches))
-            rank_zero_info(f"batch-norm statistics from {count * batches.batch_size} training images")
+            rank_zero_info(f"batch-norm statistics: re-estimated on {count * batches.batch_size} training images")
             images = (batch["image"].to(self.device) for batch in islice(batches, count))
             reestimate_batch_norm(self.backbone, map(self.normalise, images))
             self._share_statistics()
 
     def on_train_epoch_start(self) -> None:
-        """Keep the statistics of batch normalisation where that was asked for."""
+        """Keep the statistics of batch normalisation fixed if `freeze_batch_norm` is set."""
         if self.hparams["freeze_batch_norm"]:
             for layer in batch_norms(self.backbone):
                 layer.eval()
 
     def on_validation_start(self) -> None:
-        """Measure what a checkpoint would keep."""
+        """Make sure that validation measures the statistics that a checkpoint would store."""
         self._share_statistics()
 
     def _share_statistics(self) -> None:
-        """Give all processes the running statistics of the first, which are the ones a checkpoint keeps.
+        """Give all processes the running statistics of the first process, which a checkpoint stores.
 
-        Distributed training shares them before each step only, so that after the last one each process holds its own.
+        Distributed training shares them only before each step, so after the last step each process has its own.
         """
         if self.trainer.world_size > 1:
             for buffer in self.backbone.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measure loss and accuracy on the standard view; the invariance is left to the callback."""
+        """Measure loss and accuracy on the standard view; the callback measures the invariance."""
         with self._mistakes.kept(self.trainer):
             logits = self(self._standard_views(batch)).float()[:, None]
             if not logits.isfinite().all():
@@ -253,7 +253,7 @@ class LitClassifier(pl.LightningModule):
         self.log("val/acc", self.val_accuracy, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser and its schedule, one step a batch."""
+        """Return the optimiser and its schedule, which advances with every batch."""
         options = self.hparams
         backbone_lr = options["lr"] if options["backbone_lr"] is None else options["backbone_lr"]
         groups = parameter_groups(self.backbone, self.heads, options["lr"], backbone_lr, options["weight_decay"])

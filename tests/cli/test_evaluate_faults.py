@@ -68,7 +68,7 @@ def test_a_running_evaluation_owns_its_folder_and_stops_on_a_signal(running):
     running.send_signal(signal.SIGTERM)
     told = running.communicate(timeout=60)[1].decode()
     assert running.returncode == 128 + signal.SIGTERM
-    assert "stopped by SIGTERM; go on with: python evaluate.py --models small=tiny_resnet@none" in told
+    assert "stopped by SIGTERM; resume with: python evaluate.py --models small=tiny_resnet@none" in told
     assert "Traceback" not in told
     assert not Path("out", LOCK).exists()
     assert list(Path("out/unfinished").glob("*/*.npz"))

@@ -47,7 +47,7 @@ def test_an_earlier_run_goes_when_the_new_one_stands(in_folder, caplog):
     with pytest.raises(UserError, match="not finite"):  # the first epoch diverges
         train([*SMALL, "--overwrite", "true", "--model.lr", "1e30", "--model.warmup_epochs", "0"])
     assert before.items() <= content(Path()).items()
-    assert "go on with" not in caplog.text  # the checkpoint that stands there is not of this run
+    assert "resume with" not in caplog.text  # the checkpoint that stands there is not of this run
     train([*SMALL, "--overwrite", "true", "--trainer.enable_checkpointing", "false", "--trainer.max_epochs", "1"])
     assert before.items() <= content(Path()).items()
     train([*SMALL, "--overwrite", "true", "--trainer.limit_val_batches", "0", "--trainer.max_epochs", "1"])
@@ -261,8 +261,8 @@ def test_sigterm_gives_the_shells_code_and_the_command_that_goes_on(in_folder):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([*command, *stopping], capture_output=True, text=True, env=environment)
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
-    (told,) = [line for line in done.stderr.splitlines() if "go on with" in line]
-    assert told.startswith("stopped by SIGTERM; go on with: python train.py --config shapes.yaml")
+    (told,) = [line for line in done.stderr.splitlines() if "resume with" in line]
+    assert told.startswith("stopped by SIGTERM; resume with: python train.py --config shapes.yaml")
     assert read("last.ckpt")["global_step"] == 3
     again = shlex.split(told.partition("train.py ")[2])
     assert again == [*SMALL, *stopping, "--ckpt_path", "last"]

@@ -85,5 +85,5 @@ def test_a_class_map(tmp_path: Path) -> None:
     assert data.num_classes == 1000
     data.check_classes(9)
     assert data.class_names[7] == "ant"
-    with pytest.raises(UserError, match="data.class_map belongs to image_folder"):
+    with pytest.raises(UserError, match="data.class_map applies to image_folder"):
         InvarianceData("CIFAR10", class_map="map.csv")
