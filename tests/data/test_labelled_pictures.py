@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 from PIL import Image
@@ -17,9 +19,23 @@ def test_pictures_of_any_mode_and_bytes():
     assert not pictures[2][0].any()
 
 
-@pytest.mark.parametrize("item", [(torch.rand(3, 4, 5), 1), (torch.zeros(4, 5, dtype=torch.uint8), 1), 7, ("a", 1)])
-def test_anything_else_is_one_sentence(item):
-    with pytest.raises(UserError, match="item 0 of list is not a pair of PIL image or uint8 tensor"):
+def test_floats_from_0_to_1_stay_floats():
+    picture = torch.rand(3, 4, 5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(LabelledPictures([(picture, 1)])[0][0], picture)
+
+
+@pytest.mark.parametrize(
+    ("item", "what"),
+    [
+        ((torch.full((3, 4, 5), 1.5), 1), "holds a tensor of values from 1.5 to 1.5"),
+        ((torch.zeros(4, 5, dtype=torch.uint8), 1), "holds a tensor of shape (4, 5)"),
+        (7, "is int"),
+        (("a", 1), "holds str"),
+        ((Image.new("L", (5, 4)), "cat"), "has the label str"),
+    ],
+)
+def test_anything_else_is_one_sentence(item, what):
+    with pytest.raises(UserError, match=re.escape(f"item 0 of list {what}, not a pair of PIL image or tensor")):
         LabelledPictures([item])[0]
 
 

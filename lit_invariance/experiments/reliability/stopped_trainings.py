@@ -56,9 +56,16 @@ def killed_trainings(folder: Path, count: int = 20, seed: int = 0) -> Tally:
 
 def _start(place: Path, options: list[str]) -> "subprocess.Popen[str]":
     place.mkdir(exist_ok=True)
-    settings = {"cwd": place, "env": {**os.environ, "OMP_NUM_THREADS": "1"}, "text": True}
-    streams = {"stdout": subprocess.DEVNULL, "stderr": (place / "told.txt").open("a")}
-    return subprocess.Popen([sys.executable, "-c", COMMAND, *CHOSEN, *options], **settings, **streams)  # type: ignore[call-overload,no-any-return]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with (place / "told.txt").open("a") as told:  # the process has a descriptor of its own
+        return subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *CHOSEN, *options],
+            cwd=place,
+            env=environment,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=told,
+        )
 
 
 def _undisturbed(place: Path) -> float:
@@ -111,6 +118,8 @@ def same(one: Any, other: Any) -> bool:
         one: A tensor, a plain value, or a dictionary or list of such.
         other: What it is compared with.
     """
+    if type(one) is not type(other):
+        return False
     if isinstance(one, torch.Tensor):
         return torch.equal(one, other)
     if isinstance(one, dict):
