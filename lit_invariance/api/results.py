@@ -19,9 +19,9 @@ from lit_invariance.report.plots import save_plots
 from lit_invariance.report.published import format_published
 from lit_invariance.report.table import format_tables
 from lit_invariance.report.video_curve import save_curves
-from lit_invariance.results import schema
 from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, read_folder
+from lit_invariance.results.schema import ResultsContent
 
 PLOTS = ("scores", "accuracy_against", "diagnostics")
 DRAWN = (NAME, *(f"{plot}_*.{kind}" for plot in PLOTS for kind in ("png", "svg")))
@@ -80,7 +80,7 @@ class Results:
         unfinished: What was kept of the evaluation in case it was interrupted; gone once the results are saved.
     """
 
-    content: schema.Results
+    content: ResultsContent
     outcomes: Outcomes
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     unfinished: Unfinished | None = None

@@ -22,7 +22,7 @@ from lit_invariance.metrics import SCORES
 from lit_invariance.results.diagnoses import Diagnostics
 from lit_invariance.results.outcomes import Outcomes, save_outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, digest_of
-from lit_invariance.results.schema import SCHEMA, CostEntry, GroupEntry, GroupRow, ProtocolEntry, Results, Row
+from lit_invariance.results.schema import SCHEMA, CostEntry, GroupEntry, GroupRow, ProtocolEntry, ResultsContent, Row
 from lit_invariance.version import version
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch_lightning", "pillow", "numpy", "scipy")
@@ -66,7 +66,7 @@ def compile_results(
     device: str,
     costs: Sequence[CostEntry | None],
     diagnostics: Diagnostics,
-) -> Results:
+) -> ResultsContent:
     """Put together all that the results file says.
 
     Args:
@@ -79,7 +79,7 @@ def compile_results(
         diagnostics: What the diagnostics measured, by their name; empty without any.
     """
     scores = {score for _, _, score in measured.outcomes.columns}
-    results: Results = {
+    results: ResultsContent = {
         "schema": SCHEMA,
         "command": None if settings.command is None else list(settings.command),
         "versions": versions(),
@@ -145,7 +145,7 @@ def protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:
     }
 
 
-def write_results(results: Results, outcomes: Outcomes, folder: Path) -> list[Path]:
+def write_results(results: ResultsContent, outcomes: Outcomes, folder: Path) -> list[Path]:
     """Write results and outcomes, each file whole or not at all.
 
     Args:

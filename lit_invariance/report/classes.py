@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lit_invariance.report.plots import STABILITY
 from lit_invariance.report.views import class_name
 from lit_invariance.results.outcomes import Outcomes
-from lit_invariance.results.schema import Results
+from lit_invariance.results.schema import ResultsContent
 
 MOST = 100
 
@@ -30,7 +30,7 @@ class ClassLine:
     change: list[float]
 
 
-def class_lines(results: Results, outcomes: Outcomes, protocol: str) -> tuple[list[ClassLine], int]:
+def class_lines(results: ResultsContent, outcomes: Outcomes, protocol: str) -> tuple[list[ClassLine], int]:
     """Compute the means of each class, the least steady for the reference first.
 
     Args:

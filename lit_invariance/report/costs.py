@@ -1,9 +1,9 @@
 """What the models cost, in words and as a table for a terminal."""
 
-from lit_invariance.results.schema import ModelEntry, Results
+from lit_invariance.results.schema import ModelEntry, ResultsContent
 
 
-def format_costs(results: Results) -> str:
+def format_costs(results: ResultsContent) -> str:
     """Lay parameters, multiplications, latency and memory out for a terminal; empty where none was measured."""
     if not any(model["cost"] for model in results["models"]):
         return ""
@@ -24,7 +24,7 @@ def cost_cells(model: ModelEntry) -> list[tuple[str, str, float | None]]:
     return [(name, "-" if value is None else _scaled(value, units.get(name, "")), value) for name, value in cells]
 
 
-def how_measured(results: Results) -> str:
+def how_measured(results: ResultsContent) -> str:
     """Say on what device, in which batches and formats latency and memory were measured."""
     cost = next((model["cost"] for model in results["models"] if model["cost"]), None)
     if cost is None:

@@ -15,11 +15,13 @@ from lit_invariance.report.views import (
     place_of,
 )
 from lit_invariance.results.outcomes import Outcomes
-from lit_invariance.results.schema import PictureEntry, Results
+from lit_invariance.results.schema import PictureEntry, ResultsContent
 from lit_invariance.results.steps import grid_side
 
 
-def failure(results: Results, outcomes: Outcomes, picture: PictureEntry, folder: Path, draw: Drawing) -> dict[str, Any]:
+def failure(
+    results: ResultsContent, outcomes: Outcomes, picture: PictureEntry, folder: Path, draw: Drawing
+) -> dict[str, Any]:
     """Lay out one failure: the two views, what each model said of them, and curves or maps over all views."""
     protocol = next(entry for entry in results["protocols"] if entry["label"] == picture["protocol"])
     row, label = outcomes.indices.tolist().index(picture["index"]), picture["protocol"]
@@ -55,7 +57,9 @@ def failure(results: Results, outcomes: Outcomes, picture: PictureEntry, folder:
     }
 
 
-def _said(results: Results, outcomes: Outcomes, model: str, protocol: str, row: int, view: int) -> dict[str, Any]:
+def _said(
+    results: ResultsContent, outcomes: Outcomes, model: str, protocol: str, row: int, view: int
+) -> dict[str, Any]:
     answers = outcomes.answers[model, protocol]
     label = int(answers.predictions[row, view])
     return {
@@ -66,7 +70,7 @@ def _said(results: Results, outcomes: Outcomes, model: str, protocol: str, row: 
     }
 
 
-def heat_maps(results: Results, outcomes: Outcomes, draw: Drawing) -> list[dict[str, Any]]:
+def heat_maps(results: ResultsContent, outcomes: Outcomes, draw: Drawing) -> list[dict[str, Any]]:
     """Draw a heat map of each model for each protocol whose views are a sweep."""
     maps = []
     for protocol in filter(is_sweep, results["protocols"]):

@@ -29,7 +29,7 @@ from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.results.schema import (
     SIGNIFICANCE,
     ProtocolEntry,
-    Results,
+    ResultsContent,
     Row,
     estimate,
     find_row,
@@ -45,7 +45,7 @@ CURVE = (7.2, 3.0)  # inches
 SYMBOLS = "●■◆▼▲✚✖"  # as the markers of the plots
 
 
-def save_page(results: Results, outcomes: Outcomes, folder: Path) -> Path:
+def save_page(results: ResultsContent, outcomes: Outcomes, folder: Path) -> Path:
     """Write the report of an evaluation.
 
     Args:
@@ -72,7 +72,7 @@ def save_page(results: Results, outcomes: Outcomes, folder: Path) -> Path:
     return path
 
 
-def _content(results: Results, outcomes: Outcomes, folder: Path) -> dict[str, Any]:
+def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[str, Any]:
     leading, draw = leading_protocol(results), Drawing()
     # Pairs of frames are all of one class.
     lines, classes = class_lines(results, outcomes, leading) if "samples" not in results else ([], 0)
@@ -129,7 +129,7 @@ def _command(arguments: Sequence[str] | None) -> str:
     return "lit_invariance.evaluate" if arguments is None else shlex.join(["python", "evaluate.py", *arguments])
 
 
-def _models(results: Results) -> list[dict[str, Any]]:
+def _models(results: ResultsContent) -> list[dict[str, Any]]:
     return [
         {
             "name": model["name"],
@@ -145,7 +145,7 @@ def _models(results: Results) -> list[dict[str, Any]]:
     ]
 
 
-def _overview(results: Results) -> dict[str, Any]:
+def _overview(results: ResultsContent) -> dict[str, Any]:
     """The comparison of all models over all protocols: accuracy, a score of stability each, and what a model costs."""
     protocols = [protocol["label"] for protocol in results["protocols"]]
     columns = [(protocol, "accuracy") for protocol in protocols[:1] if "accuracy" in headline_scores(results, protocol)]
@@ -163,7 +163,7 @@ def _overview(results: Results) -> dict[str, Any]:
     }
 
 
-def _table(results: Results, protocol: ProtocolEntry) -> dict[str, Any]:
+def _table(results: ResultsContent, protocol: ProtocolEntry) -> dict[str, Any]:
     label, name = protocol["label"], protocol["name"]
     scores = headline_scores(results, label)
     summary = (inspect.getdoc(PROTOCOLS[name]) or "").partition("\n")[0] if name in PROTOCOLS else ""
@@ -178,7 +178,7 @@ def _table(results: Results, protocol: ProtocolEntry) -> dict[str, Any]:
     }
 
 
-def _cell(results: Results, model: str, protocol: str, score: str) -> dict[str, Any]:
+def _cell(results: ResultsContent, model: str, protocol: str, score: str) -> dict[str, Any]:
     row = find_row(results, model, protocol, score)
     known = estimate(row)
     return {

@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 
 from lit_invariance.names import file_stems, shortened
 from lit_invariance.plotting import COLOURS, MARKERS, save_figure
-from lit_invariance.results.schema import Results, estimate, find_row, headline_scores, is_different, samples
+from lit_invariance.results.schema import ResultsContent, estimate, find_row, headline_scores, is_different, samples
 
 STABILITY = "top1_change"
 PANEL = (3.5, 2.9)  # inches, which a phone shows at full width
 LETTER = 0.085  # inches that a letter of a model's name takes
 
 
-def save_plots(results: Results, folder: Path) -> list[Path]:
+def save_plots(results: ResultsContent, folder: Path) -> list[Path]:
     """Draw all figures and write each as PNG and SVG.
 
     Args:
@@ -35,7 +35,7 @@ def save_plots(results: Results, folder: Path) -> list[Path]:
     return written
 
 
-def scores_figure(results: Results, protocol: str) -> Figure:
+def scores_figure(results: ResultsContent, protocol: str) -> Figure:
     """Draw the scores under one protocol: a panel a score, a line a model, the interval as a bar, a star as in tables.
 
     Args:
@@ -72,7 +72,7 @@ def scores_figure(results: Results, protocol: str) -> Figure:
     return figure
 
 
-def tradeoff_figure(results: Results) -> Figure:
+def tradeoff_figure(results: ResultsContent) -> Figure:
     """Draw accuracy against top-1 change, a panel for each protocol that has neighbouring views.
 
     Args:
@@ -93,7 +93,7 @@ def tradeoff_figure(results: Results) -> Figure:
     return figure
 
 
-def tradeoff_panel(results: Results, protocol: str) -> Figure:
+def tradeoff_panel(results: ResultsContent, protocol: str) -> Figure:
     """Draw accuracy against top-1 change under one protocol, small and without a legend.
 
     Args:
@@ -105,7 +105,7 @@ def tradeoff_panel(results: Results, protocol: str) -> Figure:
     return figure
 
 
-def _tradeoff(axes: Axes, results: Results, protocol: str) -> None:
+def _tradeoff(axes: Axes, results: ResultsContent, protocol: str) -> None:
     for place, model in enumerate(results["models"]):
         change = estimate(find_row(results, model["name"], protocol, STABILITY))
         accuracy = estimate(find_row(results, model["name"], protocol, "accuracy"))
@@ -116,7 +116,7 @@ def _tradeoff(axes: Axes, results: Results, protocol: str) -> None:
     axes.margins(0.12)
 
 
-def stability_protocols(results: Results) -> list[str]:
+def stability_protocols(results: ResultsContent) -> list[str]:
     """Return the labels of the protocols that have neighbouring views."""
     labels = [protocol["label"] for protocol in results["protocols"]]
     return [label for label in labels if {"accuracy", STABILITY} <= set(headline_scores(results, label))]

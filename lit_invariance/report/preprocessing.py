@@ -1,6 +1,6 @@
 """How each model was shown its pictures, in words."""
 
-from lit_invariance.results.schema import ModelEntry, Results
+from lit_invariance.results.schema import ModelEntry, ResultsContent
 
 HELD = {"center": "short side", "squash": "both sides", "border": "long side"}
 DIFFERENT = (
@@ -25,7 +25,7 @@ def describe(model: ModelEntry) -> str:
     return f"recipe of {seen['recipe']} ({length}crop {size}, {seen['interpolation']})"
 
 
-def cautions(results: Results) -> list[str]:
+def cautions(results: ResultsContent) -> list[str]:
     """Warn where the models were shown different pixels.
 
     Args:

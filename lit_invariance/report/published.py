@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import yaml
 
-from lit_invariance.results.schema import ModelEntry, Results, estimate, find_row
+from lit_invariance.results.schema import ModelEntry, ResultsContent, estimate, find_row
 
 NORMAL = 1.959964
 
@@ -32,7 +32,7 @@ class PublishedRow(TypedDict):
     not_comparable_because: str | None
 
 
-def published_rows(results: Results) -> list[PublishedRow]:
+def published_rows(results: ResultsContent) -> list[PublishedRow]:
     """Find what was published for the models and protocols of a comparison.
 
     Args:
@@ -53,7 +53,7 @@ def published_rows(results: Results) -> list[PublishedRow]:
     return rows
 
 
-def format_published(results: Results) -> str:
+def format_published(results: ResultsContent) -> str:
     """Lay measured and published numbers out as the paper's Table 1 does: a line a test, a column a network.
 
     Args:
@@ -91,7 +91,7 @@ def _cell(row: PublishedRow) -> str:
 
 
 def _row(
-    results: Results, model: ModelEntry, protocol: str, score: str, value: float, source: dict[str, Any]
+    results: ResultsContent, model: ModelEntry, protocol: str, score: str, value: float, source: dict[str, Any]
 ) -> PublishedRow:
     measured, low, high = estimate(find_row(results, model["name"], protocol, score)) or (None, None, None)
     is_share = results["scores"][score]["unit"] == "share"
@@ -109,7 +109,7 @@ def _row(
     }
 
 
-def _not_comparable_because(results: Results, model: ModelEntry, source: dict[str, Any]) -> str | None:
+def _not_comparable_because(results: ResultsContent, model: ModelEntry, source: dict[str, Any]) -> str | None:
     reasons = []
     if not results["data"].get("imagenet_validation"):
         reasons.append("the pictures are not the ILSVRC2012 validation set")

@@ -2,7 +2,7 @@
 
 from lit_invariance.report.plots import STABILITY, stability_protocols
 from lit_invariance.results.schema import (
-    Results,
+    ResultsContent,
     Row,
     estimate,
     find_row,
@@ -14,12 +14,12 @@ from lit_invariance.results.schema import (
 AT_CHANCE = "not shown to be more accurate than always giving the commonest answer"
 
 
-def leading_protocol(results: Results) -> str:
+def leading_protocol(results: ResultsContent) -> str:
     """Return the protocol that summaries speak of: the first with neighbouring views, else the first."""
     return (stability_protocols(results) or [results["protocols"][0]["label"]])[0]
 
 
-def summary_sentence(results: Results, model: str) -> str:
+def summary_sentence(results: ResultsContent, model: str) -> str:
     """Say how accurate and how steady a model is, and what of it is a real difference from the reference.
 
     Args:
@@ -61,7 +61,7 @@ def _compared(what: str, row: Row, above: str, below: str) -> str:
     return f"{above if value > 0 else below} ({_points(value, low, high)}{_p(row)})"
 
 
-def _count(results: Results, model: str) -> list[str]:
+def _count(results: ResultsContent, model: str) -> list[str]:
     protocols = stability_protocols(results)
     if len(protocols) < 2:
         return []
@@ -77,7 +77,7 @@ def _count(results: Results, model: str) -> list[str]:
     return [f"It is shown to be {told}{rest}."]
 
 
-def _chance(results: Results, model: str, protocol: str) -> bool:
+def _chance(results: ResultsContent, model: str, protocol: str) -> bool:
     return any(is_at_chance(results, name, protocol) for name in (model, results["reference"]))
 
 

@@ -8,7 +8,7 @@ from lit_invariance.results.schema import (
     SIGNIFICANCE,
     GroupRow,
     ProtocolEntry,
-    Results,
+    ResultsContent,
     Row,
     estimate,
     find_row,
@@ -25,7 +25,7 @@ ALWAYS_SHOWN = "accuracy"
 OWN_IMAGES = "top1_change_given_correct"
 
 
-def format_tables(results: Results, width: int = WIDTH) -> str:
+def format_tables(results: ResultsContent, width: int = WIDTH) -> str:
     """Lay the results out for a terminal.
 
     Accuracy stands in every table, for a classifier that always gives the same answer is perfectly steady.
@@ -42,7 +42,7 @@ def format_tables(results: Results, width: int = WIDTH) -> str:
     return "\n\n".join([*tables, "\n".join(legend)])
 
 
-def _protocol_tables(results: Results, protocol: ProtocolEntry, width: int) -> str:
+def _protocol_tables(results: ResultsContent, protocol: ProtocolEntry, width: int) -> str:
     label, views = protocol["label"], len(protocol["steps"])
     title = f"{label}: {views} view{'s' * (views > 1)} of each of {results['images']} {samples(results)}"
     columns = {score: _column(results, label, score) for score in headline_scores(results, label)}
@@ -74,7 +74,7 @@ def _blocks(columns: dict[str, list[str]], room: int) -> list[list[str]]:
     return [*blocks, block]
 
 
-def _names(results: Results, protocol: str, longest: int) -> list[str]:
+def _names(results: ResultsContent, protocol: str, longest: int) -> list[str]:
     """First column: a heading, two lines for each model, one for each group of runs."""
     names = [""]
     for model in results["models"]:
@@ -88,7 +88,7 @@ def _names(results: Results, protocol: str, longest: int) -> list[str]:
     return names
 
 
-def _column(results: Results, protocol: str, score: str) -> list[str]:
+def _column(results: ResultsContent, protocol: str, score: str) -> list[str]:
     cells = [score]
     for model in results["models"]:
         row = find_row(results, model["name"], protocol, score)
@@ -134,7 +134,7 @@ def number(value: float, sign: str = "-") -> str:
     return text.replace("0.", ".", 1) if abs(value) < 1 and "0." in text else text
 
 
-def _legend(results: Results) -> list[str]:
+def _legend(results: ResultsContent) -> list[str]:
     better = []
     shown = list(dict.fromkeys(s for entry in results["protocols"] for s in headline_scores(results, entry["label"])))
     for words, direction in (("higher", True), ("lower", False)):

@@ -9,7 +9,7 @@ from lit_invariance.names import shortened
 from lit_invariance.plotting import COLOURS
 from lit_invariance.report.plots import PANEL, look_of
 from lit_invariance.results.outcomes import Outcomes
-from lit_invariance.results.schema import ProtocolEntry, Results
+from lit_invariance.results.schema import ProtocolEntry, ResultsContent
 from lit_invariance.results.steps import grid_side
 
 SWEEP = 8  # views from which on a heat map says more than a table
@@ -31,7 +31,9 @@ def is_sweep(protocol: ProtocolEntry) -> bool:
     return grid_side(protocol) is None and len(protocol["steps"]) >= SWEEP
 
 
-def curve_figure(results: Results, outcomes: Outcomes, protocol: ProtocolEntry, row: int, pair: list[int]) -> Figure:
+def curve_figure(
+    results: ResultsContent, outcomes: Outcomes, protocol: ProtocolEntry, row: int, pair: list[int]
+) -> Figure:
     """Draw the true class's probability of one image against the shift, as in Figure 1 of Azulay & Weiss 2019.
 
     Args:
@@ -95,7 +97,7 @@ def heat_rows(outcomes: Outcomes, protocol: str, reference: str) -> np.ndarray:
     return chosen
 
 
-def map_figure(results: Results, outcomes: Outcomes, protocol: ProtocolEntry, model: str, row: int) -> Figure:
+def map_figure(results: ResultsContent, outcomes: Outcomes, protocol: ProtocolEntry, model: str, row: int) -> Figure:
     """Draw, for each shift of a grid, which label a model gave and how probable it found the true class.
 
     Args:
@@ -144,11 +146,11 @@ def _named_labels(labels: np.ndarray, true: int) -> tuple[list[int], list[str]]:
     return named, palette[: len(named)]
 
 
-def _short(results: Results, label: int) -> str:
+def _short(results: ResultsContent, label: int) -> str:
     return shortened(class_name(results, label), 22)
 
 
-def class_name(results: Results, label: int) -> str:
+def class_name(results: ResultsContent, label: int) -> str:
     """Return the name of a class, its number where no name is known."""
     names = results["class_names"]
     return names[label].partition(",")[0] if 0 <= label < len(names) else f"class {label}"

@@ -11,14 +11,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from lit_invariance.errors import UserError
 from lit_invariance.results.outcomes import UNREADABLE, Outcomes, load_outcomes
-from lit_invariance.results.schema import SCHEMA, Results
+from lit_invariance.results.schema import SCHEMA, ResultsContent
 
 RESULTS, OUTCOMES = "results.json", "outcomes.npz"
 MOST_BYTES = 2**28
 """An evaluation of a hundred models under all protocols leaves a tenth of this."""
 
 
-def read_folder(folder: Path) -> tuple[Results, Outcomes]:
+def read_folder(folder: Path) -> tuple[ResultsContent, Outcomes]:
     """Read both records of an evaluation.
 
     Args:
@@ -49,7 +49,7 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_results(path: Path) -> Results:
+def read_results(path: Path) -> ResultsContent:
     """Read a results file.
 
     Args:
@@ -79,8 +79,8 @@ def read_results(path: Path) -> Results:
 
 
 @cache
-def _adapter() -> TypeAdapter[Results]:
-    return TypeAdapter(Results)
+def _adapter() -> TypeAdapter[ResultsContent]:
+    return TypeAdapter(ResultsContent)
 
 
 @cache
@@ -88,7 +88,7 @@ def _schema_of() -> TypeAdapter[dict[str, Any]]:
     return TypeAdapter(dict[str, Any])
 
 
-def _contradictions(results: Results) -> Iterator[str]:
+def _contradictions(results: ResultsContent) -> Iterator[str]:
     """What one part of a results file says of another that is not so."""
     models = [model["name"] for model in results["models"]]
     protocols = {protocol["label"]: protocol for protocol in results["protocols"]}
@@ -120,7 +120,7 @@ def _contradictions(results: Results) -> Iterator[str]:
             yield f"a picture of image {picture['index']} shows views that {picture['protocol']} does not have"
 
 
-def _broken_curves(results: Results) -> Iterator[str]:
+def _broken_curves(results: ResultsContent) -> Iterator[str]:
     for curve in results.get("curves", []):
         if curve["model"] not in [model["name"] for model in results["models"]]:
             yield f"a curve is of {curve['model']}, which is none of its models"
@@ -128,7 +128,7 @@ def _broken_curves(results: Results) -> Iterator[str]:
             yield f"the curve of {curve['model']} lacks classes at some frames"
 
 
-def _mismatches(results: Results, outcomes: Outcomes) -> Iterator[str]:
+def _mismatches(results: ResultsContent, outcomes: Outcomes) -> Iterator[str]:
     """What the two records do not say alike."""
     if len(outcomes.indices) != results["images"]:
         yield f"it has {len(outcomes.indices)} rows, not {results['images']}"

@@ -151,7 +151,7 @@ class CurveEntry(TypedDict):
     probabilities: list[list[Number]]
 
 
-class Results(TypedDict):
+class ResultsContent(TypedDict):
     """A results file; `docs/results.md` says the same for readers in other languages.
 
     `images` is the number of rows of the outcomes, which are `samples` where they are not images; `resampled` is what
@@ -190,24 +190,24 @@ class Results(TypedDict):
     curves: NotRequired[list[CurveEntry]]
 
 
-def samples(results: Results) -> str:
+def samples(results: ResultsContent) -> str:
     """Return what the rows of the outcomes are, in the plural."""
     return results.get("samples", "images")
 
 
-def scores_under(results: Results, protocol: str) -> list[str]:
+def scores_under(results: ResultsContent, protocol: str) -> list[str]:
     """Return the scores measured under a protocol, in their order."""
     present = {row["score"] for row in results["rows"] if row["protocol"] == protocol}
     return [score for score in results["scores"] if score in present]
 
 
-def headline_scores(results: Results, protocol: str) -> list[str]:
+def headline_scores(results: ResultsContent, protocol: str) -> list[str]:
     """Return the measured scores that stand in the table of a protocol."""
     entry = next(entry for entry in results["protocols"] if entry["label"] == protocol)
     return [score for score in entry["headline"] if score in scores_under(results, protocol)]
 
 
-def find_row(results: Results, model: str, protocol: str, score: str) -> Row:
+def find_row(results: ResultsContent, model: str, protocol: str, score: str) -> Row:
     """Return one row.
 
     Raises:
@@ -219,7 +219,7 @@ def find_row(results: Results, model: str, protocol: str, score: str) -> Row:
     raise KeyError((model, protocol, score))
 
 
-def is_at_chance(results: Results, model: str, protocol: str) -> bool:
+def is_at_chance(results: ResultsContent, model: str, protocol: str) -> bool:
     """Tell whether a model is not shown to be more accurate under a protocol than always giving one answer."""
     return model in results.get("at_chance", {}).get(protocol, ())
 

@@ -11,7 +11,7 @@ from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.results import compile_results, protocol_entry, summarise_measured, write_results
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.results.outcomes import Outcomes
-from lit_invariance.results.schema import ModelEntry, ProtocolEntry, Results, Row, ScoreEntry
+from lit_invariance.results.schema import ModelEntry, ProtocolEntry, ResultsContent, Row, ScoreEntry
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def results(outcomes):
 
 
 def test_results_have_the_fields_of_the_schema(results):
-    assert results.keys() == Results.__required_keys__
+    assert results.keys() == ResultsContent.__required_keys__
     assert results["models"][0].keys() == ModelEntry.__annotations__.keys()
     assert results["protocols"][0].keys() == ProtocolEntry.__annotations__.keys()
     assert results["rows"][0].keys() == Row.__annotations__.keys()
