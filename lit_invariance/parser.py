@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser
 
 from lit_invariance.errors import UserError, sentence
+from lit_invariance.names import printable
 
 UNKNOWN_OPTION = re.compile(r"unrecognized arguments: (--[^\s=]+)", re.IGNORECASE)
 # jsonargparse speaks of parser keys and Python types; a user has typed an option and a value.
@@ -92,5 +93,6 @@ def run_command(command: Callable[[], Any]) -> None:
     try:
         command()
     except UserError as error:
-        sys.stderr.write(f"error: {sentence(error)}\n")
+        # It may quote a name out of a file from elsewhere, and a terminal obeys what some letters say.
+        sys.stderr.write(f"error: {printable(sentence(error))}\n")
         sys.exit(2)

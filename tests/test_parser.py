@@ -3,7 +3,8 @@ from typing import Literal
 import pytest
 from pytorch_lightning.cli import LightningArgumentParser
 
-from lit_invariance.parser import OneSentenceErrors, one_sentence
+from lit_invariance.errors import UserError
+from lit_invariance.parser import OneSentenceErrors, one_sentence, run_command
 
 
 class TrainingParser(OneSentenceErrors, LightningArgumentParser):
@@ -48,3 +49,13 @@ def test_lines_are_joined():
     assert one_sentence("Parser key \"a.b\":\n  - Expected a <class 'x.y.Z'>.\n  - Or typing.Any.\n") == (
         "option --a.b: Expected a Z. Or Any"
     )
+
+
+def test_a_mistake_is_one_printable_sentence(capsys):
+    def command():
+        raise UserError("no model '\x1b[2J'\nand \x07; name another.")
+
+    with pytest.raises(SystemExit) as left:
+        run_command(command)
+    assert left.value.code == 2
+    assert capsys.readouterr().err == "error: no model '\\x1b[2J' and \\x07; name another.\n"

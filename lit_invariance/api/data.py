@@ -72,6 +72,8 @@ def _of_loader(loader: DataLoader[Any], outputs: int | None, max_images: int | N
     # Names that are fewer than a network's outputs mean labels that are not the numbers of its outputs.
     classes = len(names or ()) or outputs or PUBLISHED_CLASSES
     source, positions = LabelledPictures(dataset, classes), _positions(loader)
+    if not positions:
+        raise UserError(f"there are no pictures in {type(dataset).__name__}; give at least one.")
     chosen = random_positions(len(positions), max_images, seed)
     if chosen is not None:
         positions = [positions[place] for place in chosen]

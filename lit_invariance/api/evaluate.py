@@ -13,12 +13,12 @@ from lit_invariance.api.stages import evaluate_film, evaluate_images
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.video import Film
 from lit_invariance.diagnostics.run import check_diagnostics
-from lit_invariance.errors import UserError, one_sentence_errors
+from lit_invariance.errors import UserError, one_sentence_errors, unknown
 from lit_invariance.evaluation.film import find_class, frame_view
 from lit_invariance.evaluation.geometry import RECIPE, Geometry
 from lit_invariance.evaluation.model_sources import choose_reference
 from lit_invariance.evaluation.models import PUBLISHED_CLASSES
-from lit_invariance.evaluation.precision import EXACT
+from lit_invariance.evaluation.precision import EXACT, PRECISIONS
 from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.trained_classes import see_same_classes
@@ -109,10 +109,17 @@ def evaluate(
         >>> results.content["images"], [row["protocol"] for row in results.content["rows"]][0]
         (6, 'crop')
     """
-    if seed < 0:
-        raise UserError(f"seed is {seed}; it is a whole number from 0 on.")
-    if draws < 1:
-        raise UserError(f"draws is {draws}; it is a whole number from 1 on.")
+    for option, value, least in (
+        ("seed", seed, 0),
+        ("draws", draws, 1),
+        ("image_size", image_size, 1),
+        ("max_images", max_images, 1),
+        ("batch_size", batch_size, 1),
+    ):
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise UserError(f"{option} is {value!r}; it is a whole number from {least} on.")
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
     with one_sentence_errors():
         size = image_size or (data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise)
         shown = Geometry(geometry, image_size, size)

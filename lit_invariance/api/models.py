@@ -101,6 +101,8 @@ def find_models(models: Mapping[str, AnyModel] | Sequence[str], preprocessing: A
     if isinstance(models, str) or not isinstance(models, Mapping | Sequence):
         raise UserError(f"models is {_short(models)}; give a dictionary of names and models.")
     if not isinstance(models, Mapping):
+        for nameless in filter(_no_text, models):
+            raise UserError(f"models holds {_short(nameless)} without a name; give a dictionary of names and models.")
         return Candidates(find_sources(list(models)), {}, {})
     if not models:
         raise UserError("there is no model to evaluate; give a dictionary of names and models.")
@@ -129,6 +131,10 @@ def _own(name: str, model: Any, preprocessing: Any, geometry: Geometry) -> Model
     found, prepare = find_preprocessing(name, model, preprocessing)
     network = OwnNetwork(model, geometry.of_weights(found, None), prepare)
     return Model(ModelSource(name, kind), network, type(network.backbone).__name__, passes=network.passes)
+
+
+def _no_text(model: object) -> bool:
+    return not isinstance(model, str)
 
 
 def _short(value: Any) -> str:

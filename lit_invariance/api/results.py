@@ -12,6 +12,7 @@ from lit_invariance.evaluation.results import write_results
 from lit_invariance.evaluation.unfinished import Unfinished
 from lit_invariance.files import owned, writable_folder
 from lit_invariance.manifest import listed
+from lit_invariance.names import printable
 from lit_invariance.report.costs import format_costs
 from lit_invariance.report.diagnostics import save_diagnostics
 from lit_invariance.report.page import NAME, save_page
@@ -100,7 +101,8 @@ class Results:
     def table(self) -> str:
         """Return the comparison as text: scores with intervals and differences, costs, and published figures."""
         parts = (format_tables(self.content), format_costs(self.content), format_published(self.content))
-        return "\n\n".join(filter(None, parts))
+        # Names may come from somebody else's results file, and a terminal obeys what some letters say.
+        return "\n".join(map(printable, "\n\n".join(filter(None, parts)).split("\n")))
 
     def save(self, folder: str | Path) -> Saved | None:
         """Write results, plots and report, as the command does; each file appears whole or not at all.

@@ -7,10 +7,13 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+INSTALLED = {"train.py": "lit-invariance-train", "evaluate.py": "lit-invariance-evaluate"}
+"""What pyproject.toml calls the commands where the package is installed."""
 
 
 class Stopped(SystemExit):
@@ -122,7 +125,7 @@ def command_line(program: str, arguments: Sequence[str] | None = None, without: 
     """Write the command that was given, so that a user can give it again.
 
     Args:
-        program: `train.py` or `evaluate.py`; stands where the process's own name is not known.
+        program: `train.py` or `evaluate.py`, which stands where the process was started in neither way.
         arguments: The arguments; None takes the process's own.
         without: Options to leave out with their values, such as `--ckpt_path`.
 
@@ -139,4 +142,11 @@ def command_line(program: str, arguments: Sequence[str] | None = None, without: 
             skip = True
         elif argument.partition("=")[0] not in without:
             kept.append(argument)
-    return f"python {program} {shlex.join(kept)}".rstrip()
+    return shlex.join([*_started_as(program), *kept])
+
+
+def _started_as(program: str) -> list[str]:
+    name = Path(sys.argv[0]).name
+    if name == INSTALLED[program]:
+        return [name]
+    return ["python", sys.argv[0] if name == program else program]

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 EXACT = "32-true"
+PRECISIONS = (EXACT, "bf16-mixed", "16-mixed")
 Switch = tuple[Any, str, str | bool]
 
 

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from lit_invariance.names import shortened
+from lit_invariance.names import printable, shortened
 from lit_invariance.report.preprocessing import cautions, describe
 from lit_invariance.results.schema import (
     SIGNIFICANCE,
@@ -38,7 +38,7 @@ def format_tables(results: ResultsContent, width: int = WIDTH) -> str:
         Text of many lines, without a final newline.
     """
     tables = [_protocol_tables(results, protocol, width) for protocol in results["protocols"]]
-    legend = [textwrap.fill(line, width) for line in _legend(results)]
+    legend = [textwrap.fill(printable(line), width) for line in _legend(results)]
     return "\n\n".join([*tables, "\n".join(legend)])
 
 

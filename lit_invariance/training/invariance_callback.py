@@ -80,7 +80,9 @@ class InvarianceCallback(Callback):
             if not isinstance(value, int) or value < 1:
                 raise UserError(f"InvarianceCallback: {name} is a whole number of at least 1, not {value!r}.")
         self.images, self.every_n_epochs, self.prefix, self.scale = images, every_n_epochs, prefix, Scale(mean, std)
-        self.specs = [protocols] if isinstance(protocols, str | dict | Protocol) else [*protocols]
+        self.specs = [protocols] if isinstance(protocols, str | dict | Protocol) else [*(protocols or ())]
+        if not self.specs:
+            raise UserError(f"InvarianceCallback: there is no protocol to measure; known are {', '.join(PROTOCOLS)}.")
         self._tags = [self._tag(spec) for spec in self.specs]
         if len(set(self._tags)) < len(self._tags):
             raise UserError(f"two protocols would log as {self._tags[0]}; give each a callback with another prefix.")
@@ -94,9 +96,9 @@ class InvarianceCallback(Callback):
 
     def _tag(self, spec: Spec | Protocol) -> str:
         if isinstance(spec, Protocol):
-            return self.prefix.format(protocol=with_neighbours(spec).name)
+            return self.prefix.replace("{protocol}", with_neighbours(spec).name)
         check("protocol", PROTOCOLS, spec, ())
-        return self.prefix.format(protocol=parse_spec("protocol", spec)[0])
+        return self.prefix.replace("{protocol}", parse_spec("protocol", spec)[0])
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Forget an earlier training."""

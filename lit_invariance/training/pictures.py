@@ -29,7 +29,11 @@ class Scale:
     std: Sequence[float]
 
     def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or not all(value > 0 for value in self.std):
+        try:
+            fit = len(self.mean) == len(self.std) and all(value > 0 for value in self.std)
+        except TypeError:  # a single number
+            fit = False
+        if not fit:
             raise UserError(f"mean {self.mean} and std {self.std} are one value for each channel, std above 0.")
 
     def normalise(self, pictures: Tensor) -> Tensor:

@@ -149,6 +149,13 @@ def test_saves_what_the_command_saves(in_folder, pictures, write_folder, quick):
     assert li.Results.load("call").table() == results.table()
 
 
+def test_names_that_a_terminal_would_obey_are_written_out(small_net, pictures, quick):
+    networks = {"\x1b[2J": small_net(), "b\nc\x07": small_net(seed=1)}
+    table = li.evaluate(networks, pictures, ["crop"], **quick | {"cost": True}).table()
+    assert all(line.isprintable() for line in table.split("\n"))
+    assert "difference from \\x1b[2J, on" in table
+
+
 def test_a_film(in_folder, small_net, pictures, quick):
     Path("frames").mkdir()
     for number, (picture, _) in enumerate(pictures):
@@ -174,6 +181,7 @@ class TestRefused:
             ("tiny_resnet@none", "models is 'tiny_resnet@none'; give a dictionary of names and models"),
             (nn.Linear(4, 3), "models is a Linear; give a dictionary of names and models"),
             ({"a": 3}, "model a is 3; give a network"),
+            ([nn.Linear(4, 3)], "models holds a Linear without a name; give a dictionary"),
             ({"a": lambda images: images}, r"model a answers one picture with shape \(1, 3, 16, 16\), not with logits"),
             ({"a": lambda images: None}, "model a answers one picture with type NoneType"),
             ({"a": nn.Linear(4, 3)}, "model a does not take a batch of pictures"),
@@ -184,6 +192,22 @@ class TestRefused:
         with pytest.raises(li.UserError, match=message) as refused:
             li.evaluate(models, pictures, ["crop"], **quick)
         assert "\n" not in str(refused.value)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"seed": "x"}, "seed is 'x'; it is a whole number from 0 on"),
+            ({"seed": -1}, "seed is -1"),
+            ({"draws": 0}, "draws is 0; it is a whole number from 1 on"),
+            ({"image_size": -3}, "image_size is -3; it is a whole number from 1 on"),
+            ({"max_images": 0}, "max_images is 0; it is a whole number from 1 on"),
+            ({"batch_size": 0}, "batch_size is 0"),
+            ({"precision": "bf16"}, "unknown precision 'bf16'; did you mean bf16-mixed"),
+        ],
+    )
+    def test_options(self, options, message, small_net, pictures, quick):
+        with pytest.raises(li.UserError, match=message):
+            li.evaluate({"mine": small_net()}, pictures, ["crop"], **quick | options)
 
     def test_preprocessing_of_models_that_bring_their_own(self, pictures, quick):
         with pytest.raises(li.UserError, match="preprocessing= is of networks at hand"):

@@ -3,10 +3,12 @@ import signal
 import subprocess
 import sys
 import threading
+import tomllib
+from pathlib import Path
 
 import pytest
 
-from lit_invariance.cli.signals import Stopped, StopRequest, command_line, stop_requests, stops_at_once
+from lit_invariance.cli.signals import INSTALLED, Stopped, StopRequest, command_line, stop_requests, stops_at_once
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -58,6 +60,22 @@ def test_the_command_can_be_given_again():
     written = command_line("train.py", given, without=["--ckpt_path", "--overwrite"])
     assert written == "python train.py --config 'a b.yaml' --model.lr 1"
     assert command_line("evaluate.py", []) == "python evaluate.py"
+
+
+@pytest.mark.parametrize(
+    ("started", "written"),
+    [
+        ("train.py", "python train.py"),
+        ("/a b/train.py", "python '/a b/train.py'"),
+        ("/env/bin/lit-invariance-train", "lit-invariance-train"),
+        ("/env/bin/pytest", "python train.py"),
+    ],
+)
+def test_the_command_is_given_again_in_the_way_it_was_started(started, written, monkeypatch):
+    monkeypatch.setattr("sys.argv", [started])
+    assert command_line("train.py", ["--config", "x"]) == f"{written} --config x"
+    scripts = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["scripts"]
+    assert set(INSTALLED.values()) == scripts.keys()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
