@@ -24,11 +24,11 @@ def read_small(path: Path) -> str:
         OSError: If it is no regular file of UTF-8 text below 128 kB; a pipe is not waited for.
     """
     if not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise OSError(f"it is no file below {MOST_BYTES // 2**10} kB")
+        raise OSError(f"it is not a file smaller than {MOST_BYTES // 2**10} kB")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise OSError("it is no UTF-8 text") from error
+        raise OSError("it is not UTF-8 text") from error
 
 
 def check_plain(text: str, what: str) -> dict[str, Any]:
@@ -48,11 +48,11 @@ def check_plain(text: str, what: str) -> dict[str, Any]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise UserError(f"{what} is no YAML: {' '.join(str(error).split())}.") from error
+        raise UserError(f"{what} is not valid YAML: {' '.join(str(error).split())}.") from error
     except RecursionError as error:
         raise UserError(f"{what} is nested more than {DEEPEST} deep; write it out flat.") from error
     if not isinstance(root, yaml.MappingNode):
-        raise UserError(f"{what} is no mapping; write options as 'name: value', one a line.")
+        raise UserError(f"{what} is not a mapping; write options as 'name: value', one a line.")
     _size(root, what, {}, ())
     try:
         content: dict[str, Any] = yaml.safe_load(text)
@@ -65,7 +65,9 @@ def _size(node: yaml.Node, what: str, known: dict[int, int], inside: tuple[int, 
     """Number of values that a node stands for, with all that aliases repeat."""
     line = node.start_mark.line + 1
     if id(node) in inside or len(inside) > DEEPEST:
-        raise UserError(f"{what} holds itself or is nested more than {DEEPEST} deep at line {line}; write it out flat.")
+        raise UserError(
+            f"{what} contains itself or is nested more than {DEEPEST} deep at line {line}; write it out flat."
+        )
     if id(node) in known:
         return known[id(node)]
     if node.tag not in PLAIN_TAGS:
@@ -83,14 +85,14 @@ def _size(node: yaml.Node, what: str, known: dict[int, int], inside: tuple[int, 
     elif "\0" in node.value:
         raise UserError(f"{what} has a zero byte in the value at line {line}; leave it out.")
     elif len(node.value) > LONGEST:
-        raise UserError(f"{what} has a value of {len(node.value)} letters at line {line}; {LONGEST} are the most.")
+        raise UserError(f"{what} has a value of {len(node.value)} characters at line {line}; the limit is {LONGEST}.")
     if size > MOST_VALUES:
-        raise UserError(f"{what} stands for more than {MOST_VALUES} values at line {line}; use fewer aliases.")
+        raise UserError(f"{what} expands to more than {MOST_VALUES} values at line {line}; use fewer aliases.")
     known[id(node)] = size
     return size
 
 
 def _name(key: yaml.Node, what: str) -> str:
     if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str" or not key.value:
-        raise UserError(f"{what} has a name that is no word at line {key.start_mark.line + 1}; quote it.")
+        raise UserError(f"{what} has a key that is not a plain word at line {key.start_mark.line + 1}; quote it.")
     return str(key.value)

@@ -48,7 +48,7 @@ def drawn(what: str, draw: Callable[[], Drawn]) -> Drawn | None:
             return draw()
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST_REASON]
-        warnings.warn(f"{what} could not be drawn ({reason}); everything else goes on.", stacklevel=2)
+        warnings.warn(f"{what} could not be drawn ({reason}); everything else continues.", stacklevel=2)
         return None
 
 

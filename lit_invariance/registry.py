@@ -75,6 +75,6 @@ def build(kind: str, registry: Mapping[str, Callable[..., Built]], spec: Spec, *
     except UserError:
         raise
     except TypeError as error:
-        raise UserError(f"{kind} {name}: an option has a value of another kind than it takes ({error}).") from error
+        raise UserError(f"{kind} {name}: an option has a value of the wrong type ({error}).") from error
     except ValueError as error:
         raise UserError(f"{kind} {name}: {error}") from error

@@ -65,7 +65,7 @@ def test_build_passes_options_and_tells_what_a_factory_refuses():
         build("thing", {"a": make}, {"a": {"side": 9}}, size=3)
     with pytest.raises(UserError, match="unknown option of thing a 'hue'; known are side"):
         build("thing", {"a": make}, {"a": {"hue": 9}}, size=3)
-    with pytest.raises(UserError, match="thing a: an option has a value of another kind than it takes"):
+    with pytest.raises(UserError, match="thing a: an option has a value of the wrong type"):
         build("thing", {"a": make}, {"a": {"side": "wide"}}, size=3)
     with pytest.raises(UserError, match="unknown thing 'b'"):
         build("thing", {"a": make}, "b")

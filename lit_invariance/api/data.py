@@ -108,4 +108,4 @@ def _positions(loader: DataLoader[Any]) -> Sequence[int]:
 
 
 def _no_training() -> Source:
-    raise UserError("these data have no training images, which typicality compares with; leave typicality out.")
+    raise UserError("typicality compares with training images, but these data have none; leave typicality out.")

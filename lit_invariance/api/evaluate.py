@@ -117,7 +117,7 @@ def evaluate(
         ("batch_size", batch_size, 1),
     ):
         if value is not None and (not isinstance(value, int) or value < least):
-            raise UserError(f"{option} is {value!r}; it is a whole number from {least} on.")
+            raise UserError(f"{option} is {value!r}; it must be a whole number, at least {least}.")
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     with one_sentence_errors():
@@ -138,7 +138,9 @@ def evaluate(
             command=None if command is None else tuple(command),
         )
         if unfinished is not None and candidates.own:
-            raise UserError(f"unfinished= needs models named by text, and {next(iter(candidates.own))} is at hand.")
+            raise UserError(
+                f"unfinished= needs models that are named by text, but {next(iter(candidates.own))} is an object."
+            )
         with candidates.borrowed():
             chosen = choose_protocols([protocols] if isinstance(protocols, str | dict) else protocols)
             if isinstance(data, Film):

@@ -54,7 +54,8 @@ class Candidates:
             inside = [diagnostic for diagnostic in diagnose if diagnostic in LOOK_INSIDE]
             if inside and isinstance(model.classifier.backbone, Called):
                 raise UserError(
-                    f"{inside[0]} looks into a network, and model {name} is a function; leave one of them out."
+                    f"{inside[0]} examines the layers of a network, but model {name} is a function; leave one of "
+                    "them out."
                 )
 
     def load(self, classes: int, geometry: Geometry, seed: int) -> list[Model]:
@@ -107,7 +108,9 @@ def find_models(models: Mapping[str, AnyModel] | Sequence[str], preprocessing: A
     if not models:
         raise UserError("there is no model to evaluate; give a dictionary of names and models.")
     if preprocessing is not None and all(isinstance(model, str | ModelSource) for model in models.values()):
-        raise UserError("preprocessing= is of networks at hand, and all models are named by text; leave it out.")
+        raise UserError(
+            "preprocessing= applies to models given as objects, but all models are named by text; leave it out."
+        )
     found = Candidates([], {}, {})
     for name, model in models.items():
         if isinstance(model, str | ModelSource):

@@ -54,7 +54,7 @@ def _read(given: Any) -> tuple[Preprocessing | None, Prepare | None]:
         if type(step).__name__ in RESIZING:
             raise UserError(
                 f"preprocessing holds {type(step).__name__}, but views are tensors of the network's size, which must "
-                "not be resized or cropped once more; give the normalisation alone, as (mean, std)."
+                "not be resized or cropped again; give the normalisation alone, as (mean, std)."
             )
     return None, given
 
@@ -105,8 +105,8 @@ def _usual(name: str, network: Any) -> Preprocessing | None:
     else:
         return None
     rank_zero_info(
-        f"{name}: pictures are normalised with mean {found.mean} and std {found.std}, as {whose} want it; "
-        "preprocessing= says otherwise."
+        f"{name}: pictures are normalised with mean {found.mean} and std {found.std}, as {whose} want it; set "
+        "preprocessing= to change this."
     )
     return found
 

@@ -44,12 +44,12 @@ def in_one_sentence(folder: Path) -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if DEAD_WORKER.search(str(error)):
             raise UserError(
-                "a process that loads pictures was killed, as happens where the memory is too small; load with fewer "
-                "(--data.num_workers 1), or smaller batches (--data.batch_size)."
+                "a process that loads pictures was killed, probably because memory ran out; use fewer processes "
+                "(--data.num_workers 1) or smaller batches (--data.batch_size)."
             ) from error
         if is_out_of_memory(error):
             raise UserError(
-                "the memory does not hold a training step; halve --data.batch_size and double "
+                "a training step does not fit into memory; halve --data.batch_size and double "
                 "--trainer.accumulate_grad_batches."
             ) from error
         raise

@@ -64,7 +64,7 @@ class RunFolder:
         if asked is None:
             return None
         if overwrite:
-            raise UserError("--overwrite true begins again and --ckpt_path goes on; leave one of them out.")
+            raise UserError("--overwrite true starts a new run and --ckpt_path resumes one; leave one of them out.")
         path = Path(asked)
         if asked == "auto":
             # A run that was killed after its first epoch's best and before its last has only that.
@@ -101,7 +101,9 @@ class RunFolder:
             try:
                 read_checkpoint(path)
             except UserError as error:
-                raise UserError(f"{path} would be replaced, yet is no checkpoint of train.py; move it away.") from error
+                raise UserError(
+                    f"{path} would be replaced, but it is not a checkpoint of train.py; move it away."
+                ) from error
 
     def check_writable(self) -> None:
         """See that both folders can be made and written to, and leave none.
@@ -160,5 +162,6 @@ def check_no_foreign_checkpoint(root: Path, files: Sequence[Path]) -> None:
     found = sorted(root.glob("hpc_ckpt_*.ckpt")) if SLURMEnvironment.detect() else []
     for path in [*found, *(file for file in files if file.is_file())]:
         raise UserError(
-            f"Lightning would go on from {path} instead of beginning; resume with --ckpt_path {path}, or move it away."
+            f"Lightning would resume from {path} instead of starting a new run; resume with --ckpt_path {path}, "
+            "or move it away."
         )

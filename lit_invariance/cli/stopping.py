@@ -110,7 +110,10 @@ class Stopping(Callback):
     def _requeue(self) -> None:
         """Give the job back to SLURM, as Lightning does on that signal, if its command would go on."""
         if not self.requeue:
-            rank_zero_info("the job is not requeued, because its command would begin again; give it --ckpt_path auto.")
+            rank_zero_info(
+                "the job is not requeued, because its command would start from the beginning; add --ckpt_path auto "
+                "to it."
+            )
             return
         job = os.environ.get("SLURM_ARRAY_JOB_ID")
         name = f"{job}_{os.environ['SLURM_ARRAY_TASK_ID']}" if job else os.environ["SLURM_JOB_ID"]

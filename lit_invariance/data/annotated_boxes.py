@@ -55,7 +55,7 @@ def read_annotated_boxes(path: str | Path) -> list[AnnotatedBox]:
     if reader is None:
         known = " or ".join(FORMATS)
         raise UserError(
-            f"the boxes {printable(path)} are in no known format; give a folder, or a file that ends in {known}."
+            f"the boxes {printable(path)} have no known format; give a folder, or a file that ends in {known}."
         )
     try:
         boxes = reader(Path(path))
@@ -139,7 +139,7 @@ def _read_csv(path: Path) -> list[AnnotatedBox]:
         table = csv.DictReader(file)
         absent = [column for column in COLUMNS if column not in (table.fieldnames or ())]
         if absent:
-            raise ValueError(f"its first line names no column {', '.join(absent)}")
+            raise ValueError(f"its first line lacks the column {', '.join(absent)}")
         try:
             return [_from_row(row) for row in table]
         except (TypeError, ValueError) as error:

@@ -91,7 +91,7 @@ def _affine(
     image_size: int, max_shift: float = 0.125, scale: Sequence[float] = (1.0, 1.0), fill: str = "black"
 ) -> list[Any]:
     if not 0 <= max_shift <= 1:
-        raise ValueError(f"max_shift is {max_shift}; it is a share of the side and lies in 0 to 1.")
+        raise ValueError(f"max_shift is {max_shift}; it must be a share of the side, between 0 and 1.")
     reach = (-round(max_shift * image_size), round(max_shift * image_size))
     # Whole pixels, so that moving alone never blurs and a network cannot learn to tell moved images by their softness.
     move = _albumentations().Affine(
@@ -140,7 +140,7 @@ def translated(image_size: int, translation: dict[str, Any]) -> list[Any]:
     options = dict(translation)
     kind = options.pop("kind", None)
     if not isinstance(kind, str):
-        raise UserError(f"translation {translation} names no kind; write {{kind: {' | '.join(TRANSLATIONS)}}}.")
+        raise UserError(f"translation {translation} has no kind; write {{kind: {' | '.join(TRANSLATIONS)}}}.")
     return build("translation", TRANSLATIONS, {kind: options}, image_size=image_size)
 
 

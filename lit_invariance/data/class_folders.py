@@ -83,8 +83,8 @@ def list_images(directory: Path) -> Listing:
         pictures = walk.pictures(directory / name)
         if not pictures:
             raise UserError(
-                f"the class folder {printable(directory / name)} holds no image ({' '.join(sorted(EXTENSIONS))}) "
-                "that was not met before; fill or remove it."
+                f"the class folder {printable(directory / name)} holds no image ({' '.join(sorted(EXTENSIONS))}) that "
+                "is not already counted in another folder; fill or remove it."
             )
         samples += [(name, picture) for picture in pictures]
     return Listing(samples, walk.passed_over)

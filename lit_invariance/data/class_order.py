@@ -130,7 +130,7 @@ def _output(text: str) -> int:
     if text in imagenet_outputs():
         return imagenet_outputs()[text]
     if not NUMBER.fullmatch(text):
-        raise ValueError(f"'{printable(text)}' is no number of an output and no synset of ILSVRC2012")
+        raise ValueError(f"'{printable(text)}' is neither an output number nor a synset of ILSVRC2012")
     return int(text)
 
 

@@ -137,8 +137,8 @@ def find_folders(root: Path, val_root: Path | None = None) -> Folders:
         return Folders(training, held_out, note)
     if role == "val" and held_out is not None:
         raise UserError(
-            f"{printable(held_out)} holds no class folders, so that the classes of its pictures are not known; put "
-            "them into class folders as those to train on, or name another directory with --data.val_root."
+            f"{printable(held_out)} holds no class folders, so the classes of its pictures are unknown; put them into "
+            "class folders like the training pictures, or name another directory with --data.val_root."
         )
     note = "" if held_out is None else f" (not used: {printable(held_out.name)}, which holds no class folders)"
     return Folders(training, None, note)
@@ -148,7 +148,7 @@ def _single(folders: list[Path], option: str) -> Path | None:
     if len(folders) > 1:
         names = " and ".join(printable(folder.name) for folder in folders)
         raise UserError(
-            f"{printable(folders[0].parent)} holds {names}, and which of them is meant cannot be told; name one with "
+            f"{printable(folders[0].parent)} holds {names}, and it is not clear which of them is meant; name one with "
             f"{option}."
         )
     return folders[0] if folders else None
@@ -183,7 +183,7 @@ def _one_folder(
     folders: Folders, val_fraction: float, seed: int, order: Callable[[set[str]], ClassOrder], boxes: str | None
 ) -> Splits:
     if not 0 < val_fraction <= 1:
-        raise UserError(f"val_fraction is {val_fraction}; it must lie above 0 and not above 1.")
+        raise UserError(f"val_fraction is {val_fraction}; it must be above 0 and at most 1.")
     if folders.training is None:
         raise UserError(f"there are no images to validate on{folders.note}; name them with --data.val_root.")
     directory, listing = folders.training, _listed(folders.training)
@@ -200,6 +200,7 @@ def _one_folder(
 def _remaining(directory: Path, rest: list[tuple[str, str]], outputs: ClassMap) -> ImageFiles:
     if not rest:
         raise UserError(
-            f"all images of {printable(directory)} validate, none is left to train on; set --data.val_fraction 0.1."
+            f"all images of {printable(directory)} are used for validation and none is left for training; set "
+            "--data.val_fraction 0.1."
         )
     return ImageFiles(Listing(rest, Counter()), outputs, f"{printable(directory)}, those that do not validate")

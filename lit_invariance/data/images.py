@@ -165,7 +165,8 @@ def _warn_of_depth(path: str | Path) -> None:
     if not _warned[0]:
         _warned[0] = 1
         warnings.warn(
-            f"the picture {printable(path)} has 16 bits but uses the darkest sixteenth of their range only, as 12 bits "
-            "in 16 do; it is shown as it is, and so are others like it. If they are too dark, save them with 8 bits.",
+            f"the picture {printable(path)} has 16 bits but uses only the darkest sixteenth of their range, like "
+            "12-bit data stored in 16 bits; it and others like it are used unchanged. If they are too dark, save "
+            "them with 8 bits.",
             stacklevel=2,
         )

@@ -33,8 +33,8 @@ class LabelledPictures:
     def __init__(self, dataset: Dataset[Any], outputs: int | None = None) -> None:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
             raise UserError(
-                f"{type(dataset).__name__} is no data set with a length and positions; give a folder, or a Dataset of "
-                "(PIL image or uint8 tensor, label)."
+                f"{type(dataset).__name__} is not a data set with a length and positions; give a folder, or a Dataset "
+                "of (PIL image or uint8 tensor, label)."
             )
         self.dataset, self.outputs = dataset, outputs
         self.about = f"{len(dataset)} images of {type(dataset).__name__}"
@@ -81,9 +81,9 @@ class LabelledPictures:
 
     def _refusal(self, index: int, what: str) -> UserError:
         return UserError(
-            f"item {index} of {type(self.dataset).__name__} {what}, not a pair of PIL image or tensor (3, H, W), uint8 "
-            "or float in [0, 1], and class number; leave out Normalize, because views are made of the pictures as they "
-            "were decoded."
+            f"item {index} of {type(self.dataset).__name__} {what}, not a pair of PIL image or tensor (3, H, W), "
+            "uint8 or float in [0, 1], and class number; leave out Normalize, because views are made from the "
+            "decoded pictures."
         )
 
 

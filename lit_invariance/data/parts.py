@@ -69,7 +69,7 @@ def refuse_parts(directory: Path) -> None:
         if _are_parts(names):
             shown = ", ".join(printable(name) for name in names if role_of(name))
             raise UserError(
-                f"{printable(place)} holds {shown}, which are parts of a data set and no classes; name what you mean "
+                f"{printable(place)} holds {shown}, which are parts of a data set, not classes; name the one you mean "
                 "with --data.root or --data.val_root."
             )
 

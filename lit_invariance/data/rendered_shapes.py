@@ -92,10 +92,10 @@ def load_shapes(
     for name, value in counts.items():
         least = smallest[name]
         if not isinstance(value, int) or value < least:
-            raise UserError(f"shapes: {name} is {value}; it is a whole number from {least} on.")
+            raise UserError(f"shapes: {name} is {value}; it must be a whole number, at least {least}.")
     for name, share in {"bias": bias, "val_bias": val_bias}.items():
         if not 0 <= share <= 1:
-            raise UserError(f"shapes: {name} is {share}; it must lie in 0 to 1.")
+            raise UserError(f"shapes: {name} is {share}; it must be between 0 and 1.")
     given: dict[str, Any] = {"size": size, "seed": seed}
     return Splits(
         class_names=list(SHAPES),

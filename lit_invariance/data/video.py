@@ -43,7 +43,7 @@ class Film(IterableDataset[Tensor]):
     def __init__(self, path: str | Path, most: int | None = None) -> None:
         self.path, self.most, self.lacking = Path(path), most, 0
         if most is not None and most < 1:
-            raise UserError(f"max_images is {most}; of a film it is a number of frames, at least 1.")
+            raise UserError(f"max_images is {most}; for a film it is the number of frames, which must be at least 1.")
         if not self.path.exists():
             raise UserError(f"there is no film {printable(path)}; name a video file or a folder of frames.")
         self.pictures = _pictures(self.path) if self.path.is_dir() else None
@@ -97,8 +97,8 @@ class Film(IterableDataset[Tensor]):
         if frames < stated - max(1, stated // 100):
             self.lacking = stated - frames
             warnings.warn(
-                f"the film {printable(self.path)} says that it has {stated} frames, but {frames} could be decoded: it "
-                f"is cut off or damaged, and all that follows is of these {frames}.",
+                f"the film {printable(self.path)} states {stated} frames, but only {frames} could be decoded: it is "
+                f"cut off or damaged, and all results are for these {frames} frames.",
                 stacklevel=2,
             )
 

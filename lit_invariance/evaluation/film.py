@@ -119,7 +119,7 @@ def find_class(text: int | str, classes: int) -> int:
         if text in imagenet_outputs():
             return imagenet_outputs()[str(text)]
         raise unknown("synset", str(text), imagenet_outputs())
-    raise UserError(f"--video_label {text} is no class of these models; give a number from 0 to {classes - 1}.")
+    raise UserError(f"--video_label {text} is not a class of these models; give a number from 0 to {classes - 1}.")
 
 
 def class_name(output: int, classes: int) -> str:

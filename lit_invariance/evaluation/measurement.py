@@ -110,10 +110,10 @@ class Measurement(pl.LightningModule):
     def _show_fewer(self) -> None:
         if self.views_at_once == 1:
             raise UserError(
-                f"the memory of {self.device} does not hold one view of one image for these models; evaluate them one "
-                "by one, or on another device with --accelerator."
+                f"one view of one image does not fit into the memory of {self.device} with these models; evaluate "
+                "them one by one, or on another device with --accelerator."
             )
-        print(f"out of memory with {self.views_at_once} views at a time; going on with {self.views_at_once // 2}")
+        print(f"out of memory with {self.views_at_once} views at a time; continuing with {self.views_at_once // 2}")
         self.views_at_once //= 2
 
     def _measure(self, task: Task, batch: Batch, boxes: Boxes, recorder: Recorder) -> None:

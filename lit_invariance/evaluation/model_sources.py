@@ -110,14 +110,14 @@ def _plain_source(name: str, source: str) -> ModelSource:
         return _checkpoint(name, source)
     if not backbone or (at and not weights):
         raise UserError(
-            f"'{source}' names no model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>."
+            f"'{source}' does not name a model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>."
         )
     if not at and is_file_name(source):
         raise UserError(f"'{source}' is a weights file; name the network it belongs to, as <backbone>@{source}.")
     wanted = {"": "default", "none": None}.get(weights, weights)
     backbone, colon, side = backbone.partition(":")
     if colon and not (side.isdecimal() and int(side)):
-        raise UserError(f"'{side}' in '{source}' is no image size; write <backbone>:299 for 299 x 299 pixels.")
+        raise UserError(f"'{side}' in '{source}' is not an image size; write <backbone>:299 for 299 x 299 pixels.")
     size = int(side) if colon else None
     return ModelSource(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted, image_size=size)
 
@@ -163,7 +163,7 @@ def _mitigation(text: str) -> Spec:
     try:
         spec: Spec = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"'{text}' is no mitigation; write +name or '+{{name: {{option: value}}}}'.") from error
+        raise UserError(f"'{text}' is not a mitigation; write +name or '+{{name: {{option: value}}}}'.") from error
     name, _ = parse_spec("mitigation", spec)
     if name not in MITIGATIONS:
         raise unknown("mitigation", name, MITIGATIONS)

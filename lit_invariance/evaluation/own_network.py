@@ -69,13 +69,13 @@ class OwnNetwork(nn.Module):
         except Exception as error:  # a network may refuse with any type
             said = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
             raise UserError(
-                f"model {name} does not take a batch of pictures {shape}, float in [0, 1] ({said}); give image_size= "
-                "the side it wants, and preprocessing= what turns such pictures into its input."
+                f"model {name} does not take a batch of pictures {shape}, float in [0, 1] ({said}); set image_size= "
+                "to the side it expects, and preprocessing= to what turns such pictures into its input."
             ) from error
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1 or not logits.is_floating_point():
             given = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"type {type(logits).__name__}"
             raise UserError(
-                f"model {name} answers one picture with {given}, not with logits (1, K) or an object that has .logits."
+                f"model {name} must return logits (1, K), or an object that has .logits, for one picture, not {given}."
             )
         return logits.shape[1]
 

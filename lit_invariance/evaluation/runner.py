@@ -53,7 +53,7 @@ def make_trainer(accelerator: str, devices: int | str, precision: str, progress:
             )
     except (MisconfigurationException, ValueError, TypeError) as error:
         reason = one_sentence(str(error))
-        raise UserError(f"--accelerator {accelerator} --devices {devices} cannot be had here: {reason}.") from error
+        raise UserError(f"--accelerator {accelerator} --devices {devices} are not available here: {reason}.") from error
 
 
 def run(
@@ -116,12 +116,12 @@ def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> 
     except (RuntimeError, MemoryError) as error:
         if DEAD_WORKER.search(str(error)):
             raise UserError(
-                "a process that loads pictures was killed, as happens where the memory is too small; load with fewer "
-                "(--data.num_workers 1), or smaller batches (--data.batch_size 8)."
+                "a process that loads pictures was killed, probably because memory ran out; use fewer processes "
+                "(--data.num_workers 1) or smaller batches (--data.batch_size 8)."
             ) from error
         if is_out_of_memory(error):
             raise UserError(
-                "the memory does not hold a batch of pictures; make it smaller with --data.batch_size."
+                "a batch of pictures does not fit into memory; make it smaller with --data.batch_size."
             ) from error
         raise
 

@@ -55,7 +55,7 @@ class Unfinished:
     def _prepare(self, wanted: int) -> None:
         done = sum(len(part.indices) for part in self.read())
         if done:
-            print(f"going on where {self.output / NAME} stopped: {done} of {wanted} images are done")
+            print(f"resuming where {self.output / NAME} stopped: {done} of {wanted} images are done")
         elif any((self.output / NAME).glob("*/*.npz")):
             print(
                 f"{self.output / NAME} is of other models, protocols, data or settings; it stays until the results of "

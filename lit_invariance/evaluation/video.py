@@ -146,7 +146,7 @@ class FilmMeasurement(pl.LightningModule):
         """
         pairs = len(next(iter(self.tracks.values())).answers) - 1
         if pairs < 1:
-            raise UserError("the film has a single frame; neighbouring frames take two at least.")
+            raise UserError("the film has only one frame; at least two are needed.")
         columns: dict[tuple[str, str, str], NDArray[Any]] = {
             (name, LABEL, score): torch.cat(values).numpy()
             for name, track in self.tracks.items()

@@ -79,7 +79,7 @@ def _check(cell: Trial) -> None:
     if cell.mitigation not in CONFIGS:
         raise unknown("mitigation of the experiment", cell.mitigation, CONFIGS)
     if not 0 <= cell.bias <= 1:
-        raise UserError(f"--biases {cell.bias:g} is out of range; a bias lies in 0 to 1.")
+        raise UserError(f"--biases {cell.bias:g} is out of range; a bias is between 0 and 1.")
     if cell.epochs < 1:
         raise UserError(f"--epochs is {cell.epochs}; it must be at least 1.")
 

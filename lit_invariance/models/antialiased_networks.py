@@ -52,6 +52,6 @@ def _weights(make: Callable[..., nn.Module], model: str, weights: str | None) ->
         return make(pretrained=True).state_dict()
     except (URLError, OSError) as error:
         raise UserError(
-            f"the weights of antialiased_cnns/{model} cannot be downloaded ({error}); their host is often closed: give "
-            "weights as the path of a local file."
+            f"the weights of antialiased_cnns/{model} cannot be downloaded ({error}); their host is often "
+            "unreachable: give weights as the path of a local file."
         ) from error

@@ -35,5 +35,5 @@ def see_answer(network: nn.Module, name: str, size: int, num_classes: int) -> No
     if not isinstance(answer, Tensor) or answer.shape != (1, num_classes):
         given = f"of shape {tuple(answer.shape)}" if isinstance(answer, Tensor) else type(answer).__name__
         raise UserError(
-            f"backbone {name} answers one picture with {given}, not with {num_classes} logits; choose a classifier."
+            f"backbone {name} must return {num_classes} logits for one picture, not {given}; choose a classifier."
         )

@@ -57,7 +57,7 @@ def read_torch_file(path: str | Path) -> Any:
                 f"'{path}' cannot be read: it is a TorchScript program; save the module's state_dict() instead."
             ) from error
         raise UserError(
-            f"'{path}' cannot be read as a PyTorch file of plain tensors: it is cut off, or something else "
+            f"'{path}' cannot be read as a PyTorch file of plain tensors: it is cut off or not such a file "
             f"({_words(error)}); make or download it again."
         ) from error
 
@@ -89,7 +89,7 @@ def _not_plain(path: Path, message: str) -> UserError:
         classes = re.findall(r"GLOBAL (\S+)", message)
     if not classes:
         return UserError(
-            f"'{path}' cannot be read as a PyTorch file of plain tensors: it is cut off, or something else; make or "
+            f"'{path}' cannot be read as a PyTorch file of plain tensors: it is cut off or not such a file; make or "
             "download it again."
         )
     named = ", ".join(sorted(set(classes)))
@@ -99,7 +99,7 @@ def _not_plain(path: Path, message: str) -> UserError:
         allowed = "with torch.load(..., weights_only=False), which may run code of the file, if you trust its maker,"
     return UserError(
         f"'{path}' cannot be read as it is: beside tensors it holds {named}, which torch does not allow (Unsupported "
-        f"global); read it {allowed} and torch.save the state dict in it to a file of its own."
+        f"global); read it {allowed} and torch.save the state dict in it to a new file."
     )
 
 

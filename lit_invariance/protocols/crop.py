@@ -59,7 +59,7 @@ class Crop(Placed):
 
     def _side(self, height: int, width: int, longest: int, generator: Generator) -> int:
         if longest < 1:
-            raise ValueError(f"an image of {width} x {height} pixels has no room for a square and its move.")
+            raise ValueError(f"an image of {width} x {height} pixels is too small for a square and its move.")
         greatest = min(self.area[1], longest * longest / (height * width))
         share = draw_uniform(min(self.area[0], greatest), greatest, generator)
         return min(max(round(math.sqrt(share * height * width)), 1), longest)

@@ -37,7 +37,7 @@ def read_folder(folder: Path) -> tuple[ResultsContent, Outcomes]:
     if outcomes is None:
         raise UserError(f"there is no {path}; evaluate again, or copy it from where {RESULTS} is from.")
     if results.get("outcomes", digest) != digest:
-        raise UserError(f"{path} and {folder / RESULTS} are not of one evaluation; evaluate again.")
+        raise UserError(f"{path} and {folder / RESULTS} are not from the same evaluation; evaluate again.")
     for fault in _mismatches(results, outcomes):
         raise UserError(f"{path} does not fit {folder / RESULTS}, {fault}; evaluate again.")
     return results, outcomes
@@ -72,7 +72,9 @@ def read_results(path: Path) -> ResultsContent:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, fault["loc"]))[:200]
-        raise UserError(f"{path} is no whole results file: {place}: {fault['msg'].lower()}; evaluate again.") from error
+        raise UserError(
+            f"{path} is not a complete results file: {place}: {fault['msg'].lower()}; evaluate again."
+        ) from error
     for contradiction in _contradictions(results):
         raise UserError(f"{path} contradicts itself, {contradiction}; evaluate again.")
     return results

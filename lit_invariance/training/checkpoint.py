@@ -89,7 +89,7 @@ def rebuild(path: str | Path, content: Mapping[str, Any], mitigations: Sequence[
         recipe = preprocessing_of(options["backbone"], options.get("weights"))
         classifier.configure_preprocessing(recipe.trained_at(classifier.image_size))
     except UserError as error:
-        raise UserError(f"'{path}' holds what no network can be built from: {error}") from error
+        raise UserError(f"'{path}' cannot be turned into a network: {error}") from error
     load_strictly(classifier, options["backbone"], content["state_dict"], f"'{path}'")
     return classifier.eval()
 
@@ -109,16 +109,16 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     content = read_torch_file(path)
     options = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(options, dict) or "backbone" not in options:
-        raise UserError(f"'{path}' is no checkpoint of this project; a bare state dict is named as <backbone>@{path}.")
+        raise UserError(f"'{path}' is not a checkpoint of this project; name a bare state dict as <backbone>@{path}.")
     _see(path, Parts, content)
     _see(path, _options_of(LitClassifier, NEEDED), options)
     _see(path, _options_of(InvarianceData), content.get("datamodule_hyper_parameters", {}))
     classes, size = options["num_classes"], options["image_size"]
     # A network is built to these numbers before its weights are compared with it.
     if not any(value.ndim and len(value) == classes for value in content["state_dict"].values()):
-        raise UserError(f"'{path}' contradicts itself: none of its parameters is of {classes} classes; train again.")
+        raise UserError(f"'{path}' contradicts itself: none of its parameters has {classes} classes; train again.")
     if size > MOST_SIDE:
-        raise UserError(f"'{path}' is of pictures of {size} pixels; more than {MOST_SIDE} are not taken from a file.")
+        raise UserError(f"'{path}' is for pictures of {size} pixels; the limit is {MOST_SIDE}.")
     return content  # type: ignore[no-any-return]
 
 
@@ -129,7 +129,8 @@ def _see(path: str | Path, schema: type[BaseModel], values: Mapping[str, Any]) -
         fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(map(str, fault["loc"]))[:200]
         raise UserError(
-            f"'{path}' is no whole checkpoint: {place}: {fault['msg'].lower()}; train again, or copy the file again."
+            f"'{path}' is not a complete checkpoint: {place}: {fault['msg'].lower()}; train again, or copy the "
+            "file again."
         ) from error
 
 

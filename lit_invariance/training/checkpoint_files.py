@@ -99,15 +99,15 @@ class Best(ModelCheckpoint):
         path = Path(self.dirpath, BEST)
         if not path.is_file():
             if noted is not None and Path(noted["dirpath"]) == path.parent:
-                rank_zero_info(f"{path} is gone; the next epoch's takes its place.")
+                rank_zero_info(f"{path} is missing; the checkpoint of the next epoch replaces it.")
             return
         try:
             found = read_checkpoint(path)
         except UserError as error:
-            rank_zero_info(f"{error} The next epoch's takes its place.")
+            rank_zero_info(f"{error} The checkpoint of the next epoch replaces it.")
             return
         if identity_of(found) != identity_of(checkpoint):
-            rank_zero_info(f"{path} is not of the run that goes on; the next epoch's takes its place.")
+            rank_zero_info(f"{path} does not belong to the resumed run; the checkpoint of the next epoch replaces it.")
             return
         state = found.get("callbacks", {}).get(self.state_key)
         if state is None:

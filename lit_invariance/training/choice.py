@@ -109,8 +109,8 @@ def _by_arrival(trainer: pl.Trainer, wanted: int) -> Choice:
     loader = first_loader(trainer)
     if trainer.world_size > 1:
         raise UserError(
-            f"InvarianceCallback cannot tell which pictures a {type(loader).__name__} shows to which process, so that "
-            "some would count twice; validate with a DataLoader(shuffle=False), or give data= the source pictures."
+            f"InvarianceCallback cannot tell which pictures a {type(loader).__name__} shows to which process, so some "
+            "would be counted twice; validate with a DataLoader(shuffle=False), or set data= to the source pictures."
         )
     try:
         shown = trainer.num_val_batches[0] * loader.batch_size

@@ -78,7 +78,7 @@ class InvarianceCallback(Callback):
     ) -> None:
         for name, value in (("images", images), ("every_n_epochs", every_n_epochs)):
             if not isinstance(value, int) or value < 1:
-                raise UserError(f"InvarianceCallback: {name} is a whole number of at least 1, not {value!r}.")
+                raise UserError(f"InvarianceCallback: {name} must be a whole number of at least 1, not {value!r}.")
         self.images, self.every_n_epochs, self.prefix, self.scale = images, every_n_epochs, prefix, Scale(mean, std)
         self.specs = [protocols] if isinstance(protocols, str | dict | Protocol) else [*(protocols or ())]
         if not self.specs:

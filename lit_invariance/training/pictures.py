@@ -34,7 +34,9 @@ class Scale:
         except TypeError:  # a single number
             fit = False
         if not fit:
-            raise UserError(f"mean {self.mean} and std {self.std} are one value for each channel, std above 0.")
+            raise UserError(
+                f"mean {self.mean} and std {self.std} must have one value for each channel, and std must be above 0."
+            )
 
     def normalise(self, pictures: Tensor) -> Tensor:
         """Turn pictures `(..., C, H, W)` in [0, 1] into the module's input."""
@@ -125,5 +127,6 @@ def _unknown(batch: Any) -> UserError:
     return UserError(
         f"InvarianceCallback cannot find pictures (N, C, H, W) and labels (N,) in a validation batch with {content}; "
         f"it knows (pictures, labels) and mappings with {' or '.join(IMAGE_KEYS)} and {' or '.join(LABEL_KEYS)}; let "
-        "the batches have one of these forms, or give data= the source pictures and each protocol its option size."
+        "the batches have one of these forms, or set data= to the source pictures and give each protocol its option "
+        "size."
     )

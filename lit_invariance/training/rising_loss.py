@@ -39,7 +39,7 @@ class RisingLoss(Callback):
         if self._above == EPOCHS:
             rank_zero_info(
                 f"warning: the training loss has been above that of the first epoch ({self._first:.4g}) for {EPOCHS} "
-                f"epochs and is {loss:.4g}; the training may diverge, a lower learning rate or a longer warm-up helps."
+                f"epochs and is {loss:.4g}; the training may diverge: lower the learning rate or lengthen the warm-up."
             )
 
     def state_dict(self) -> dict[str, Any]:

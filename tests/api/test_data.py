@@ -116,7 +116,7 @@ class Endless(IterableDataset):
     ("make", "message"),
     [
         (lambda pictures: Endless(), "Endless gives its pictures in one order only"),
-        (lambda pictures: 3, "int is no data set with a length and positions"),
+        (lambda pictures: 3, "int is not a data set with a length and positions"),
         (lambda pictures: [], "there are no pictures in list"),
         (lambda pictures: [picture for picture, _ in pictures], "item 0 of list is Image, not a pair"),
         (lambda pictures: [(pictures[0][0], 3)], "item 0 of list has the label 3, but the classes are 0 to 2"),

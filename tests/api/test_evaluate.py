@@ -182,8 +182,8 @@ class TestRefused:
             (nn.Linear(4, 3), "models is a Linear; give a dictionary of names and models"),
             ({"a": 3}, "model a is 3; give a network"),
             ([nn.Linear(4, 3)], "models holds a Linear without a name; give a dictionary"),
-            ({"a": lambda images: images}, r"model a answers one picture with shape \(1, 3, 16, 16\), not with logits"),
-            ({"a": lambda images: None}, "model a answers one picture with type NoneType"),
+            ({"a": lambda images: images}, r"model a returns shape \(1, 3, 16, 16\) for one picture, not logits"),
+            ({"a": lambda images: None}, "model a returns type NoneType for one picture"),
             ({"a": nn.Linear(4, 3)}, "model a does not take a batch of pictures"),
             ({"a": "tiny_resne@none"}, "unknown backbone"),
         ],
@@ -196,11 +196,11 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"seed": "x"}, "seed is 'x'; it is a whole number from 0 on"),
+            ({"seed": "x"}, "seed is 'x'; it must be a whole number, at least 0"),
             ({"seed": -1}, "seed is -1"),
-            ({"draws": 0}, "draws is 0; it is a whole number from 1 on"),
-            ({"image_size": -3}, "image_size is -3; it is a whole number from 1 on"),
-            ({"max_images": 0}, "max_images is 0; it is a whole number from 1 on"),
+            ({"draws": 0}, "draws is 0; it must be a whole number, at least 1"),
+            ({"image_size": -3}, "image_size is -3; it must be a whole number, at least 1"),
+            ({"max_images": 0}, "max_images is 0; it must be a whole number, at least 1"),
             ({"batch_size": 0}, "batch_size is 0"),
             ({"precision": "bf16"}, "unknown precision 'bf16'; did you mean bf16-mixed"),
         ],
@@ -210,12 +210,12 @@ class TestRefused:
             li.evaluate({"mine": small_net()}, pictures, ["crop"], **quick | options)
 
     def test_preprocessing_of_models_that_bring_their_own(self, pictures, quick):
-        with pytest.raises(li.UserError, match="preprocessing= is of networks at hand"):
+        with pytest.raises(li.UserError, match="preprocessing= applies to models given as objects"):
             li.evaluate({"a": "tiny_resnet@none"}, pictures, "crop", preprocessing=(MEAN, STD), **quick)
 
     def test_a_function_looked_into(self, small_net, pictures, quick):
         network = small_net()
-        with pytest.raises(li.UserError, match="aliasing looks into a network, and model f is a function"):
+        with pytest.raises(li.UserError, match="aliasing examines the layers of a network, but model f is a function"):
             li.evaluate({"f": lambda images: network(images)}, pictures, "crop", diagnose=["aliasing"], **quick)
 
     def test_numbers_of_outputs(self, small_net, pictures, write_folder, quick):
@@ -225,6 +225,8 @@ class TestRefused:
             li.evaluate({"b": small_net(classes=5)}, write_folder(pictures), ["crop"], **quick)
 
     def test_going_on_with_a_network_at_hand(self, small_net, pictures, tmp_path, quick):
-        with pytest.raises(li.UserError, match="unfinished= needs models named by text, and mine is at hand"):
+        with pytest.raises(
+            li.UserError, match="unfinished= needs models that are named by text, but mine is an object"
+        ):
             li.evaluate({"mine": small_net()}, pictures, ["crop"], unfinished=tmp_path, **quick)
         assert list(tmp_path.iterdir()) == []

@@ -99,8 +99,8 @@ def test_a_miss_names_the_nearest():
     ("text", "message"),
     [
         ("a: &a [*a]", "config mine.yaml holds itself"),
-        ("- 1", "config mine.yaml is no mapping"),
-        ("a: [", "config mine.yaml is no YAML"),
+        ("- 1", "config mine.yaml is not a mapping"),
+        ("a: [", "config mine.yaml is not valid YAML"),
     ],
 )
 def test_a_hostile_config_is_refused_before_it_is_read(in_folder, text, message):

@@ -286,8 +286,8 @@ class TestBadInput:
             (["--protocols", "{embed_black: {min_side: 16}}"], "min_side is at least 1 and less than"),
             (["--data.dataset", "shape"], "unknown data set 'shape'; did you mean shapes"),
             (["--data.root", "nowhere", "--data.dataset", "image_folder"], "there is no data folder nowhere"),
-            (["--accelerator", "abacus"], "--accelerator abacus --devices auto cannot be had here"),
-            (["--devices", "0"], "--devices 0 cannot be had here"),
+            (["--accelerator", "abacus"], "--accelerator abacus --devices auto are not available here"),
+            (["--devices", "0"], "--devices 0 are not available here"),
         ],
     )
     def test_refused(self, in_folder, arguments, message):

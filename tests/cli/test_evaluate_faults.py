@@ -90,5 +90,5 @@ def test_a_full_disk_is_told_and_after_space_is_made_the_command_goes_on(in_fold
     assert {path.suffix for path in Path("out").rglob("*") if path.is_file()} == {".npz", ".json"}
     capsys.readouterr()
     evaluate([*CHOSEN, "--data.batch_size", "4"])
-    assert "going on where out/unfinished stopped:" in capsys.readouterr().out
+    assert "resuming where out/unfinished stopped:" in capsys.readouterr().out
     assert not Path("out/unfinished").exists()

@@ -58,7 +58,9 @@ def test_a_foreign_file_under_our_name_is_not_replaced(in_folder):
     torch.save({"of": "somebody"}, folder.best)
     with pytest.raises(UserError, match="holds an earlier run"):
         folder.check_free(overwrite=False)
-    with pytest.raises(UserError, match=r"run/best.ckpt would be replaced, yet is no checkpoint of train.py; move it"):
+    with pytest.raises(
+        UserError, match=r"run/best.ckpt would be replaced, but it is not a checkpoint of train.py; move it"
+    ):
         folder.check_free(overwrite=True)
 
 
@@ -87,7 +89,9 @@ def test_another_jobs_checkpoint_is_not_continued_silently(in_folder, monkeypatc
     check_no_foreign_checkpoint(in_folder, [])  # Lightning looks at it in SLURM jobs only
     for name, value in {"NTASKS": "1", "JOB_ID": "42", "JOB_NAME": "job"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
-    with pytest.raises(UserError, match=r"would go on from .*hpc_ckpt_1.ckpt instead of beginning; resume with"):
+    with pytest.raises(
+        UserError, match=r"would resume from .*hpc_ckpt_1.ckpt instead of starting a new run; resume with"
+    ):
         check_no_foreign_checkpoint(in_folder, [])
     (in_folder / "on_exception.ckpt").write_bytes(b"")
     (in_folder / "hpc_ckpt_1.ckpt").unlink()

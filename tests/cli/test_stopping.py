@@ -30,7 +30,10 @@ class Signal(pl.Callback):
 def stopped(folder, *callbacks, **options):
     with stop_requests() as request, pytest.raises(Stopped) as left:
         run(
-            folder, *callbacks, Stopping(request, folder / "last.ckpt", "go on", lambda: True, requeue=False), **options
+            folder,
+            *callbacks,
+            Stopping(request, folder / "last.ckpt", "resume with", lambda: True, requeue=False),
+            **options,
         )
     return left.value.code
 
@@ -88,7 +91,7 @@ def test_a_network_that_is_no_longer_finite_replaces_no_checkpoint(tmp_path):
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 5
 
 
-@pytest.mark.parametrize(("requeue", "told"), [(True, ""), (False, "give it --ckpt_path auto")])
+@pytest.mark.parametrize(("requeue", "told"), [(True, ""), (False, "add --ckpt_path auto to it")])
 def test_a_slurm_job_is_requeued_where_its_command_goes_on(tmp_path, monkeypatch, caplog, requeue, told):
     scontrol = tmp_path / "bin" / "scontrol"
     scontrol.parent.mkdir()
@@ -100,7 +103,7 @@ def test_a_slurm_job_is_requeued_where_its_command_goes_on(tmp_path, monkeypatch
     signals = Signal("on_train_batch_end", 2, signal.SIGUSR1)
     before = signal.getsignal(signal.SIGUSR1)
     with stop_requests() as request, pytest.raises(Stopped) as left:
-        run(tmp_path, signals, Stopping(request, tmp_path / "last.ckpt", "go on", lambda: True, requeue))
+        run(tmp_path, signals, Stopping(request, tmp_path / "last.ckpt", "resume with", lambda: True, requeue))
     assert left.value.code == 128 + signal.SIGUSR1
     assert (tmp_path / "asked").exists() == requeue
     if requeue:

@@ -136,7 +136,7 @@ class KillWorkers(pl.Callback):
 
 def test_a_killed_worker_is_one_sentence(in_folder):
     killing = ["--data.num_workers", "1", "--trainer.callbacks+", "tests.cli.test_train_faults.KillWorkers"]
-    with pytest.raises(UserError, match=r"was killed, as happens where the memory is too small; load with fewer"):
+    with pytest.raises(UserError, match=r"was killed, probably because memory ran out; use fewer processes"):
         train([*SMALL, *killing])
 
 
@@ -242,7 +242,9 @@ def test_what_lightning_saves_after_an_error_is_not_continued_unasked(in_folder)
     careful = [*SMALL, "--config", "careful.yaml"]
     train([*careful, "--trainer.max_epochs", "1"])
     before = content(RUN)
-    with pytest.raises(UserError, match=r"would go on from checkpoints/shapes/last.ckpt instead of beginning"):
+    with pytest.raises(
+        UserError, match=r"would resume from checkpoints/shapes/last.ckpt instead of starting a new run"
+    ):
         train([*careful, "--overwrite", "true"])
     assert content(RUN) == before
 

@@ -107,7 +107,7 @@ class TestMeasurement:
     def test_a_single_frame_is_refused(self, pixel_model, tmp_path):
         measurement = FilmMeasurement([pixel_model("a")], label=0, scratch=tmp_path)
         measurement.predict_step([torch.rand(3, 16, 16)], 0)
-        with pytest.raises(UserError, match="single frame"):
+        with pytest.raises(UserError, match="only one frame"):
             measurement.outcomes()
 
     def test_logits_that_are_not_finite_are_refused(self, pixel_model, tmp_path):
@@ -184,9 +184,9 @@ class TestLabel:
     @pytest.mark.parametrize(
         ("text", "classes", "message"),
         [
-            (1000, 1000, "--video_label 1000 is no class .* from 0 to 999"),
+            (1000, 1000, "--video_label 1000 is not a class .* from 0 to 999"),
             ("n01819314", 1000, "unknown synset 'n01819314'; did you mean"),
-            ("n01819313", 10, "--video_label n01819313 is no class .* from 0 to 9"),
+            ("n01819313", 10, "--video_label n01819313 is not a class .* from 0 to 9"),
         ],
     )
     def test_refused(self, text, classes, message):
@@ -247,14 +247,14 @@ class TestCommand:
         write_frames(in_folder / "frames", 9)
         evaluate([*QUICK, "--video", "frames", "--max_images", "4", "--data.batch_size", "3"])
         assert read_results(Path("results/results.json"))["images"] == 3
-        with pytest.raises(UserError, match="max_images is 0; of a film it is a number of frames"):
+        with pytest.raises(UserError, match="max_images is 0; for a film it is the number of frames"):
             evaluate([*QUICK, "--video", "frames", "--max_images", "0"])
 
     def test_a_film_that_is_cut_off_is_told_in_the_results_as_well(self, save_run, in_folder, write_film):
         save_run("plain")
         film = write_film(in_folder / "film.avi", 40)
         film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
-        with pytest.warns(UserWarning, match="film.avi says that it has 40 frames, but .* be decoded: it is cut off"):
+        with pytest.warns(UserWarning, match="film.avi states 40 frames, but only .* be decoded: it is cut off"):
             evaluate([*QUICK, "--video", "film.avi"])
         results = read_results(Path("results/results.json"))
         assert results["data"]["frames_lacking"] == 40 - (results["images"] + 1) > 15
@@ -275,7 +275,7 @@ class TestCommand:
             (["--video", "absent.mp4"], "there is no film absent.mp4"),
             (["--video", "frames", "--devices", "2"], "a film is evaluated on one device, not on 2"),
             (["--video_label", "3"], "name the film with --video"),
-            (["--video", "frames", "--video_label", "10"], "--video_label 10 is no class"),
+            (["--video", "frames", "--video_label", "10"], "--video_label 10 is not a class"),
             (["--video", "frames", "--diagnose", "size"], "diagnostics look at the pictures of a data set"),
         ],
     )

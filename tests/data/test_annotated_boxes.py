@@ -54,12 +54,12 @@ def test_folder_without_boxes(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("boxes.txt", "", "are in no known format; give a folder, or a file that ends in .json or .csv"),
+        ("boxes.txt", "", "have no known format; give a folder, or a file that ends in .json or .csv"),
         ("boxes.json", None, "No such file"),
         ("boxes.json", "{", "cannot be read .* fix the file"),
         ("boxes.json", "[]", "cannot be read"),
         ("boxes.json", '{"images": []}', "'categories' is missing"),
-        ("boxes.csv", "filename,class,xmin\n", "names no column width, height, ymin, xmax, ymax"),
+        ("boxes.csv", "filename,class,xmin\n", "lacks the column width, height, ymin, xmax, ymax"),
         ("boxes.csv", "class,filename,width,height,xmin,ymin,xmax,ymax\ncat,a,1,1,x,0,1,1\n", "line 2 lacks a number"),
     ],
 )

@@ -181,7 +181,7 @@ def test_crop_areas_stay_in_their_range() -> None:
     ("translation", "said"),
     [
         ({"kind": "pda"}, "unknown translation 'pda'; did you mean pad"),
-        ({"pixels": 4}, "names no kind"),
+        ({"pixels": 4}, "has no kind"),
         ({"kind": "pad", "pixel": 4}, "pixel"),
         ({"kind": "pad", "pixels": -1}, "pixels is -1"),
         ({"kind": "affine", "max_shift": 3}, "max_shift is 3"),

@@ -73,7 +73,7 @@ def test_pipes_are_not_opened(tmp_path: Path) -> None:
 def test_a_class_that_is_another_ones_link_is_told(tmp_path: Path) -> None:
     picture(tmp_path / "ant/1.jpg")
     os.symlink("ant", tmp_path / "bee")
-    with pytest.raises(UserError, match=r"bee holds no image .* not met before"):
+    with pytest.raises(UserError, match=r"bee holds no image .* not already counted in another folder"):
         list_images(tmp_path)
 
 

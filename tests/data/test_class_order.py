@@ -67,12 +67,12 @@ def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("map.csv", "ant,x\nbee,y\n", "'y' is no number"),
-        ("map.csv", "ant,0\nbee,-1\n", "'-1' is no number"),
+        ("map.csv", "ant,x\nbee,y\n", "'y' is neither an output number"),
+        ("map.csv", "ant,0\nbee,-1\n", "'-1' is neither an output number"),
         ("map.csv", "ant,0\nant,1\n", "the folder ant two outputs"),
         ("map.csv", "", "names no folder"),
         ("map.json", "[1]", "no attribute"),
-        ("map.json", '{"ant": NaN}', "'nan' is no number"),
+        ("map.json", '{"ant": NaN}', "'nan' is neither an output number"),
         ("map.txt", "ant\n", "unpack"),
         ("none.txt", None, "No such file"),
     ],

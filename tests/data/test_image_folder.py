@@ -131,7 +131,7 @@ def test_val_alone_evaluates_but_does_not_train(tmp_path: Path) -> None:
 
 def test_nothing_left_to_train_on_is_said(tmp_path: Path) -> None:
     splits = load_image_folder(str(fill(tmp_path, {"ant": 2})), val_fraction=1.0)
-    with pytest.raises(UserError, match="none is left to train on"):
+    with pytest.raises(UserError, match="none is left for training"):
         splits.load_train()
 
 

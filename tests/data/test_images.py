@@ -195,7 +195,7 @@ def test_twelve_bits_in_sixteen_are_told_once(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr("lit_invariance.data.images._warned", bytearray(1))
     ramp = np.tile(np.linspace(0, 4095, 64).astype(np.uint16), (4, 1))
     paths = [save(Image.fromarray(ramp), tmp_path / name) for name in ("a.png", "b.png")]
-    with pytest.warns(UserWarning, match=r"a\.png has 16 bits but uses the darkest sixteenth") as caught:
+    with pytest.warns(UserWarning, match=r"a\.png has 16 bits but uses only the darkest sixteenth") as caught:
         decoded = [decode(path) for path in paths]
     assert len(caught) == 1
     assert decoded[0].max() == 16

@@ -40,5 +40,5 @@ def test_anything_else_is_one_sentence(item, what):
 
 
 def test_a_stream_has_no_positions():
-    with pytest.raises(UserError, match="generator is no data set with a length and positions"):
+    with pytest.raises(UserError, match="generator is not a data set with a length and positions"):
         LabelledPictures(item for item in ())

@@ -60,7 +60,7 @@ def test_parts_are_never_classes(tmp_path: Path, parts: list[str], train: str, v
 def test_flat_validation_pictures_are_refused(tmp_path: Path) -> None:
     data_set(tmp_path, "train")
     fill(tmp_path / "val")
-    with pytest.raises(UserError, match=r"val holds no class folders, so that the classes .* not known"):
+    with pytest.raises(UserError, match=r"val holds no class folders, so the classes .* unknown"):
         load_image_folder(str(tmp_path))
     fill(tmp_path / "other/ant")
     assert len(load_image_folder(str(tmp_path), val_root=str(tmp_path / "other")).val) == 1

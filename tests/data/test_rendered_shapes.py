@@ -36,8 +36,8 @@ def test_train_images_do_not_depend_on_how_many_there_are() -> None:
         ({"train_images": 0}, "train_images is 0"),
         ({"val_images": 10**15}, "do not fit into memory; ask for fewer"),
         ({"val_images": 10**30}, "do not fit into memory; ask for fewer"),
-        ({"val_images": 0.5}, "val_images is 0.5; it is a whole number from 1 on"),
-        ({"size": 40}, "size is 40; it is a whole number from 64 on"),
+        ({"val_images": 0.5}, "val_images is 0.5; it must be a whole number, at least 1"),
+        ({"size": 40}, "size is 40; it must be a whole number, at least 64"),
         ({"seed": -1}, "seed is -1"),
     ],
 )

@@ -89,7 +89,7 @@ def test_a_damaged_film_is_told(tmp_path, write_film):
     content[len(content) // 2 : len(content) * 9 // 10] = bytes(len(content) * 9 // 10 - len(content) // 2)
     film.write_bytes(content)
     watched = Film(film)
-    with pytest.warns(UserWarning, match=r"it has 60 frames, but \d+ could be decoded: it is cut off or damaged"):
+    with pytest.warns(UserWarning, match=r"states 60 frames, but only \d+ could be decoded: it is cut off or damaged"):
         frames = len(list(watched))
     assert watched.lacking == 60 - frames > 5
 

@@ -54,5 +54,5 @@ def test_a_number_of_draws_below_one(in_folder):
     from lit_invariance.cli.evaluate import evaluate
     from tests.cli.test_evaluate import NEW, QUICK, SHAPES
 
-    with pytest.raises(UserError, match="draws is 0; it is a whole number from 1 on"):
+    with pytest.raises(UserError, match="draws is 0; it must be a whole number, at least 1"):
         evaluate([*NEW, *SHAPES, *QUICK, "--draws", "0"])

@@ -250,9 +250,9 @@ def test_out_of_memory_goes_on_with_half(pixel_model, shapes, capsys, error):
     hungry = Model(hungry.source, Hungry(hungry.classifier, 10, error))
     expected, outcomes = evaluate([plain], shapes()), evaluate([hungry], shapes())
     assert capsys.readouterr().out.splitlines() == [
-        "out of memory with 64 views at a time; going on with 32",
-        "out of memory with 32 views at a time; going on with 16",
-        "out of memory with 16 views at a time; going on with 8",
+        "out of memory with 64 views at a time; continuing with 32",
+        "out of memory with 32 views at a time; continuing with 16",
+        "out of memory with 16 views at a time; continuing with 8",
     ]
     assert outcomes.indices.tolist() == list(range(23))
     np.testing.assert_allclose(outcomes.matrix(), expected.matrix(), atol=1e-6)
@@ -260,7 +260,7 @@ def test_out_of_memory_goes_on_with_half(pixel_model, shapes, capsys, error):
 
 def test_no_memory_for_a_single_view(pixel_model, shapes):
     model = pixel_model("a")
-    with pytest.raises(UserError, match="the memory of cpu does not hold one view"):
+    with pytest.raises(UserError, match="one view of one image does not fit into the memory of cpu"):
         evaluate([Model(model.source, Hungry(model.classifier, 0, too_large))], shapes())
 
 
@@ -272,5 +272,5 @@ def test_other_errors_of_a_network_are_not_taken_for_a_lack_of_memory(pixel_mode
 
 def test_no_memory_for_a_batch_of_pictures(pixel_model, shapes, monkeypatch):
     monkeypatch.setattr(Loading, "transfer_batch_to_device", lambda *_: too_large())
-    with pytest.raises(UserError, match="the memory does not hold a batch of pictures; .*--data.batch_size"):
+    with pytest.raises(UserError, match="a batch of pictures does not fit into memory; .*--data.batch_size"):
         evaluate([pixel_model("a")], shapes())

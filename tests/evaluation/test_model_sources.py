@@ -44,7 +44,7 @@ def test_a_backbone_may_have_an_input_of_its_own(text, size):
 
 @pytest.mark.parametrize("text", ["timm/resnet50:big", "timm/resnet50:", "timm/resnet50:0"])
 def test_an_input_size_is_a_number(text):
-    with pytest.raises(UserError, match="is no image size"):
+    with pytest.raises(UserError, match="is not an image size"):
         parse_source(text)
 
 
@@ -96,12 +96,12 @@ def test_checkpoints(save_run):
     [
         ("m=https://x.org/a.ckpt", "is a URL; download"),
         ("m=tiny_resnet@https://x.org/a.pth", "is a URL; download"),
-        ("m=", "names no model"),
-        ("m=tiny_resnet@", "names no model"),
+        ("m=", "does not name a model"),
+        ("m=tiny_resnet@", "does not name a model"),
         ("m=weights/net.pth", "<backbone>@weights/net.pth"),
         ("checkpoints/plane/best.ckpt", r"no checkpoint .*; did you mean checkpoints/plain/best.ckpt\?"),
         ("m=tiny_resnet@none+shift_averag", "unknown mitigation 'shift_averag'; did you mean shift_average"),
-        ("m=tiny_resnet@none+{shift_average", "is no mitigation; write"),
+        ("m=tiny_resnet@none+{shift_average", "is not a mitigation; write"),
         ("m=tiny_resnet@none+", "written as a name"),
         ("m=tiny_resnet@none+distillation", "distillation acts on training only; train with it"),
         ("m=elsewhere.ckpt", "no checkpoint 'elsewhere.ckpt'; check the path"),
@@ -116,7 +116,7 @@ def test_refused(save_run, text, message):
 def test_file_that_is_no_checkpoint(in_folder):
     Path("cut.ckpt").write_bytes(b"PK\x03\x04 cut off")
     torch.save({"weight": torch.zeros(2)}, "foreign.ckpt")
-    for name, message in (("cut.ckpt", "cut off"), ("foreign.ckpt", "no checkpoint of this project")):
+    for name, message in (("cut.ckpt", "cut off"), ("foreign.ckpt", "not a checkpoint of this project")):
         with pytest.raises(UserError, match=message):
             parse_source(name)
 

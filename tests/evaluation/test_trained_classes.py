@@ -74,7 +74,7 @@ def test_a_film_and_weights_of_seven_classes(in_folder, write_film):
     options = {"accelerator": "cpu", "progress": False, "cost": False, "image_size": 16}
     results = evaluate({"seven": "tiny_resnet@seven.pth"}, film, label=6, **options)
     assert results.content["data"]["classes"] == 7
-    with pytest.raises(UserError, match="--video_label 7 is no class"):
+    with pytest.raises(UserError, match="--video_label 7 is not a class"):
         evaluate({"seven": "tiny_resnet@seven.pth"}, film, label=7, **options)
 
 

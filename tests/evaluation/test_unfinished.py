@@ -68,7 +68,7 @@ def test_goes_on_where_it_stopped(in_folder, interrupted, decoded, capsys):
     decoded.clear()
     evaluate([*CHOSEN, "--output", "parts"])
     assert decoded == list(range(12, 23))
-    assert "going on where parts/unfinished stopped: 12 of 23 images are done" in capsys.readouterr().out
+    assert "resuming where parts/unfinished stopped: 12 of 23 images are done" in capsys.readouterr().out
     assert not (in_folder / "parts" / "unfinished").exists()
     evaluate([*CHOSEN, "--output", "whole"])
     same("parts", "whole")

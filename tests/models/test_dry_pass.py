@@ -37,7 +37,7 @@ class Map(nn.Module):
 
 @pytest.mark.parametrize(("network", "given"), [(Tuple(), "tuple"), (Map(), r"of shape \(1, 3, 16, 16\)")])
 def test_another_answer_than_logits_is_one_sentence(network, given):
-    with pytest.raises(UserError, match=f"answers one picture with {given}, not with 3 logits"):
+    with pytest.raises(UserError, match=f"must return 3 logits for one picture, not {given}"):
         see_answer(network, "own", 16, 3)
 
 

@@ -55,7 +55,7 @@ def test_shift_in_network_cuts_two_windows_of_one_resized_square():
 def test_the_smallest_picture():
     first, second = Crop(size=8).views(2, 2, generator_for(0, "crop", 0))
     assert (first.height, second.top) == (1, 1)
-    with pytest.raises(ValueError, match="no room"):
+    with pytest.raises(ValueError, match="is too small for a square and its move"):
         Crop(size=8).views(1, 5, generator_for(0, "crop", 0))
 
 

@@ -42,7 +42,7 @@ def test_read_back(results, tmp_path):
         ("[" * 100_000, "cannot be read as a results file"),
         ("[]", "cannot be read as a results file"),
         ('{"schema": 99}', "has schema 99, this version reads 2; evaluate again"),
-        ('{"schema": 2}', "is no whole results file: command: field required"),
+        ('{"schema": 2}', "is not a complete results file: command: field required"),
     ],
 )
 def test_refused(tmp_path, text, message):
@@ -118,7 +118,9 @@ def test_two_records_of_two_evaluations(results, tmp_path):
     write_results(results, outcomes, tmp_path)
     read_folder(tmp_path)
     (tmp_path / "results.json").write_bytes(earlier)
-    with pytest.raises(UserError, match="outcomes.npz and .*results.json are not of one evaluation; evaluate again"):
+    with pytest.raises(
+        UserError, match="outcomes.npz and .*results.json are not from the same evaluation; evaluate again"
+    ):
         read_folder(tmp_path)
 
 

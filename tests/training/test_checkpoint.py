@@ -39,8 +39,8 @@ def test_plain_and_mitigated_checkpoints_fit_each_other(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"a": torch.zeros(1)}, "is no checkpoint of this project"),
-        ([1], "is no checkpoint of this project"),
+        ({"a": torch.zeros(1)}, "is not a checkpoint of this project"),
+        ([1], "is not a checkpoint of this project"),
         (
             {
                 "hyper_parameters": {"backbone": "tiny_resnet", "num_classes": 10, "image_size": 32},

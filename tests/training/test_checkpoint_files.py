@@ -123,10 +123,10 @@ def test_a_best_of_another_run_or_none_is_told_and_replaced(tmp_path, caplog):
     shutil.copy(tmp_path / "other" / "best.ckpt", tmp_path / "one" / "best.ckpt")
     low = type("Low", (Scores,), {"values": (0.3, 0.2, 0.1)})
     run(tmp_path / "one", kind=low, resume=tmp_path / "one" / "last.ckpt", max_epochs=2)
-    assert "best.ckpt is not of the run that goes on; the next epoch's takes its place" in caplog.text
+    assert "best.ckpt does not belong to the resumed run; the checkpoint of the next epoch replaces it" in caplog.text
     assert best_score(tmp_path / "one" / "best.ckpt") == pytest.approx(0.2)
     assert identity_of(read(tmp_path / "one" / "best.ckpt")) == identity_of(read(tmp_path / "one" / "last.ckpt"))
     (tmp_path / "one" / "best.ckpt").unlink()
     run(tmp_path / "one", kind=low, resume=tmp_path / "one" / "last.ckpt")
-    assert "best.ckpt is gone; the next epoch's takes its place" in caplog.text
+    assert "best.ckpt is missing; the checkpoint of the next epoch replaces it" in caplog.text
     assert best_score(tmp_path / "one" / "best.ckpt") == pytest.approx(0.1)

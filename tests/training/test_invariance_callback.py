@@ -276,16 +276,16 @@ def test_another_set_after_the_training():
     [
         ({"protocols": "embed_blak"}, "unknown protocol 'embed_blak'; did you mean embed_black"),
         ({"protocols": {"crop": {"areas": 1}}}, "unknown option of protocol crop 'areas'; did you mean area"),
-        ({"protocols": EMBED, "images": 0}, "images is a whole number of at least 1, not 0"),
-        ({"protocols": EMBED, "every_n_epochs": 0}, "every_n_epochs is a whole number of at least 1, not 0"),
-        ({"protocols": EMBED, "std": (0, 1, 1)}, "std above 0"),
-        ({"protocols": EMBED, "mean": 0.5, "std": 0.25}, "mean 0.5 and std 0.25 are one value for each channel"),
+        ({"protocols": EMBED, "images": 0}, "images must be a whole number of at least 1, not 0"),
+        ({"protocols": EMBED, "every_n_epochs": 0}, "every_n_epochs must be a whole number of at least 1, not 0"),
+        ({"protocols": EMBED, "std": (0, 1, 1)}, "std must be above 0"),
+        ({"protocols": EMBED, "mean": 0.5, "std": 0.25}, "mean 0.5 and std 0.25 must have one value for each channel"),
         ({"protocols": []}, "there is no protocol to measure; known are .*embed_black"),
         ({"protocols": None}, "there is no protocol to measure"),
         ({"protocols": ["crop", {"crop": {}}]}, "two protocols would log as val/crop/"),
         ({"protocols": ["crop", "circular"], "prefix": "val/"}, "two protocols would log as val/"),
         ({"protocols": EMBED, "data": "nowhere"}, "nowhere"),
-        ({"protocols": EMBED, "data": iter([])}, "no data set with a length"),
+        ({"protocols": EMBED, "data": iter([])}, "not a data set with a length"),
     ],
 )
 def test_wrong_options_are_one_sentence(options, message):

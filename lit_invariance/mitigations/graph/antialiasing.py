@@ -40,10 +40,11 @@ def antialias_strides(network: nn.Module, downsampler: Downsampler, name: str, s
     """
     kind = type(network).__name__
     if is_antialiased(network):
-        raise UserError(f"{kind} is anti-aliased already; name one such mitigation, once.")
+        raise UserError(f"{kind} is already anti-aliased; name only one such mitigation, and only once.")
     if any(has_border(layer) for layer in network.modules()):
         raise UserError(
-            f"polyphase or another padding was put into {kind} before; put the {name} in first, and not with polyphase."
+            f"{kind} already has polyphase sampling or another padding; apply {name} first, and not together with "
+            "polyphase."
         )
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     places = strided_places(network)

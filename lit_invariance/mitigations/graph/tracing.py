@@ -53,8 +53,8 @@ def trace(network: nn.Module) -> Trace:
     except Exception as error:  # a traced forward pass may fail with anything at all
         reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
         raise UserError(
-            f"{type(network).__name__} cannot be traced with torch.fx ({reason}); surgery needs a forward pass "
-            "whose course does not depend on the values or sizes of its tensors."
+            f"{type(network).__name__} cannot be traced with torch.fx ({reason}); surgery needs a forward pass whose "
+            "control flow does not depend on the values or sizes of its tensors."
         ) from error
     return Trace(graph, dict(network.named_modules()), tracer.outputs, tracer.owners, tracer.calls)
 

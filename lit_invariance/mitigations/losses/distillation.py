@@ -70,14 +70,14 @@ class Distillation:
         weights = self.weights or options["weights"]
         if weights is None:
             raise UserError(
-                "distillation needs a teacher: set model.weights to what the training begins from, or the option "
-                "`teacher` of distillation to a file of weights."
+                "distillation needs a teacher: set model.weights to the weights that training starts from, or the "
+                "option `teacher` of distillation to a file of weights."
             )
         made = create_backbone(options["backbone"], weights, options["num_classes"])
         if made.new_head:
             raise UserError(
                 f"the teacher's weights '{weights}' have another number of classes than model.num_classes "
-                f"{options['num_classes']}, so that it has no answers to learn; give weights of the same classes."
+                f"{options['num_classes']}, so there are no answers to learn from; give weights of the same classes."
             )
         teacher = made.network.eval().requires_grad_(False)
         self.teacher = teacher.to(classifier.device, classifier.dtype).to(memory_format=torch.channels_last)  # type: ignore[arg-type]  # Lightning calls it str or dtype

@@ -66,7 +66,8 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
     kind = type(network).__name__
     if is_antialiased(network):
         raise UserError(
-            f"the strides of {kind} lie in filters already, where polyphase finds none; name one of the two."
+            f"the strides of {kind} are already in anti-aliasing filters, so polyphase finds none; use only one "
+            "of the two mitigations."
         )
     traced = trace(network)
     places = places_of(traced)

@@ -35,7 +35,9 @@ class Choice:
         """
         phase = self.phase
         if phase is None:
-            raise UserError("a polyphase layer ran before the layer that chooses for it; run the network as a whole.")
+            raise UserError(
+                "a polyphase layer ran before the layer that chooses its phase; run the network as a whole."
+            )
         self.waiting -= 1
         if not self.waiting:
             self.phase = None

@@ -401,7 +401,7 @@ def test_layer_with_two_names_is_exchanged_under_both() -> None:
 def test_second_application_is_refused() -> None:
     network = SmallResNet(10, blocks=1, pool=False)
     antialias(network)
-    with pytest.raises(UserError, match="SmallResNet is anti-aliased already"):
+    with pytest.raises(UserError, match="SmallResNet is already anti-aliased"):
         antialias(network)
 
 

@@ -260,9 +260,9 @@ def test_what_is_no_use_is_refused() -> None:
         UserError, match="polyphase finds nothing to change in SmallResNet: it has no strided operation"
     ):
         polyphase(network)
-    with pytest.raises(UserError, match="put the blur in first, and not with polyphase"):
+    with pytest.raises(UserError, match="apply blur first, and not together with polyphase"):
         apply_mitigations(network, ["blurpool"])
-    with pytest.raises(UserError, match="lie in filters already"):
+    with pytest.raises(UserError, match="are already in anti-aliasing filters"):
         apply_mitigations(SmallResNet(10, blocks=1, pool=True), ["blurpool", "polyphase"])
 
 
