@@ -98,7 +98,7 @@ def test_a_miss_names_the_nearest():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: &a [*a]", "config mine.yaml holds itself"),
+        ("a: &a [*a]", "config mine.yaml contains itself"),
         ("- 1", "config mine.yaml is not a mapping"),
         ("a: [", "config mine.yaml is not valid YAML"),
     ],

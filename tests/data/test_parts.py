@@ -81,7 +81,7 @@ def test_a_class_of_vehicles_may_be_called_train(tmp_path: Path) -> None:
 
 
 def test_two_folders_of_one_role_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"holds val and valid, and which .* --data.val_root"):
+    with pytest.raises(UserError, match=r"holds val and valid, and it is not clear which .* --data.val_root"):
         load_image_folder(data_set(tmp_path, "train", "val", "valid"))
     assert find_folders(tmp_path, tmp_path / "val").validation == tmp_path / "val"
 
