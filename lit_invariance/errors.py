@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+MOST_LETTERS = 160
+
 
 class UserError(ValueError):
     """A mistake the user can fix: one sentence with what was wrong, where, and the fix.
@@ -27,6 +29,19 @@ def one_sentence_errors() -> Iterator[None]:
         if sentence(error) == str(error):
             raise
         raise UserError(sentence(error)) from error
+
+
+def said_by(error: BaseException) -> str:
+    """Return the first line of what a library said, without its full stop and of at most `MOST_LETTERS`.
+
+    Args:
+        error: The library's error.
+
+    Returns:
+        The name of its type where it said nothing.
+    """
+    line = next(iter(str(error).strip().splitlines()), "").rstrip(". ") or type(error).__name__
+    return line if len(line) <= MOST_LETTERS else f"{line[:MOST_LETTERS]}..."
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:

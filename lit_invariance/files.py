@@ -9,7 +9,7 @@ import sys
 import tempfile
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import datetime
@@ -186,6 +186,42 @@ def _let_go() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_let_go)
+
+
+@contextmanager
+def made_if_filled(folder: Path) -> Iterator[Path]:
+    """Make a folder if need be, see `writable_folder`; at the end what was made and holds nothing is removed.
+
+    Args:
+        folder: The folder.
+
+    Yields:
+        The folder.
+
+    Raises:
+        UserError: If it cannot be made or written to.
+    """
+    missing = missing_folders(folder)
+    try:
+        yield writable_folder(folder)
+    finally:
+        remove_empty(missing)
+
+
+def missing_folders(folder: Path) -> list[Path]:
+    """Return what making a folder makes: itself and those above it that do not exist, innermost first."""
+    return [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those of some folders that hold nothing.
+
+    Args:
+        folders: Innermost first; those that do not exist are passed over.
+    """
+    for folder in folders:
+        with suppress(OSError):  # it is not empty, or was never made
+            folder.rmdir()
 
 
 def writable_folder(folder: Path) -> Path:

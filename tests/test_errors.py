@@ -1,7 +1,7 @@
 import pytest
 from torch.utils.data import DataLoader, Dataset
 
-from lit_invariance.errors import UserError, one_sentence_errors, sentence, unknown
+from lit_invariance.errors import UserError, one_sentence_errors, said_by, sentence, unknown
 from lit_invariance.registry import build, parse_spec
 
 
@@ -34,6 +34,12 @@ def test_what_a_factory_says_to_the_user_is_passed_on_unchanged():
 
     with pytest.raises(UserError, match="^download the file.$"):
         build("thing", {"a": make}, "a")
+
+
+def test_the_first_line_of_what_a_library_says():
+    assert said_by(ValueError("no such size.\nTraceback")) == "no such size"
+    assert said_by(AssertionError()) == "AssertionError"
+    assert said_by(ValueError("x" * 200)) == "x" * 160 + "..."
 
 
 def test_unknown_names_the_nearest_or_all():

@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from lit_invariance.errors import UserError
-from lit_invariance.files import LOCK, owned, remove_leftovers, replacing, writable_folder
+from lit_invariance.files import LOCK, made_if_filled, owned, remove_leftovers, replacing, writable_folder
 
 
 def test_file_appears_at_the_end(tmp_path):
@@ -50,6 +50,18 @@ def test_folder_is_made_and_left_empty(tmp_path):
     folder = writable_folder(tmp_path / "a" / "b")
     assert folder.is_dir()
     assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_was_made_and_not_filled_is_gone(tmp_path):
+    (tmp_path / "a").mkdir()
+    with made_if_filled(tmp_path / "a" / "b" / "c") as folder:
+        assert folder.is_dir()
+    assert list(tmp_path.rglob("*")) == [tmp_path / "a"]
+    with made_if_filled(tmp_path / "a"):
+        pass
+    with made_if_filled(tmp_path / "b") as folder:
+        (folder / "file").touch()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "file"]
 
 
 def test_folder_below_a_file(tmp_path):

@@ -10,7 +10,7 @@ from torch import distributed
 from lit_invariance.evaluation.pictures import write_pictures
 from lit_invariance.evaluation.results import write_results
 from lit_invariance.evaluation.unfinished import Unfinished
-from lit_invariance.files import owned, writable_folder
+from lit_invariance.files import made_if_filled, owned
 from lit_invariance.manifest import listed
 from lit_invariance.names import printable
 from lit_invariance.report.costs import format_costs
@@ -39,7 +39,7 @@ NAMES = (
 
 @contextmanager
 def results_folder(folder: str | Path) -> Iterator[Path]:
-    """Make a folder if need be, and own it.
+    """Make a folder if need be, and own it; an evaluation that leaves no file leaves no folder.
 
     Args:
         folder: The folder.
@@ -50,8 +50,7 @@ def results_folder(folder: str | Path) -> Iterator[Path]:
     Raises:
         UserError: If it cannot be written, or another process writes to it.
     """
-    output = writable_folder(Path(folder))
-    with owned(output, "evaluation"):
+    with made_if_filled(Path(folder)) as output, owned(output, "evaluation"):
         yield output
 
 

@@ -1,14 +1,13 @@
 """Where a training's files stand, and what becomes of those of an earlier run of the same name."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 
 from lit_invariance.errors import UserError
-from lit_invariance.files import writable_folder
+from lit_invariance.files import missing_folders, remove_empty, writable_folder
 from lit_invariance.training.checkpoint import read_checkpoint
 from lit_invariance.training.checkpoint_files import BEST, LAST
 
@@ -117,7 +116,7 @@ class RunFolder:
     def make(self) -> None:
         """Make both folders."""
         for folder in (self.checkpoints, self.curves):
-            missing = [path for path in (folder, *folder.parents) if not path.exists()]
+            missing = missing_folders(folder)
             writable_folder(folder)
             self._made += missing
 
@@ -144,9 +143,7 @@ class RunFolder:
         settings = [self.curves / "hparams.yaml"] if self.curves in self._made else []
         for path in [*curves, *settings]:
             path.unlink(missing_ok=True)
-        for folder in self._made:
-            with suppress(OSError):  # it is not empty
-                folder.rmdir()
+        remove_empty(self._made)
 
 
 def check_no_foreign_checkpoint(root: Path, files: Sequence[Path]) -> None:

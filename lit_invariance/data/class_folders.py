@@ -80,11 +80,13 @@ def list_images(directory: Path) -> Listing:
         walk.is_new(str(folder), os.stat(folder).st_ino)
     samples = []
     for name in names:
+        before = walk.passed_over[REPEATED]
         pictures = walk.pictures(directory / name)
         if not pictures:
+            met = " that is not already counted in another folder" if walk.passed_over[REPEATED] > before else ""
             raise UserError(
-                f"the class folder {printable(directory / name)} holds no image ({' '.join(sorted(EXTENSIONS))}) that "
-                "is not already counted in another folder; fill or remove it."
+                f"the class folder {printable(directory / name)} holds no image ({' '.join(sorted(EXTENSIONS))})"
+                f"{met}; fill or remove it."
             )
         samples += [(name, picture) for picture in pictures]
     return Listing(samples, walk.passed_over)

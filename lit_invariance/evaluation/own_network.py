@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lit_invariance.errors import UserError
+from lit_invariance.errors import UserError, said_by
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.models.preprocessing import Preprocessing
 
@@ -67,10 +67,9 @@ class OwnNetwork(nn.Module):
         try:
             logits = self.to(device)(torch.full(shape, 0.5, device=device))
         except Exception as error:  # a network may refuse with any type
-            said = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
             raise UserError(
-                f"model {name} does not take a batch of pictures {shape}, float in [0, 1] ({said}); set image_size= "
-                "to the side it expects, and preprocessing= to what turns such pictures into its input."
+                f"model {name} does not take a batch of pictures {shape}, float in [0, 1] ({said_by(error)}); set "
+                "image_size= to the side it expects, and preprocessing= to what turns such pictures into its input."
             ) from error
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1 or not logits.is_floating_point():
             given = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"type {type(logits).__name__}"

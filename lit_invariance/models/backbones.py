@@ -74,13 +74,7 @@ def create_backbone(name: str, weights: str | None, num_classes: int, image_size
     state = _converted(entry, weights, network)
     load_strictly(network, name, state, f"'{weights}'", heads)
     last = f"{heads[0]}.weight"
-    made = Backbone(network, heads, entry.preprocessing, num_classes, len(state[last]) if last in state else 0)
-    if made.new_head:
-        rank_zero_info(
-            f"{name}: the weights have another number of classes, {made.trained_classes}; "
-            f"{' and '.join(heads)} is new, with {num_classes}."
-        )
-    return made
+    return Backbone(network, heads, entry.preprocessing, num_classes, len(state[last]) if last in state else 0)
 
 
 def preprocessing_of(name: str, weights: str | None) -> Preprocessing:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lit_invariance.errors import UserError
+from lit_invariance.errors import UserError, said_by
 
 
 def see_answer(network: nn.Module, name: str, size: int, num_classes: int) -> None:
@@ -24,10 +24,9 @@ def see_answer(network: nn.Module, name: str, size: int, num_classes: int) -> No
         with torch.no_grad():
             answer = network(torch.zeros(1, 3, size, size))
     except Exception as error:  # a network may refuse with any type
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
         raise UserError(
-            f"backbone {name} does not take pictures of {size} x {size} pixels ({said}); choose another image size, or "
-            "another backbone."
+            f"backbone {name} does not take pictures of {size} x {size} pixels ({said_by(error)}); choose another image "
+            "size, or another backbone."
         ) from error
     finally:
         for module in training:

@@ -10,14 +10,13 @@ from typing import Any
 
 import torch
 
-from lit_invariance.errors import UserError
+from lit_invariance.errors import UserError, said_by
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".tar")
 SAFETENSORS = ".safetensors"
 # Classes whose making executes nothing: torch may be told to allow them.
 HARMLESS = ("argparse.Namespace", "numpy.")
 PIECE = 1 << 20
-MOST_WORDS = 160
 
 
 def read_torch_file(path: str | Path) -> Any:
@@ -49,7 +48,7 @@ def read_torch_file(path: str | Path) -> Any:
         raise _not_plain(path, str(error)) from error
     except zipfile.BadZipFile as error:
         raise UserError(
-            f"'{path}' cannot be read: it is damaged or cut off ({_words(error)}); copy or download it again."
+            f"'{path}' cannot be read: it is damaged or cut off ({said_by(error)}); copy or download it again."
         ) from error
     except Exception as error:  # each format raises types of its own, some that derive from Exception alone
         if "TorchScript" in str(error):
@@ -58,7 +57,7 @@ def read_torch_file(path: str | Path) -> Any:
             ) from error
         raise UserError(
             f"'{path}' cannot be read as a PyTorch file of plain tensors: it is cut off or not such a file "
-            f"({_words(error)}); make or download it again."
+            f"({said_by(error)}); make or download it again."
         ) from error
 
 
@@ -101,9 +100,3 @@ def _not_plain(path: Path, message: str) -> UserError:
         f"'{path}' cannot be read as it is: beside tensors it holds {named}, which torch does not allow (Unsupported "
         f"global); read it {allowed} and torch.save the state dict in it to a new file."
     )
-
-
-def _words(error: Exception) -> str:
-    """The first line of what a library said, shortened."""
-    line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    return line if len(line) <= MOST_WORDS else f"{line[:MOST_WORDS]}..."

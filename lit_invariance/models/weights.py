@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from torch import Tensor, nn
 
-from lit_invariance.errors import UserError
+from lit_invariance.errors import UserError, said_by
 from lit_invariance.models.state_dict import first_of
 
 COUNTER = "num_batches_tracked"
@@ -46,7 +46,7 @@ def load_strictly(
         }
         described = ", ".join(f"{len(keys)} {what} ({first_of(keys)})" for what, keys in differences.items() if keys)
         raise UserError(
-            f"the weights in {source} do not fit {name}: {described or str(error).splitlines()[0]}; "
+            f"the weights in {source} do not fit {name}: {described or said_by(error)}; "
             "name the backbone they were made for, or other weights."
         ) from error
 

@@ -17,7 +17,7 @@ from lit_invariance.data.batch import Batch
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.metrics import Accuracy, ImageMean
 from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimate_batch_norm
-from lit_invariance.models.backbones import create_backbone
+from lit_invariance.models.backbones import Backbone, create_backbone
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import ImageTooSmall, views_of
 from lit_invariance.training.answers import not_finite
@@ -96,7 +96,7 @@ class LitClassifier(pl.LightningModule):
             raise unknown("optimizer", optimizer, OPTIMIZERS)
         made = create_backbone(backbone, weights, num_classes, image_size)
         self.num_classes, self.image_size, self.heads = num_classes, image_size, made.heads
-        self.trained_classes = made.trained_classes
+        self.trained_classes, self._new_head = made.trained_classes, _new_head(made, backbone)
         self.backbone = made.network
         self.mitigated = apply_mitigations(self.backbone, mitigations or [], self._classify)
         self.backbone.to(memory_format=torch.channels_last)
@@ -181,7 +181,9 @@ class LitClassifier(pl.LightningModule):
         return cast(Tensor, total)
 
     def on_fit_start(self) -> None:
-        """Report what was changed, and prepare the losses."""
+        """Report what is new or was changed, and prepare the losses."""
+        if self._new_head and self.trainer.ckpt_path is None:
+            rank_zero_info(self._new_head)
         if self.trainer.is_global_zero:
             for sentence in self.mitigated.report():
                 rank_zero_info(sentence)
@@ -276,3 +278,11 @@ def _as_float(images: Tensor) -> Tensor:
 
 def _per_channel(values: tuple[float, ...]) -> Tensor:
     return torch.tensor(values)[:, None, None]
+
+
+def _new_head(made: Backbone, name: str) -> str | None:
+    """Say that the classification layer is untrained; None where it is not."""
+    if not made.new_head:
+        return None
+    have = f"are of {made.trained_classes} classes" if made.trained_classes else "hold no classification layer"
+    return f"{name}: its weights {have}; {' and '.join(made.heads)} is new, with {made.num_classes} outputs."

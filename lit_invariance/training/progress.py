@@ -26,7 +26,9 @@ class EpochLines(Callback):
         """Print the line; the validation belongs to the epoch."""
         values: dict[str, Any] = trainer.callback_metrics
         numbers = [f"{name} {float(values[name]):.3f}" for name in SHOWN if name in values]
-        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        # Lightning has -1 for no end, as where the number of steps ends the training.
+        end = "" if trainer.max_epochs == -1 else f"/{trainer.max_epochs}"
+        epoch = f"epoch {trainer.current_epoch + 1}{end}"
         # The bar ends without a newline; a line that began in its middle could not be read.
         rank_zero_info("  ".join([f"\r{epoch}", *numbers, f"{time.monotonic() - self.began:.0f} s"]))
 

@@ -1,4 +1,3 @@
-import logging
 import re
 import urllib.request
 from urllib.error import URLError
@@ -133,17 +132,6 @@ def test_inception_networks_answer_with_logits_and_take_the_published_weights(na
     images = torch.randn(2, 3, 96, 96)
     torch.testing.assert_close(network.eval()(images), published(images))
     assert network.train()(images).shape == (2, 1000)
-
-
-def test_a_new_head_is_told(tmp_path, caplog):
-    torch.save(create_backbone("tiny_resnet", None, 7).network.state_dict(), tmp_path / "seven.pth")
-    with caplog.at_level(logging.INFO, logger="pytorch_lightning"):
-        create_backbone("tiny_resnet", str(tmp_path / "seven.pth"), 10)
-    assert "another number of classes" in caplog.text
-    caplog.clear()
-    with caplog.at_level(logging.INFO, logger="pytorch_lightning"):
-        create_backbone("tiny_resnet", str(tmp_path / "seven.pth"), 7)
-    assert "classes" not in caplog.text
 
 
 def as_published(state):

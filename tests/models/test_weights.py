@@ -100,3 +100,12 @@ def test_a_layer_that_refuses_is_quoted():
     del state._metadata["0"]["version"]
     with pytest.raises(UserError, match="do not fit net: 'version'; name the backbone"):
         load_strictly(nn.Sequential(Versioned(2, 2)), "net", state, "w")
+
+
+def test_a_layer_that_refuses_without_a_word_is_named_by_its_error():
+    class Silent(nn.Linear):
+        def _load_from_state_dict(self, *arguments):
+            raise NotImplementedError
+
+    with pytest.raises(UserError, match="do not fit net: NotImplementedError; name the backbone"):
+        load_strictly(nn.Sequential(Silent(2, 2)), "net", nn.Sequential(nn.Linear(2, 2)).state_dict(), "w")

@@ -1,3 +1,4 @@
+import logging
 import math
 from pathlib import Path
 
@@ -297,3 +298,23 @@ def test_a_callback_of_the_user_s_measures_beside_the_module_s():
     (third,) = trainer.validate(other, shapes(), verbose=False)
     assert set(third) == set(logged)
     assert sum(isinstance(callback, InvarianceCallback) for callback in trainer.callbacks) == 2
+
+
+def test_a_new_head_is_told_where_a_training_begins(tmp_path, caplog):
+    seven = classifier(num_classes=7).backbone.state_dict()
+    torch.save(seven, tmp_path / "seven.pth")
+    torch.save({name: value for name, value in seven.items() if not name.startswith("fc.")}, tmp_path / "none.pth")
+    told = "tiny_resnet: its weights are of 7 classes; fc is new, with 10 outputs."
+
+    def said(file, num_classes=10, **options):
+        caplog.clear()
+        module = classifier(weights=str(tmp_path / file), num_classes=num_classes, **options)
+        assert "new" not in caplog.text  # of an evaluation, which refuses it
+        pl.Trainer(max_steps=1, limit_val_batches=0, **QUIET).fit(module, shapes())
+        return caplog.text
+
+    with caplog.at_level(logging.INFO, logger="pytorch_lightning"):
+        assert told in said("seven.pth")
+        assert "tiny_resnet: its weights hold no classification layer; fc is new, with 10 outputs." in said("none.pth")
+        torch.save(classifier().backbone.state_dict(), tmp_path / "ten.pth")
+        assert "is new" not in said("ten.pth")

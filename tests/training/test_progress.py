@@ -21,6 +21,13 @@ def test_every_epoch_is_a_line(in_folder, caplog):
         assert re.match("  ".join([f"epoch {epoch}/2", *parts]), line)
 
 
+def test_a_training_that_its_steps_end_counts_epochs_without_an_end(in_folder, caplog):
+    with caplog.at_level(logging.INFO, logger="pytorch_lightning.utilities.rank_zero"):
+        train(["--config", "shapes", *QUICK, "--trainer.max_epochs", "-1", "--trainer.max_steps", "2"])
+    lines = [record.getMessage() for record in caplog.records if record.getMessage().startswith("\repoch")]
+    assert [line.split("  ")[0] for line in lines] == ["\repoch 1"]
+
+
 def test_a_log_file_gets_no_bar(monkeypatch):
     assert [type(callback) for callback in progress(bar=True)] == [EpochLines]
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
