@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler
 
 from lit_invariance.data.batch import Positioned
@@ -39,6 +40,7 @@ def open_data(
         options: dict[str, Any] = {"val_fraction": 1.0, "max_images": max_images, "num_workers": num_workers}
         data = InvarianceData("image_folder", root=str(data), seed=seed, **options)
     if isinstance(data, InvarianceData):
+        rank_zero_only(data.prepare_data)()
         with suppress(UserError):  # folders of synsets may have the models' number of classes; others are told below
             data.check_classes(outputs)
         return EvaluationData.of(data)

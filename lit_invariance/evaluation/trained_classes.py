@@ -8,7 +8,7 @@ from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.models.backbones import classes_of_file, published_classes
 from lit_invariance.models.state_dict import is_file_name
 
-IMAGENET = len(imagenet_classes())
+IMAGENET = list(imagenet_classes().values())
 
 
 def known_outputs(sources: Sequence[ModelSource]) -> int | None:
@@ -28,6 +28,9 @@ def known_outputs(sources: Sequence[ModelSource]) -> int | None:
 def see_same_classes(sources: Sequence[ModelSource], data: Sequence[str]) -> None:
     """Refuse models whose outputs stand for other classes than those of the data, where both are known by name.
 
+    A thousand outputs of a library's network with weights from outside are taken for ImageNet's: published files go by
+    many names.
+
     Args:
         sources: Where the models come from.
         data: The class of each output, by the data.
@@ -36,8 +39,8 @@ def see_same_classes(sources: Sequence[ModelSource], data: Sequence[str]) -> Non
         UserError: If a model has as many classes as the data, and others.
     """
     for source in sources:
-        names = source.class_names or (list(imagenet_classes().values()) if _is_imagenets(source) else None)
-        if names is not None and len(names) == len(data):
+        names = source.class_names or (IMAGENET if len(data) == len(IMAGENET) and _is_imagenets(source) else ())
+        if len(names) == len(data):
             check_same_classes(f"model {source.name}", names, data)
 
 
@@ -51,4 +54,9 @@ def _numbers(sources: Sequence[ModelSource]) -> Iterator[int]:
 
 
 def _is_imagenets(source: ModelSource) -> bool:
-    return source.weights is not None and published_classes(source.backbone, source.weights) == IMAGENET
+    if source.weights is None:
+        return False
+    classes = published_classes(source.backbone, source.weights)
+    if classes is None and is_file_name(source.weights) and "/" in source.backbone:
+        classes = classes_of_file(source.backbone, source.weights)
+    return classes == len(IMAGENET)

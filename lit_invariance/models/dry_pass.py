@@ -25,8 +25,8 @@ def see_answer(network: nn.Module, name: str, size: int, num_classes: int) -> No
             answer = network(torch.zeros(1, 3, size, size))
     except Exception as error:  # a network may refuse with any type
         raise UserError(
-            f"backbone {name} does not take pictures of {size} x {size} pixels ({said_by(error)}); choose another image "
-            "size, or another backbone."
+            f"backbone {name} does not take pictures of {size} x {size} pixels ({said_by(error)}); choose another "
+            "image size, or another backbone."
         ) from error
     finally:
         for module in training:

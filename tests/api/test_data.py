@@ -9,7 +9,10 @@ from torchvision.transforms import v2
 
 import lit_invariance as li
 from lit_invariance.api.data import open_data
+from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.images import to_rgb
+from lit_invariance.data.rendered_shapes import load_shapes
+from lit_invariance.data.torchvision_sets import TORCHVISION_SETS
 
 
 def opened(data, outputs=3, max_images=None, num_workers=None):
@@ -148,3 +151,18 @@ def test_normalised_pictures_are_an_error_of_an_evaluation(small_net, pictures, 
 def test_grey_pictures_and_palettes_are_decoded_as_files_are(small_net, quick):
     grey = [(Image.new("L", (30, 30), 90), 0), (Image.new("P", (30, 30), 3), 1)]
     assert li.evaluate({"mine": small_net()}, grey, ["crop"], **quick).content["images"] == 2
+
+
+def test_a_data_set_is_fetched_where_that_was_asked_for(tmp_path, monkeypatch):
+    """What is fetched lies there when the set is opened, which never fetches."""
+    place = tmp_path / "fetched"
+
+    def opens(root, download):
+        if download:
+            place.touch()
+        assert place.exists()
+        return load_shapes(32, train_images=4, val_images=6)
+
+    monkeypatch.setitem(TORCHVISION_SETS, "CIFAR10", opens)
+    data = InvarianceData("CIFAR10", root=str(tmp_path), image_size=32, download=True)
+    assert len(opened(data, outputs=None).images) == 6

@@ -2,6 +2,7 @@ import logging
 
 import pytest
 import torch
+import torchvision
 from PIL import Image
 
 from lit_invariance.api.evaluate import evaluate
@@ -31,6 +32,16 @@ def test_imagenet_weights_want_imagenets_classes():
         see_same_classes([PUBLISHED], [f"class {number}" for number in range(1000)])
     random = ModelSource("net", "torchvision/resnet18@none", backbone="torchvision/resnet18")
     see_same_classes([random], [f"class {number}" for number in range(1000)])
+
+
+def test_a_file_of_a_thousand_outputs_is_taken_for_imagenets(tmp_path):
+    file = tmp_path / "of_an_older_release.pth"
+    torch.save(torchvision.models.squeezenet1_1().state_dict(), file)
+    source = parse_source(f"net=torchvision/squeezenet1_1@{file}")
+    with pytest.raises(UserError, match="output 0 of model net is 'tench', and of the data 'class 0'.*class_map"):
+        see_same_classes([source], [f"class {number}" for number in range(1000)])
+    see_same_classes([source], NAMES)
+    see_same_classes([source], [str(number) for number in range(1000)])
 
 
 def test_outputs_known_before_loading(tmp_path):
