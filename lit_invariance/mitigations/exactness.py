@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lit_invariance.errors import said_by
 from lit_invariance.mitigations.surgery.batch_norm import reestimate_batch_norm
 
 LIMIT = 1e-9  # rounding leaves 1e-15 to 1e-12 in float64, and 1e-7 or more in float32
@@ -110,8 +111,7 @@ def _measured(probe: nn.Module, size: Size) -> Exactness:
         reestimate_batch_norm(probe, [pictures])
         answers = probe(torch.cat([pictures, rolled]))
     except Exception as error:  # a network may refuse a picture with anything at all
-        reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
-        return Exactness(inf, why=f"the network refuses pictures of {size[0]}x{size[1]} pixels ({reason})")
+        return Exactness(inf, why=f"the network refuses pictures of {size[0]}x{size[1]} pixels ({said_by(error)})")
     if not isinstance(answers, Tensor):
         return Exactness(inf, (size,), f"the network returns a {type(answers).__name__} and not a tensor")
     if not answers.isfinite().all():
