@@ -12,6 +12,7 @@ from lit_invariance.errors import UserError
 from lit_invariance.names import printable
 
 NUMBER = re.compile(r"[0-9]{1,9}")
+LAST_WORD = re.compile(r"[,\s]+(?=[^,\s]+$)")  # the separator before it
 SYNSET = re.compile(r"n[0-9]{8}")
 IMAGENET = 1000
 ClassMap = Mapping[str, int]
@@ -117,8 +118,11 @@ def _pairs(path: Path) -> list[tuple[str, str]]:
     if path.suffix.lower() == ".json":
         return [(str(folder), str(output)) for folder, output in json.loads(text).items()]
     lines = [line for line in text.splitlines() if line.strip()]
-    rows = csv.reader(lines) if path.suffix.lower() == ".csv" else [line.strip().rsplit(maxsplit=1) for line in lines]
-    pairs = [(folder.strip().rstrip(","), output.strip()) for folder, output in rows]
+    table = path.suffix.lower() == ".csv"
+    rows = list(csv.reader(lines)) if table else [LAST_WORD.split(line.strip(), maxsplit=1) for line in lines]
+    if broken := [row for row in rows if len(row) != 2]:
+        raise ValueError(f"'{printable(','.join(broken[0]))}' is no folder and output")
+    pairs = [(folder.strip(), output.strip()) for folder, output in rows]
     return pairs[1:] if pairs and not _is_output(pairs[0][1]) else pairs
 
 

@@ -112,5 +112,5 @@ def _pictures(folder: Path) -> list[Path]:
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort key in which runs of digits count as numbers; the name decides between `1` and `01`."""
-    parts = [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in NUMBER.split(path.name)]
+    parts = [(int(part), "") if part.isdecimal() else (-1, part.lower()) for part in NUMBER.split(path.name)]
     return [*parts, (-1, path.name)]

@@ -112,7 +112,7 @@ def find_class(text: int | str, classes: int) -> int:
     Raises:
         UserError: If there is none.
     """
-    number = int(text) if str(text).isdigit() else None
+    number = int(text) if str(text).isdecimal() else None
     if number is not None and number < classes:
         return number
     if number is None and classes == len(imagenet_outputs()):

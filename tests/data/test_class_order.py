@@ -48,6 +48,7 @@ def test_as_many_synsets_as_outputs() -> None:
         ("map.csv", 'tench,0\n"my cockatoo",89\n'),
         ("map.txt", "tench n01440764\n\nmy cockatoo 89\n"),
         ("map", "\ufefftench, 0\nmy cockatoo, 89"),
+        ("map.txt", "tench,0\nmy cockatoo,89\n"),
     ],
 )
 def test_class_maps(tmp_path: Path, name: str, text: str) -> None:
@@ -73,7 +74,8 @@ def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
         ("map.csv", "", "names no folder"),
         ("map.json", "[1]", "no attribute"),
         ("map.json", '{"ant": NaN}', "'nan' is neither an output number"),
-        ("map.txt", "ant\n", "unpack"),
+        ("map.txt", "ant\n", "'ant' is no folder and output"),
+        ("map.csv", "ant,0\nbee,1,2\n", "'bee,1,2' is no folder and output"),
         ("none.txt", None, "No such file"),
     ],
 )

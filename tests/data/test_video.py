@@ -36,6 +36,12 @@ def test_a_folder_is_in_natural_order(tmp_path):
     assert [frame[0, 0, 0].item() for frame in Film(tmp_path)] == [1, 2, 10, 33]
 
 
+def test_digits_that_are_no_numbers_do_not_trouble_the_order(tmp_path):
+    for number, name in enumerate(("1.png", "1\u00b22.png", "2.png")):
+        Image.new("RGB", (5, 4), (number, 0, 0)).save(tmp_path / name)
+    assert sorted(frame[0, 0, 0].item() for frame in Film(tmp_path)) == [0, 1, 2]
+
+
 def test_a_long_film_is_never_held_as_a_whole(tmp_path, write_film):
     """Two hundred frames of 0.9 MB each; what numpy holds at a time is a few of them."""
     film = Film(write_film(tmp_path / "film.avi", 200, 640, 480))

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 from torch.fx import Graph, Node, Proxy, Tracer
 
-from lit_invariance.errors import UserError
+from lit_invariance.errors import UserError, said_by
 
 # Kept whole: subclasses of torch's own layers, whose forward passes may compute with sizes.
 WHOLE = (
@@ -51,10 +51,9 @@ def trace(network: nn.Module) -> Trace:
     try:
         graph = tracer.trace(network)
     except Exception as error:  # a traced forward pass may fail with anything at all
-        reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
         raise UserError(
-            f"{type(network).__name__} cannot be traced with torch.fx ({reason}); surgery needs a forward pass whose "
-            "control flow does not depend on the values or sizes of its tensors."
+            f"{type(network).__name__} cannot be traced with torch.fx ({said_by(error)}); surgery needs a forward pass "
+            "whose control flow does not depend on the values or sizes of its tensors."
         ) from error
     return Trace(graph, dict(network.named_modules()), tracer.outputs, tracer.owners, tracer.calls)
 
