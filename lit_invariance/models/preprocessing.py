@@ -8,6 +8,9 @@ from lit_invariance.errors import unknown
 from lit_invariance.protocols import PROTOCOLS, Protocol
 from lit_invariance.registry import Spec, build, parse_spec
 
+BY_DEFAULT = "'s default, "
+"""Between a network and the weights whose recipe is taken for a file of an unknown name."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:

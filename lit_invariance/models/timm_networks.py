@@ -14,7 +14,7 @@ from torch import nn
 
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.entry import Entry, State
-from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.models.preprocessing import BY_DEFAULT, Preprocessing
 from lit_invariance.models.state_dict import is_file_name, split_entry
 from lit_invariance.models.torch_file import read_torch_file
 
@@ -42,6 +42,7 @@ def timm_network(model: str, weights: str | None) -> Entry:
     chosen = _chosen(architecture, weights, tags)
     if weights not in (None, "default") and chosen is None and not is_file_name(str(weights)):
         raise unknown(f"weights of timm/{architecture}", str(weights), ["default", *tags])
+    known = bool(chosen or tag or weights == "default")
     tag = chosen or tag
     name = f"{architecture}.{tag}" if tag else architecture
     config = timm.get_pretrained_cfg(name)
@@ -49,7 +50,7 @@ def timm_network(model: str, weights: str | None) -> Entry:
     return Entry(
         make=lambda num_classes: timm.create_model(name, num_classes=num_classes),
         published=partial(_weights, architecture, config),
-        preprocessing=Preprocessing() if config is None else _preprocessing(architecture, config),
+        preprocessing=Preprocessing() if config is None else _preprocessing(architecture, config, known),
         heads=_heads(config),
         convert=partial(_convert, architecture),
         classes=config.num_classes if published and config is not None else None,
@@ -73,7 +74,7 @@ def _heads(config: Any) -> tuple[str, ...]:
     return (named,) if isinstance(named, str) else tuple(named or ())
 
 
-def _preprocessing(architecture: str, config: Any) -> Preprocessing:
+def _preprocessing(architecture: str, config: Any, known: bool) -> Preprocessing:
     _, height, width = config.input_size
     if height != width:
         raise UserError(f"timm/{architecture} takes pictures of {width} x {height} pixels, and all views are square.")
@@ -84,7 +85,7 @@ def _preprocessing(architecture: str, config: Any) -> Preprocessing:
         crop_pct=config.crop_pct,
         interpolation=config.interpolation,
         crop_mode=config.crop_mode,
-        recipe=f"timm {architecture}" + (f".{config.tag}" if config.tag else ""),
+        recipe=f"timm {architecture}" + (f"{'.' if known else BY_DEFAULT}{config.tag}" if config.tag else ""),
     )
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.entry import Entry, State
-from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.models.preprocessing import BY_DEFAULT, Preprocessing
 from lit_invariance.models.state_dict import split_entry
 
 # The Inception networks: without the classifiers that only guide training from scratch, and with the change of
@@ -47,7 +47,7 @@ def torchvision_network(model: str, weights: str | None) -> Entry:
             model, weights=None, num_classes=num_classes, **INCEPTION.get(model, {})
         ),
         published=partial(_weights, model, weights),
-        preprocessing=_preprocessing(model, entry),
+        preprocessing=_preprocessing(entry, f"torchvision {model}{' ' if chosen else BY_DEFAULT}{entry.name}"),
         classes=len(entry.meta["categories"] or ()) if chosen else None,
         auxiliary=AUXILIARY if model in INCEPTION else (),
         convert=convert_names,
@@ -74,7 +74,7 @@ def published_name(name: str, weights: str | None) -> str | None:
     return weights if weights in known.__members__ else files.get(Path(split_entry(weights)[0]).name)
 
 
-def _preprocessing(model: str, entry: Any) -> Preprocessing:
+def _preprocessing(entry: Any, recipe: str) -> Preprocessing:
     preset = entry.transforms()
     (size,), (length,) = preset.crop_size, preset.resize_size
     return Preprocessing(
@@ -83,7 +83,7 @@ def _preprocessing(model: str, entry: Any) -> Preprocessing:
         size=size,
         crop_pct=size / length,
         interpolation=preset.interpolation.value,
-        recipe=f"torchvision {model} {entry.name}",
+        recipe=recipe,
     )
 
 

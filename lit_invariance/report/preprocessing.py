@@ -3,10 +3,12 @@
 from lit_invariance.results.schema import ModelEntry, ResultsContent
 
 HELD = {"center": "short side", "squash": "both sides", "border": "long side"}
-DIFFERENT = (
-    "The models were not shown the same pixels, because their recipes differ: a difference between them is that of "
-    "network and recipe together. --preprocessing fixed shows all of them one geometry."
+NOT_THE_SAME = "The models were not shown the same pixels, because their"
+RECIPES = (
+    f"{NOT_THE_SAME} recipes differ: a difference between them is that of network and recipe together. --preprocessing "
+    "fixed shows all of them one geometry."
 )
+SIZES = f"{NOT_THE_SAME} input sizes differ: a difference between them is that of network and size together."
 
 
 def describe(model: ModelEntry) -> str:
@@ -34,5 +36,7 @@ def cautions(results: ResultsContent) -> list[str]:
     Returns:
         A sentence, or none.
     """
-    shown = [{**model["preprocessing"], "recipe": None, "size": model["image_size"]} for model in results["models"]]
-    return [DIFFERENT] * any(one != shown[0] for one in shown)
+    shown = [{**model["preprocessing"], "recipe": None} for model in results["models"]]
+    if any(one != shown[0] for one in shown):
+        return [RECIPES]
+    return [SIZES] if len({model["image_size"] for model in results["models"]}) > 1 else []

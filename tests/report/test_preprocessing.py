@@ -31,6 +31,8 @@ def test_models_of_different_recipes_are_told_apart_in_the_tables(results):
     assert "baseline: recipe of torchvision resnet50 IMAGENET1K_V2 (short side to 232, crop 224, bilinear)" in text
 
 
-def test_another_size_is_other_pixels(results):
+def test_another_size_is_other_pixels_and_no_other_recipe(results):
     results["models"][0] = results["models"][0] | {"image_size": 32}
-    assert cautions(results)
+    (caution,) = cautions(results)
+    assert "not shown the same pixels, because their input sizes differ" in caution
+    assert "recipe" not in caution
