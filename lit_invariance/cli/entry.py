@@ -1,14 +1,21 @@
 """The two commands: memory set up first, a user's mistake told in one sentence."""
 
+import signal
+import sys
+
 from lit_invariance.cli.allocator import keep_freed_memory
+from lit_invariance.cli.signals import stop_requests
 from lit_invariance.parser import run_command
 
 
 def train_command() -> None:
     """Run `train.py`; exits with code 2 and one sentence after a user's mistake."""
     keep_freed_memory()
-    from lit_invariance.cli.train import train
-
+    with stop_requests() as request:  # an import that a signal breaks off ends in a library's traceback
+        from lit_invariance.cli.train import train
+    if request.number is not None:
+        sys.stderr.write(f"\nstopped by {signal.Signals(request.number).name} before the training began.\n")
+        request.check()
     run_command(train)
 
 

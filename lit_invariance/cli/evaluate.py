@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from lit_invariance.cli.options import parse
-from lit_invariance.cli.signals import Stopped, command_line, stops_at_once
+from lit_invariance.cli.signals import Stopped, command_line, stop_requests, stops_at_once
 
 
 def evaluate(args: Sequence[str] | None = None) -> None:
@@ -22,9 +22,11 @@ def evaluate(args: Sequence[str] | None = None) -> None:
     given = parse(args)
     with stops_at_once():
         try:
-            # Only now, so that --help and mistakes in the command line are answered at once.
-            from lit_invariance.cli.comparison import answer
-
+            # Only now, so that --help and mistakes in the command line are answered at once; a signal waits meanwhile,
+            # because an import that is broken off leaves libraries half made.
+            with stop_requests() as request:
+                from lit_invariance.cli.comparison import answer
+            request.check()
             answer(given, args)
         except Stopped as stopped:
             from pytorch_lightning.utilities import rank_zero_only

@@ -1,12 +1,9 @@
 """The training command: LightningCLI with the project's output folders."""
 
-import logging
-import os
 import signal
 import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +18,11 @@ from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
 
 from lit_invariance.cli.configs import ConfigFile
 from lit_invariance.cli.failures import in_one_sentence
+from lit_invariance.cli.quiet import without_advertisements
 from lit_invariance.cli.run_folder import OURS, RUNS, RunFolder, check_no_foreign_checkpoint
 from lit_invariance.cli.signals import Stopped, StopRequest, command_line, stop_requests, stops_at_once
 from lit_invariance.cli.stopping import Stopping
+from lit_invariance.cli.trainer_options import check_seed, check_trainer_options
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.files import owned, replacing
@@ -39,15 +38,6 @@ from lit_invariance.version import version
 
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
 SAME_WHEN_RESUMED = ("backbone", "num_classes", "mitigations", "optimizer")
-LIMITS = ("max_epochs", "max_steps", "limit_train_batches")
-DEPRECATIONS = "JSONARGPARSE_DEPRECATION_WARNINGS"
-USELESS = (
-    ".*LeafSpec.* is deprecated",  # Lightning 2.6 on torch 2.15
-    ".*Checkpoint directory .* exists and is not empty",  # it holds config.yaml
-    ".*args parameter is intended to run from within Python",
-    ".*does not have many workers.*",  # by choice: nothing is decoded
-    r".*\.fit\(ckpt_path=(None|\"last\")\)",  # OnExceptionCheckpoint looks for a file that a fresh start has ruled out
-)
 
 
 class TrainingParser(OneSentenceErrors, LightningArgumentParser):
@@ -100,6 +90,7 @@ class TrainingCLI(LightningCLI):
         """Keep the arguments, so that the command can be printed as it was given."""
         self._given: Sequence[str] | None = args
         super().parse_arguments(parser, args)
+        check_seed(self.config["seed_everything"])
 
     def before_instantiate_classes(self) -> None:
         """Find mistakes before anything is built, downloaded or written."""
@@ -109,9 +100,7 @@ class TrainingCLI(LightningCLI):
         self.folder = RunFolder(config["name"])
         self._requeue = config["ckpt_path"] == "auto"
         config["ckpt_path"] = self.folder.resumed(config["ckpt_path"], config["overwrite"])
-        for option in LIMITS:
-            if config["trainer"][option] == 0:
-                raise UserError(f"--trainer.{option} 0 trains nothing; give a larger number, or leave it out.")
+        check_trainer_options(config["trainer"])
         if config["model"]["weights"] == "none":
             config["model"]["weights"] = None
         if self._leaves_files:
@@ -190,7 +179,7 @@ class TrainingCLI(LightningCLI):
             )
         except UserError:
             raise
-        except (MisconfigurationException, ValueError) as error:
+        except (MisconfigurationException, ValueError, TypeError) as error:
             raise UserError(f"the trainer options do not fit this machine or each other: {error}") from error
 
     def _plugins(self) -> list[Any]:
@@ -321,25 +310,3 @@ def _built(args: list[str] | None) -> TrainingCLI:
 def _callbacks_of(trainer: pl.Trainer) -> list[Callback]:
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]  # set by a connector
     return callbacks
-
-
-@contextmanager
-def without_advertisements() -> Iterator[None]:
-    """Suppress Lightning's messages that a user of this command cannot act on."""
-    logger = logging.getLogger("pytorch_lightning.utilities.rank_zero")
-    before = os.environ.get(DEPRECATIONS)
-    os.environ.setdefault(DEPRECATIONS, "off")  # Lightning's calls, not ours or the user's
-    logger.addFilter(_no_advertisement)
-    try:
-        with warnings.catch_warnings():
-            for useless in USELESS:
-                warnings.filterwarnings("ignore", useless)
-            yield
-    finally:
-        logger.removeFilter(_no_advertisement)
-        if before is None:
-            os.environ.pop(DEPRECATIONS, None)
-
-
-def _no_advertisement(record: logging.LogRecord) -> bool:
-    return not any(words in record.getMessage() for words in ("litlogger", "`Trainer.fit` stopped"))

@@ -13,7 +13,7 @@ RANGES = {
     "momentum": (0, 0.9999),
     "weight_decay": (0, math.inf),
     "warmup_epochs": (0, math.inf),
-    "label_smoothing": (0, 1),
+    "label_smoothing": (0, 0.9999),
     "invariance_images": (0, math.inf),
 }
 

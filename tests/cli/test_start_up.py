@@ -1,6 +1,7 @@
 """What the commands import before they answer, and that what they state without importing it is true."""
 
 import inspect
+import os
 import subprocess
 import sys
 import typing
@@ -52,6 +53,30 @@ def test_the_help_of_the_training_imports_what_lightning_imports():
     modules, printed = loaded_by("train", "--help")
     assert "--model.backbone" in printed
     assert not modules & {"timm", "albumentations", "torch.utils.tensorboard", "huggingface_hub", "jinja2"}
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("train", "stopped by SIGINT before the training began."), ("evaluate", "stopped by SIGINT; resume with: python")],
+)
+def test_a_signal_while_libraries_are_imported_waits_for_them(command, told, tmp_path):
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(name, *_):\n"
+        "        if name == 'torchmetrics':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt)\n"
+        f"sys.argv = ['{command}.py']\n"
+        f"from lit_invariance.cli.entry import {command}_command\n"
+        f"{command}_command()\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.strip().startswith(told)
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_names_stated_in_the_help():

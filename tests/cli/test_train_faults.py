@@ -166,6 +166,12 @@ def test_other_errors_are_no_users_mistakes():
     (["--trainer.val_check_interval", "9"], "val_check_interval"),
     (["--trainer.limit_train_batches", "0"], "limit_train_batches 0 trains nothing"),
     (["--trainer.max_epochs", "0"], "max_epochs 0 trains nothing"),
+    (["--trainer.val_check_interval", "0"], "val_check_interval is 0; it must be above 0"),
+    (["--trainer.check_val_every_n_epoch", "0"], "check_val_every_n_epoch is 0; it must be above 0"),
+    (["--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches is 0; it must be above 0"),
+    (["--trainer.devices", "-5"], "trainer options do not fit this machine"),
+    (["--seed_everything", "-1"], "seed_everything is -1; it is a whole number from 0 to 4294967295"),
+    (["--seed_everything", "99999999999999999999"], "it is a whole number from 0 to 4294967295"),
 ])  # fmt: skip
 def test_options_that_do_not_fit_the_data_leave_nothing(options, told, in_folder):
     with pytest.raises(UserError, match=told):
@@ -264,7 +270,7 @@ def test_sigterm_gives_the_shells_code_and_the_command_that_goes_on(in_folder):
     done = subprocess.run([*command, *stopping], capture_output=True, text=True, env=environment)
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
     (told,) = [line for line in done.stderr.splitlines() if "resume with" in line]
-    assert told.startswith("stopped by SIGTERM; resume with: python train.py --config shapes.yaml")
+    assert told.startswith(f"stopped by SIGTERM; resume with: python {shlex.quote(command[1])} --config shapes.yaml")
     assert read("last.ckpt")["global_step"] == 3
     again = shlex.split(told.partition("train.py ")[2])
     assert again == [*SMALL, *stopping, "--ckpt_path", "last"]

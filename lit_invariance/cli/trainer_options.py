@@ -1,0 +1,41 @@
+"""Options that Lightning's Trainer takes without a word, and that end in an error of its own or in no training."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lit_invariance.errors import UserError
+
+LIMITS = ("max_epochs", "max_steps", "limit_train_batches")
+INTERVALS = ("val_check_interval", "check_val_every_n_epoch", "accumulate_grad_batches")
+HIGHEST_SEED = 2**32 - 1  # numpy's
+
+
+def check_trainer_options(options: Mapping[str, Any]) -> None:
+    """Refuse a training without a step, and intervals that are none.
+
+    Args:
+        options: Those of the Trainer, as they were parsed.
+
+    Raises:
+        UserError: If one of them is so.
+    """
+    for option in LIMITS:
+        if options[option] == 0:
+            raise UserError(f"--trainer.{option} 0 trains nothing; give a larger number, or leave it out.")
+    for option in INTERVALS:
+        interval = options[option]
+        if isinstance(interval, int | float) and interval <= 0:
+            raise UserError(f"--trainer.{option} is {interval}; it must be above 0.")
+
+
+def check_seed(seed: int | bool) -> None:
+    """Refuse a seed that the random generators do not take.
+
+    Args:
+        seed: The seed; a bool chooses one.
+
+    Raises:
+        UserError: If it is out of their range.
+    """
+    if not isinstance(seed, bool) and not 0 <= seed <= HIGHEST_SEED:
+        raise UserError(f"--seed_everything is {seed}; it is a whole number from 0 to {HIGHEST_SEED}.")
