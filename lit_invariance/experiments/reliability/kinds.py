@@ -33,13 +33,13 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "training_kills": Kind(
-        "training killed at a random moment (SIGKILL, SIGTERM, SIGINT), given again",
+        "training killed at a random moment (SIGKILL, SIGTERM, SIGINT), then repeated",
         20,
         stopped_trainings.killed_trainings,
         parts=2,
     ),
     "evaluation_kills": Kind(
-        "evaluation killed at a random moment (SIGKILL, SIGTERM, SIGINT), given again",
+        "evaluation killed at a random moment (SIGKILL, SIGTERM, SIGINT), then repeated",
         40,
         stopped_evaluations.killed_evaluations,
         parts=2,

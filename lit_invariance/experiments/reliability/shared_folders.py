@@ -60,7 +60,7 @@ def full_disks(folder: Path, count: int = 30, seed: int = 0) -> Tally:
         with quiet():
             evaluate(chosen)
         read_folder(output)
-        tally.outcomes["failed" if fault else "told in a sentence, and the command went on"] += 1
+        tally.outcomes["failed" if fault else "reported in a sentence, and the command completed"] += 1
         tally.failures += [f"{number}: {fault}"] * bool(fault)
         shutil.rmtree(output)
     return tally
