@@ -4,10 +4,11 @@ import inspect
 from dataclasses import dataclass, field, replace
 
 from lit_invariance.constants import IMAGENET_MEAN, IMAGENET_STD
-from lit_invariance.errors import unknown
 from lit_invariance.protocols import PROTOCOLS, Protocol
-from lit_invariance.registry import Spec, build, parse_spec
+from lit_invariance.registry import Spec, build, check, parse_spec
 
+SUPPLIED = ("size", "mean")
+"""Options of protocols that are no user's choice."""
 BY_DEFAULT = "'s default, "
 """Between a network and the weights whose recipe is taken for a file of an unknown name."""
 
@@ -66,10 +67,9 @@ class Preprocessing:
         Raises:
             UserError: If the protocol or an option is unknown, or a value is refused.
         """
+        check("protocol", PROTOCOLS, spec, SUPPLIED)
         name, _ = parse_spec("protocol", spec)
-        if name not in PROTOCOLS:
-            raise unknown("protocol", name, PROTOCOLS)
         known = inspect.signature(PROTOCOLS[name]).parameters
-        options = ("size", "mean", "crop_pct", "interpolation", "crop_mode")
+        options = (*SUPPLIED, "crop_pct", "interpolation", "crop_mode")
         given = {option: getattr(self, option) for option in options if option in known}
         return build("protocol", PROTOCOLS, spec, **given)

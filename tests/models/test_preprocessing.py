@@ -183,3 +183,10 @@ def test_a_protocol_with_a_geometry_of_its_own_follows_size_mean_and_interpolati
         recipe.protocol("embed_blck")
     with pytest.raises(UserError, match="crop_mode is one of center, squash, border"):
         recipe.protocol({"centre_crop": {"crop_mode": "middle"}})
+
+
+def test_options_that_a_recipe_sets_are_known_to_the_user_as_well():
+    with pytest.raises(UserError, match="unknown option of protocol centre_crop 'crop_pc'; did you mean crop_pct"):
+        Preprocessing().protocol({"centre_crop": {"crop_pc": 0.9}})
+    with pytest.raises(UserError, match="'enlarge'; known are crop_mode, crop_pct, interpolation, rounding"):
+        Preprocessing().protocol({"centre_crop": {"enlarge": True}})
