@@ -42,8 +42,7 @@ class ImageFiles:
         self.labels = [outputs[name] for name, _ in listing.samples]
         self.boxes = None if boxes is None else BoxFiles(boxes, self.paths)
         folders = len({name for name, _ in listing.samples})
-        plural = "" if folders == 1 else "s"
-        self.about = f"{len(self.paths)} images in {folders} class folder{plural} of {where}"
+        self.about = f"{_counted(len(self.paths), 'image')} in {_counted(folders, 'class folder')} of {where}"
         if listing.passed_over:
             left_out = ", ".join(f"{count} {why}" for why, count in sorted(listing.passed_over.items()))
             self.about += f"; passed over: {left_out}"
@@ -194,13 +193,17 @@ def _one_folder(
     drawn = f", drawn at random ({val_fraction:.0%})" if rest else ""
     where = f"{printable(directory)}{drawn}{folders.note}"
     source = ImageFiles(Listing(held_out, listing.passed_over), outputs, where, boxes)
-    return Splits(class_names, source, partial(_remaining, directory, rest, outputs))
+    fix = "set --data.val_fraction 0.1" if val_fraction == 1 else "add images, or set --data.val_root to others"
+    return Splits(class_names, source, partial(_remaining, directory, rest, outputs, fix))
 
 
-def _remaining(directory: Path, rest: list[tuple[str, str]], outputs: ClassMap) -> ImageFiles:
+def _remaining(directory: Path, rest: list[tuple[str, str]], outputs: ClassMap, fix: str) -> ImageFiles:
     if not rest:
         raise UserError(
-            f"all images of {printable(directory)} are used for validation and none is left for training; set "
-            "--data.val_fraction 0.1."
+            f"all images of {printable(directory)} are used for validation and none is left for training; {fix}."
         )
     return ImageFiles(Listing(rest, Counter()), outputs, f"{printable(directory)}, those that do not validate")
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -15,6 +15,7 @@ from lit_invariance.diagnostics.shiftability import PROGRESS_AFTER, VIEWS_AT_ONC
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.graph.strided_ops import strided_places
 from lit_invariance.mitigations.surgery.blurpool import BlurPool2d
+from lit_invariance.mitigations.surgery.sampling import KeepPhase
 from lit_invariance.protocols import Protocol, generator_for
 from lit_invariance.results.diagnoses import Aliasing
 
@@ -137,6 +138,8 @@ def dense_output(layer: nn.Module, maps: Tensor) -> Tensor:
     Returns:
         `(N, C', H', W')`, with as many samples as without the stride.
     """
+    if isinstance(layer, KeepPhase):
+        return maps  # it only chooses among samples, and its choice belongs to the pass that runs
     stride = _stride(layer)
     if isinstance(layer, UNSTRIDABLE):
         given: Any = layer.stride
@@ -163,7 +166,7 @@ def _cosines(size: int, count: int, like: Tensor) -> Tensor:
 def _stride(module: nn.Module) -> tuple[int, int]:
     """The stride of a layer; blocks, which note the stride of a layer inside them, have none of their own."""
     stride: Any = getattr(module, "stride", 1)
-    is_layer = isinstance(module, nn.Conv2d) or next(module.children(), None) is None
+    is_layer = isinstance(module, nn.Conv2d | KeepPhase) or next(module.children(), None) is None
     if not is_layer or isinstance(module, nn.modules.conv._ConvTransposeNd):
         return 1, 1
     if isinstance(stride, tuple | list):

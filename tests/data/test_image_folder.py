@@ -163,3 +163,11 @@ def test_images_keep_their_size(tmp_path: Path) -> None:
     image, _ = load_image_folder(str(tmp_path), val_fraction=1.0).val[0]
     assert image.shape == (3, 3, 4)
     assert image.dtype == torch.uint8
+
+
+def test_a_single_image_can_only_validate(tmp_path: Path) -> None:
+    fill(tmp_path, {"ant": 1})
+    splits = load_image_folder(str(tmp_path))
+    assert splits.val.about == f"1 image in 1 class folder of {tmp_path}"
+    with pytest.raises(UserError, match="none is left for training; add images, or set --data.val_root"):
+        splits.load_train()

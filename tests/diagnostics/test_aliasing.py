@@ -8,7 +8,7 @@ from torch import nn
 from torchvision.models import mobilenet_v2, resnet18
 
 from lit_invariance.diagnostics.aliasing import aliased_energy, dense_output, measure_aliasing
-from lit_invariance.mitigations import antialias
+from lit_invariance.mitigations import antialias, polyphase
 from lit_invariance.mitigations.surgery.blurpool import BlurPool2d
 from lit_invariance.protocols import CentreCrop
 
@@ -84,6 +84,23 @@ def test_network_alias_less_with_blur_and_names_are_those_of_its_layers(noise_ba
     blurred = zip(before["operations"][1:], after["operations"][1:], strict=True)
     assert all(new["aliased"] < 0.5 * old["aliased"] for old, new in blurred)
     assert json.loads(json.dumps(after)) == after
+
+
+def test_phases_are_chosen_among_the_samples_that_alias(noise_batches):
+    """Every stride of ResNet-18 ends in a choice of a phase, two of them in one that follows another's."""
+    torch.manual_seed(0)
+    network, batches = resnet18().eval(), noise_batches(2, 64)
+    before = measure_aliasing(network, network, batches, CentreCrop(size=64))
+    polyphase(network)
+    picture = torch.rand(1, 3, 64, 64)
+    answer = network(picture)
+    after = measure_aliasing(network, network, batches, CentreCrop(size=64))
+    assert len(after["operations"]) == len(before["operations"]) == 8
+    assert {operation["kind"] for operation in after["operations"]} == {"KeepPhase"}
+    assert all(operation["aliased"] > 0 for operation in after["operations"])
+    # No filter has changed, so that the first stride, which sees the pictures, aliases what it did.
+    assert after["operations"][0]["aliased"] == pytest.approx(before["operations"][0]["aliased"], rel=1e-5)
+    assert torch.equal(network(picture), answer)
 
 
 def test_blocks_that_note_a_stride_are_no_operations(noise_batches):
