@@ -59,7 +59,9 @@ def _validation_loader(data: LightningDataModule) -> DataLoader[Any]:
     if isinstance(loader, Sequence) and len(loader) == 1:
         (loader,) = loader
     if not isinstance(loader, DataLoader):
-        raise UserError(f"{type(data).__name__} has no single validation DataLoader; give the one to evaluate on.")
+        raise UserError(
+            f"{type(data).__name__} does not have exactly one validation DataLoader; give the one to evaluate on."
+        )
     return loader
 
 
@@ -67,9 +69,7 @@ def _of_loader(loader: DataLoader[Any], outputs: int | None, max_images: int | N
     """Take the data set of a loader: batches are made here, of pictures of any size."""
     dataset = loader.dataset
     if isinstance(dataset, IterableDataset):
-        raise UserError(
-            f"{type(dataset).__name__} gives its pictures in one order only; give a data set with positions."
-        )
+        raise UserError(f"{type(dataset).__name__} has no positions; give a data set with a length and positions.")
     names = _class_names(dataset)
     # Names that are fewer than a network's outputs mean labels that are not the numbers of its outputs.
     classes = len(names or ()) or outputs or PUBLISHED_CLASSES

@@ -72,8 +72,8 @@ class Candidates:
         for name, outputs in self.outputs.items():
             if outputs != classes:
                 raise UserError(
-                    f"model {name} has {outputs} outputs and the data {classes} classes; evaluate it on data of its "
-                    "own classes."
+                    f"model {name} has {outputs} outputs, but the data have {classes} classes; evaluate it on data "
+                    "with its own classes."
                 )
         named = [source for source in self.sources if source.name not in self.own]
         loaded = {model.name: model for model in load_models(named, classes, geometry, seed)} | self.own

@@ -66,7 +66,9 @@ def _of_fields(fields: Mapping[str, Any]) -> Preprocessing:
     interpolation = fields.get("interpolation", "bilinear")
     interpolation = str(getattr(interpolation, "value", interpolation))
     if interpolation not in INTERPOLATIONS:
-        raise UserError(f"preprocessing resizes by {interpolation}; views can be made by {', '.join(INTERPOLATIONS)}.")
+        raise UserError(
+            f"preprocessing resizes with {interpolation}; views can be made with {', '.join(INTERPOLATIONS)}."
+        )
     if "crop_size" in fields:
         size = _side(fields["crop_size"])
         crop_pct = size / _side(fields["resize_size"]) if "resize_size" in fields else None
@@ -89,7 +91,9 @@ def _side(sides: Any) -> int:
     """The side of a square, of which torchvision and timm say one side or both."""
     known = {int(side) for side in (sides if isinstance(sides, Sequence) else [sides])}
     if len(known) != 1:
-        raise UserError(f"preprocessing makes pictures of {' x '.join(map(str, sides))} pixels; all views are square.")
+        raise UserError(
+            f"preprocessing makes pictures of {' x '.join(map(str, sides))} pixels, but all views are square."
+        )
     return known.pop()
 
 
@@ -105,7 +109,7 @@ def _usual(name: str, network: Any) -> Preprocessing | None:
     else:
         return None
     rank_zero_info(
-        f"{name}: pictures are normalised with mean {found.mean} and std {found.std}, as {whose} want it; set "
+        f"{name}: pictures are normalised with mean {found.mean} and std {found.std}, as {whose} expect; set "
         "preprocessing= to change this."
     )
     return found

@@ -80,7 +80,7 @@ def evaluate_film(
     if settings.devices not in ("auto", 1, "1"):
         raise UserError(f"a film is evaluated on one device, not on {settings.devices}; leave --devices out.")
     if settings.diagnose:
-        raise UserError("diagnostics look at the pictures of a data set, not at a film; leave --diagnose out.")
+        raise UserError("diagnostics need the pictures of a data set, not a film; leave --diagnose out.")
     trainer = make_trainer(settings.accelerator, 1, settings.precision, settings.progress)
     measured = measure_film(film, label, models, classes, trainer, batch_size, view)
     return _complete(measured, models, settings, trainer)

@@ -57,7 +57,7 @@ def check_config(value: str) -> None:
         raise UserError(f"{what} cannot be read: {error.strerror or error}; name another file.") from error
     for group in GROUPS:
         if not isinstance(config.get(group, {}), dict):
-            raise UserError(f"{what} has no options under '{group}'; write them there, or leave it out.")
+            raise UserError(f"{what} has no options under '{group}'; add some, or leave it out.")
 
 
 class ConfigFile(ActionConfigFile):

@@ -31,7 +31,7 @@ class CircularSweep(Standard):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 2 <= self.positions <= self.size:
-            raise ValueError(f"positions lies in 2 to the size of {self.size}, not at {self.positions}.")
+            raise ValueError(f"positions must be from 2 to the size of {self.size}, not {self.positions}.")
 
     @property
     def steps(self) -> tuple[float, ...]:

@@ -112,8 +112,8 @@ def _see_classes(source: ModelSource, outputs: int | None, num_classes: int) -> 
         raise UserError(f"the weights of model {source.name} hold no classification layer; fine-tune them first.")
     if outputs not in (None, num_classes):
         raise UserError(
-            f"model {source.name} has {outputs} classes and the data {num_classes}; "
-            "choose other data with --data.* or other models with --models."
+            f"model {source.name} has {outputs} classes, but the data have {num_classes}; choose other data with "
+            "--data.* or other models with --models."
         )
 
 

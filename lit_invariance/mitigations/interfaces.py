@@ -73,7 +73,7 @@ def check_int(option: str, value: object, least: int) -> int:
         ValueError: If it is not a whole number from `least`.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{option} is a whole number from {least}, not {value!r}.")
+        raise ValueError(f"{option} must be a whole number of at least {least}, not {value!r}.")
     return value
 
 

@@ -77,7 +77,7 @@ def _heads(config: Any) -> tuple[str, ...]:
 def _preprocessing(architecture: str, config: Any, known: bool) -> Preprocessing:
     _, height, width = config.input_size
     if height != width:
-        raise UserError(f"timm/{architecture} takes pictures of {width} x {height} pixels, and all views are square.")
+        raise UserError(f"timm/{architecture} takes pictures of {width} x {height} pixels, but all views are square.")
     return Preprocessing(
         mean=tuple(config.mean),
         std=tuple(config.std),

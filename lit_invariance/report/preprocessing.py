@@ -3,12 +3,12 @@
 from lit_invariance.results.schema import ModelEntry, ResultsContent
 
 HELD = {"center": "short side", "squash": "both sides", "border": "long side"}
-NOT_THE_SAME = "The models were not shown the same pixels, because their"
+NOT_THE_SAME = "The models did not see the same pixels, because their"
 RECIPES = (
-    f"{NOT_THE_SAME} recipes differ: a difference between them is that of network and recipe together. --preprocessing "
-    "fixed shows all of them one geometry."
+    f"{NOT_THE_SAME} recipes differ: a difference between them comes from network and recipe together. "
+    "--preprocessing fixed uses the same geometry for all."
 )
-SIZES = f"{NOT_THE_SAME} input sizes differ: a difference between them is that of network and size together."
+SIZES = f"{NOT_THE_SAME} input sizes differ: a difference between them comes from network and size together."
 
 
 def describe(model: ModelEntry) -> str:

@@ -11,7 +11,7 @@ from lit_invariance.results.schema import (
     scores_under,
 )
 
-AT_CHANCE = "not shown to be more accurate than always giving the commonest answer"
+AT_CHANCE = "not shown to be more accurate than always giving the most common answer"
 
 
 def leading_protocol(results: ResultsContent) -> str:
@@ -44,7 +44,7 @@ def summary_sentence(results: ResultsContent, model: str) -> str:
         differences.insert(0, steadiness)
     sentence = " and ".join(parts) + "."
     if model in chance:
-        sentence += f" It is at chance, {AT_CHANCE}: how steady it is says nothing."
+        sentence += f" It is at chance, {AT_CHANCE}: its stability is meaningless."
     if model == results["reference"]:
         return sentence
     return " ".join(

@@ -156,11 +156,11 @@ def _legend(results: ResultsContent) -> list[str]:
             "shown (Holm)"
         )
         if OWN_IMAGES in shown:
-            lines.append(f"{OWN_IMAGES} is a mean over the {what} that a model gets right, others for each model")
+            lines.append(f"{OWN_IMAGES} is a mean over the {what} that a model gets right, which differ between models")
     if any(results.get("at_chance", {}).values()):
         lines.append(
-            "at chance: not shown to be more accurate than always giving the commonest answer; how steady "
-            "such a model is says nothing"
+            "at chance: not shown to be more accurate than always giving the most common answer; the stability of "
+            "such a model is meaningless"
         )
     if results["groups"]:
         lines.append("over seeds: mean of the runs [interval over images], ± standard deviation of the runs' means")

@@ -57,11 +57,11 @@ class Scale:
         if bare or not whole:
             low, high = (inputs if bare else pictures).aminmax()
             said = "as they come" if bare else f"denormalised with mean {tuple(self.mean)} and std {tuple(self.std)},"
-            wanted = ", so that they are not normalised" if bare else " instead of 0 to 1"
+            wanted = ", so they are not normalised" if bare else " instead of 0 to 1"
             raise UserError(
                 f"the validation pictures {said} have values from {low:.2f} to {high:.2f}{wanted}; give "
-                "InvarianceCallback the mean and std that the data are normalised with, mean=(0, 0, 0) and "
-                "std=(1, 1, 1) where they are not."
+                "InvarianceCallback the mean and std that the data are normalised with, or mean=(0, 0, 0) and "
+                "std=(1, 1, 1) if they are not normalised."
             )
         return pictures.clamp(0, 1)
 

@@ -94,7 +94,7 @@ def test_names_of_classes_are_taken_from_torchvision_s_sets(pictures, write_fold
 def test_a_network_of_more_outputs_than_the_data_have_classes_is_refused(small_net, pictures, write_folder, quick):
     """Label 1 of the data would be taken for output 1 of the network, which is another class."""
     data = ImageFolder(write_folder(pictures))
-    with pytest.raises(li.UserError, match="model mine has 5 outputs and the data 3 classes"):
+    with pytest.raises(li.UserError, match="model mine has 5 outputs, but the data have 3 classes"):
         li.evaluate({"mine": small_net(classes=5)}, data, ["crop"], **quick)
 
 
@@ -118,7 +118,7 @@ class Endless(IterableDataset):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda pictures: Endless(), "Endless gives its pictures in one order only"),
+        (lambda pictures: Endless(), "Endless has no positions"),
         (lambda pictures: 3, "int is not a data set with a length and positions"),
         (lambda pictures: [], "there are no pictures in list"),
         (lambda pictures: [picture for picture, _ in pictures], "item 0 of list is Image, not a pair"),

@@ -222,9 +222,9 @@ class TestRefused:
             li.evaluate({"f": lambda images: network(images)}, pictures, "crop", diagnose=["aliasing"], **quick)
 
     def test_numbers_of_outputs(self, small_net, pictures, write_folder, quick):
-        with pytest.raises(li.UserError, match="model b has 5 outputs and the data 3 classes"):
+        with pytest.raises(li.UserError, match="model b has 5 outputs, but the data have 3 classes"):
             li.evaluate({"a": small_net(), "b": small_net(classes=5)}, pictures, ["crop"], **quick)
-        with pytest.raises(li.UserError, match="model b has 5 outputs and the data 3 classes"):
+        with pytest.raises(li.UserError, match="model b has 5 outputs, but the data have 3 classes"):
             li.evaluate({"b": small_net(classes=5)}, write_folder(pictures), ["crop"], **quick)
 
     def test_going_on_with_a_network_at_hand(self, small_net, pictures, tmp_path, quick):

@@ -276,7 +276,7 @@ class TestCommand:
             (["--video", "frames", "--devices", "2"], "a film is evaluated on one device, not on 2"),
             (["--video_label", "3"], "name the film with --video"),
             (["--video", "frames", "--video_label", "10"], "--video_label 10 is not a class"),
-            (["--video", "frames", "--diagnose", "size"], "diagnostics look at the pictures of a data set"),
+            (["--video", "frames", "--diagnose", "size"], "diagnostics need the pictures of a data set"),
         ],
     )
     def test_refused(self, save_run, in_folder, arguments, message):

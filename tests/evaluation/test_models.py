@@ -70,7 +70,7 @@ def test_surgery_on_a_backbone_keeps_its_parameters():
 
 def test_checkpoint_of_another_number_of_classes(save_run):
     path = save_run("run", num_classes=7)
-    with pytest.raises(UserError, match="model run has 7 classes and the data 10; choose other data"):
+    with pytest.raises(UserError, match="model run has 7 classes, but the data have 10; choose other data"):
         load_models(find_sources([str(path)]), 10, SIXTEEN, seed=0)
 
 
@@ -78,7 +78,7 @@ def test_weights_file_of_another_number_of_classes(save_run):
     """The network would get a random head; its scores would look like a poor model's."""
     path = save_run("run", num_classes=7)
     assert load_models(find_sources([f"tiny_resnet@{path}"]), 7, SIXTEEN, seed=0)[0].classifier.num_classes == 7
-    with pytest.raises(UserError, match="model tiny_resnet has 7 classes and the data 10"):
+    with pytest.raises(UserError, match="model tiny_resnet has 7 classes, but the data have 10"):
         load_models(find_sources([f"tiny_resnet@{path}"]), 10, SIXTEEN, seed=0)
 
 
@@ -90,7 +90,7 @@ def test_unknown_backbone():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("timm/convnext_tiny@fb_in22k", "has 21841 classes and the data 1000"),
+        ("timm/convnext_tiny@fb_in22k", "has 21841 classes, but the data have 1000"),
         ("torchvision/vgg16@IMAGENET1K_FEATURES", "hold no classification layer; fine-tune them first"),
         ("timm/vit_small_patch16_224@dino", "hold no classification layer"),
     ],

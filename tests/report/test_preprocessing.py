@@ -25,7 +25,7 @@ def test_models_that_see_the_same_pixels_need_no_caution(results):
 def test_models_of_different_recipes_are_told_apart_in_the_tables(results):
     results["models"][0] = results["models"][0] | {"image_size": 224, "preprocessing": RECIPE}
     (caution,) = cautions(results)
-    assert "not shown the same pixels" in caution
+    assert "did not see the same pixels" in caution
     text = " ".join(format_tables(results).split())
     assert caution in text
     assert "baseline: recipe of torchvision resnet50 IMAGENET1K_V2 (short side to 232, crop 224, bilinear)" in text
@@ -34,5 +34,5 @@ def test_models_of_different_recipes_are_told_apart_in_the_tables(results):
 def test_another_size_is_other_pixels_and_no_other_recipe(results):
     results["models"][0] = results["models"][0] | {"image_size": 32}
     (caution,) = cautions(results)
-    assert "not shown the same pixels, because their input sizes differ" in caution
+    assert "did not see the same pixels, because their input sizes differ" in caution
     assert "recipe" not in caution

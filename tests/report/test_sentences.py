@@ -67,5 +67,5 @@ def test_a_model_at_chance_is_never_called_steadier(compared, model):
     assert sentence.endswith(
         "No difference in steadiness is shown under any of 3 protocols; under 2 it or baseline is at chance."
     )
-    told = "It is at chance, not shown to be more accurate than always giving the commonest answer"
+    told = "It is at chance, not shown to be more accurate than always giving the most common answer"
     assert told in summary_sentence(compared, model)

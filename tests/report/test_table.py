@@ -55,12 +55,14 @@ def test_models_at_chance_are_marked_where_they_are(results):
 
 
 def test_own_images_are_told(results):
-    assert "others for each model" not in format_tables(results)
+    assert "which differ between models" not in format_tables(results)
     score = "top1_change_given_correct"
     results["scores"][score] = results["scores"]["top1_change"]
     results["rows"] += [row | {"score": score} for row in results["rows"] if row["score"] == "top1_change"]
     results["protocols"][1]["headline"].append(score)
-    assert f"{score} is a mean over the images that a model gets right, others for each model" in format_tables(results)
+    assert f"{score} is a mean over the images that a model gets right, which differ between models" in format_tables(
+        results
+    )
 
 
 def test_groups_of_seeds(results):

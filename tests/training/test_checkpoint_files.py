@@ -109,7 +109,7 @@ def test_killed_between_best_and_last_the_best_stays(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     worse = type("Worse", (Scores,), {"values": (0.3, 0.4, 0.5)})
     run(parts, kind=worse, resume=parts / "last.ckpt")
-    assert "best.ckpt stands at val/acc 0.6000, which the checkpoint does not know" in caplog.text
+    assert "best.ckpt has val/acc 0.6000, which is not stored in the checkpoint to resume from" in caplog.text
     assert same(read(parts / "best.ckpt")["state_dict"], kept)
     assert best_score(parts / "last.ckpt") == pytest.approx(0.6)
     assert_same(tmp_path / "whole", parts)

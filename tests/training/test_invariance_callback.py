@@ -213,7 +213,7 @@ def test_pictures_that_are_not_normalised_are_told_before_the_first_step():
     module = Foreign()
     trainer = pl.Trainer(max_epochs=1, callbacks=[InvarianceCallback(EMBED, **SCALE)], **QUIET)
     bare = loader(Packed(prepare=lambda images: images / 255))
-    with pytest.raises(UserError, match=r"as they come have values from 0.00 to 1.00, so that they are not normalised"):
+    with pytest.raises(UserError, match=r"as they come have values from 0.00 to 1.00, so they are not normalised"):
         trainer.fit(module, bare, bare)
     assert module.steps == 0
     logged = measured(InvarianceCallback(EMBED, mean=(0, 0, 0), std=(1, 1, 1)), batches=bare)

@@ -76,8 +76,8 @@ class Distillation:
         made = create_backbone(options["backbone"], weights, options["num_classes"])
         if made.new_head:
             raise UserError(
-                f"the teacher's weights '{weights}' have another number of classes than model.num_classes "
-                f"{options['num_classes']}, so there are no answers to learn from; give weights of the same classes."
+                f"the teacher's weights '{weights}' do not have model.num_classes {options['num_classes']} classes, "
+                "so there are no answers to learn from; give weights of the same classes."
             )
         teacher = made.network.eval().requires_grad_(False)
         self.teacher = teacher.to(classifier.device, classifier.dtype).to(memory_format=torch.channels_last)  # type: ignore[arg-type]  # Lightning calls it str or dtype

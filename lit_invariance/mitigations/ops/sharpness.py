@@ -56,5 +56,7 @@ def _candidates(length: int, reach: int) -> range:
     first, last = max(STENCIL, length // 2 - reach), min(length - 1 - STENCIL, length // 2 + reach)
     if first > last:
         least = 2 * STENCIL + 1
-        raise UserError(f"content_align and content_crop need pictures of {least} pixels or more a side, not {length}.")
+        raise UserError(
+            f"content_align and content_crop need pictures of {least} pixels or more per side, not {length}."
+        )
     return range(first, last + 1)

@@ -82,7 +82,9 @@ class AdaptiveBlur2d(nn.Module):
         if isinstance(taps, bool) or not isinstance(taps, int) or taps not in TAPS:
             raise UserError(f"adaptive_blur has filters of {TAPS[0]} to {TAPS[-1]} taps, not {taps!r}; 3 is usual.")
         if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-            raise UserError(f"the groups of adaptive_blur are a whole number from 1, not {groups!r}; 8 is usual.")
+            raise UserError(
+                f"the groups of adaptive_blur must be a whole number of at least 1, not {groups!r}; 8 is usual."
+            )
         if padding not in PADDINGS:
             raise unknown("padding", str(padding), PADDINGS)
         self.taps, self.stride, self.padding = taps, pair(stride), padding

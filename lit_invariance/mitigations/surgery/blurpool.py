@@ -103,8 +103,8 @@ def _filter(taps: int | Sequence[float]) -> Tensor:
         return torch.tensor(taps, dtype=torch.float32)
     if isinstance(taps, bool) or not isinstance(taps, int) or taps not in TAPS:
         raise UserError(
-            f"blurpool has filters of {TAPS[0]} to {TAPS[-1]} taps, not {taps!r}; 4 is usual, "
-            "and a list of numbers is a filter of your own."
+            f"blurpool has filters of {TAPS[0]} to {TAPS[-1]} taps, not {taps!r}; 4 is usual, and a list of numbers "
+            "gives your own filter."
         )
     return binomial(taps)
 
@@ -112,7 +112,9 @@ def _filter(taps: int | Sequence[float]) -> Tensor:
 def _checked_stride(stride: int | tuple[int, int]) -> tuple[int, int]:
     pair = tuple(stride) if isinstance(stride, list | tuple) else (stride, stride)
     if len(pair) != 2 or any(isinstance(step, bool) or not isinstance(step, int) or step < 1 for step in pair):
-        raise UserError(f"the stride of blurpool is a whole number from 1 or a pair of them, not {stride!r}.")
+        raise UserError(
+            f"the stride of blurpool must be a whole number of at least 1 or a pair of them, not {stride!r}."
+        )
     return pair[0], pair[1]
 
 

@@ -64,7 +64,7 @@ class IdealLowPass2d(nn.Module):
         super().__init__()
         steps = stride if isinstance(stride, tuple) else (stride, stride)
         if any(isinstance(step, bool) or not isinstance(step, int) or step < 1 for step in steps):
-            raise UserError(f"the stride of ideal_lowpass is a whole number from 1, not {stride!r}.")
+            raise UserError(f"the stride of ideal_lowpass must be a whole number of at least 1, not {stride!r}.")
         self.stride = steps
 
     def forward(self, maps: Tensor) -> Tensor:

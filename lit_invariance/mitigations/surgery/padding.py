@@ -116,6 +116,6 @@ def _calls(network: nn.Module) -> list[Change]:
     try:
         traced = trace(network)
     except UserError as error:
-        return [Change(type(network).__name__, False, f"where function calls were not looked for: {error}")]
+        return [Change(type(network).__name__, False, f"function calls, which were not examined: {error}")]
     padding = [node for node in traced.graph.nodes if node.op == "call_function" and node.target in PADDING_CALLS]
     return [Change(node.name, False, f"a call of {node.target.__name__}, which may pad") for node in padding]

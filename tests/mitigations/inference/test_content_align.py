@@ -98,8 +98,8 @@ def test_a_trained_network_gets_steadier_on_a_ground(plain_weights, validation_s
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"grid": 1}, "grid is a whole number from 2"),
-        ({"grid": 2.5}, "grid is a whole number from 2"),
+        ({"grid": 1}, "grid must be a whole number of at least 2"),
+        ({"grid": 2.5}, "grid must be a whole number of at least 2"),
         ({"padding": "mirror"}, "unknown padding"),
     ],
 )

@@ -62,8 +62,8 @@ def test_its_own_size_is_kept_and_costs_one_pass(make_classifier, seen_by):
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"size": 0}, "size is a whole number from 1"),
-        ({"reach": 0.5}, "reach is a whole number from 1"),
+        ({"size": 0}, "size must be a whole number of at least 1"),
+        ({"reach": 0.5}, "reach must be a whole number of at least 1"),
         ({"padding": "mirror"}, "unknown padding"),
     ],
 )

@@ -79,8 +79,8 @@ def test_a_trained_network_gets_steadier(plain_weights, steadiness, make_classif
 @pytest.mark.parametrize(
     ("options", "part"),
     [
-        ({"shifts": 1}, "shifts is a whole number from 2"),
-        ({"step": 0}, "step is a whole number from 1"),
+        ({"shifts": 1}, "shifts must be a whole number of at least 2"),
+        ({"step": 0}, "step must be a whole number of at least 1"),
         ({"padding": "mirror"}, "unknown padding"),
         ({"range": 3}, "range"),
     ],

@@ -56,8 +56,8 @@ def test_its_gradient_makes_a_network_steadier(plain_weights, make_classifier, d
     ("options", "part"),
     [
         ({"weight": 0}, "weight is a number above 0"),
-        ({"shift": 0}, "shift is a whole number from 1"),
-        ({"shift": 1.5}, "shift is a whole number from 1"),
+        ({"shift": 0}, "shift must be a whole number of at least 1"),
+        ({"shift": 1.5}, "shift must be a whole number of at least 1"),
         ({"padding": "mirror"}, "unknown padding 'mirror'"),
     ],
 )

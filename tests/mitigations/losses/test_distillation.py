@@ -99,9 +99,7 @@ def test_without_weights_there_is_no_teacher(make_classifier, plain_weights):
 
 def test_a_teacher_of_other_classes_is_refused(make_classifier, plain_weights):
     module = make_classifier(weights=plain_weights, num_classes=7, mitigations=["distillation"])
-    with pytest.raises(
-        UserError, match=r"plain\.safetensors' have another number of classes than model\.num_classes 7"
-    ):
+    with pytest.raises(UserError, match=r"plain\.safetensors' do not have model\.num_classes 7"):
         module.mitigated.losses[0].prepare(module)
 
 
@@ -126,7 +124,7 @@ def test_its_gradient_leads_a_changed_network_back_to_its_teacher(plain_weights,
     [
         ({"temperature": 0}, "temperature is a number above 0"),
         ({"label_weight": -1}, "label_weight is a number from 0"),
-        ({"views": -1}, "views is a whole number from 0"),
+        ({"views": -1}, "views must be a whole number of at least 0"),
     ],
 )
 def test_bad_options(options, part):

@@ -33,5 +33,5 @@ def test_of_equals_the_first_wins():
 
 
 def test_a_picture_smaller_than_a_score():
-    with pytest.raises(UserError, match="pictures of 5 pixels or more a side, not 4"):
+    with pytest.raises(UserError, match="pictures of 5 pixels or more per side, not 4"):
         sharpest(torch.rand(1, 3, 4, 8))

@@ -97,7 +97,7 @@ def test_every_parameter_learns_and_the_network_exports() -> None:
     ("options", "part"),
     [
         ({"taps": 1}, "2 to 7 taps, not 1"),
-        ({"groups": 0}, "whole number from 1, not 0"),
+        ({"groups": 0}, "whole number of at least 1, not 0"),
         ({"padding": "reflct"}, "did you mean reflect"),
     ],
 )

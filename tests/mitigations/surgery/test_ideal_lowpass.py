@@ -110,5 +110,5 @@ def test_network_keeps_its_keys_and_exports() -> None:
 
 @pytest.mark.parametrize("stride", [0, 1.5, True, (2, 0)])
 def test_bad_stride_is_named(stride: object) -> None:
-    with pytest.raises(UserError, match="whole number from 1"):
+    with pytest.raises(UserError, match="whole number of at least 1"):
         IdealLowPass2d(stride)  # type: ignore[arg-type]
