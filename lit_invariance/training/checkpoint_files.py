@@ -114,10 +114,8 @@ class Best(ModelCheckpoint):
             return
         if noted is None or state["best_model_score"] != noted["best_model_score"]:
             rank_zero_info(
-
-                    f"{path} has val/acc {float(state['best_model_score']):.4f}, which is not stored in the "
-                    "checkpoint to resume from."
-
+                f"{path} has val/acc {float(state['best_model_score']):.4f}, which is not stored in the "
+                "checkpoint to resume from."
             )
         states[self.state_key] = state
 
