@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
     The content is on the disk before the name is, so that a loss of power leaves the old file or the new one.
 
     Args:
-        path: Where the file is to stand.
+        path: Where to write the file.
 
     Yields:
         The temporary path, with the suffix of `path`, since some writers choose the format by it.
@@ -102,7 +102,7 @@ def remove_leftovers(folder: Path) -> None:
 def owned(folder: Path, what: str) -> Iterator[None]:
     """Own a folder: of several processes that write to it at a time, all but the first are refused.
 
-    A process that owns it already goes on owning it.
+    A process that already owns it continues to own it.
 
     The lock is the operating system's and goes with the process, however that ends. Of the processes of one run only
     the first takes it. Where the file system or the system (Windows) has no such locks, there is none.

@@ -28,7 +28,7 @@ class Manifest:
         self.added: set[str] = set()
 
     def refuse_foreign(self, patterns: Sequence[str]) -> None:
-        """See that nothing stands in the way.
+        """Check that no foreign file would be replaced.
 
         Args:
             patterns: The names that are about to be used, as `Path.glob` takes them.

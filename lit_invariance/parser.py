@@ -85,7 +85,7 @@ def one_sentence(message: str) -> str:
 
 
 def run_command(command: Callable[[], Any]) -> None:
-    """Run a command; a user's mistake is told in one sentence, with exit code 2.
+    """Run a command; a user's mistake is reported in one sentence, with exit code 2.
 
     Args:
         command: What raises `UserError` if the user must fix something.

@@ -1,4 +1,4 @@
-"""YAML from elsewhere: a short text must not stand for a value of any size, or for one that holds itself."""
+"""Untrusted YAML: a short text must not expand to a value of any size, or to one that contains itself."""
 
 from collections import Counter
 from pathlib import Path
@@ -62,7 +62,7 @@ def check_plain(text: str, what: str) -> dict[str, Any]:
 
 
 def _size(node: yaml.Node, what: str, known: dict[int, int], inside: tuple[int, ...]) -> int:
-    """Number of values that a node stands for, with all that aliases repeat."""
+    """Number of values that a node expands to, including what aliases repeat."""
     line = node.start_mark.line + 1
     if id(node) in inside or len(inside) > DEEPEST:
         raise UserError(

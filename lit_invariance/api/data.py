@@ -41,7 +41,7 @@ def open_data(
         data = InvarianceData("image_folder", root=str(data), seed=seed, **options)
     if isinstance(data, InvarianceData):
         rank_zero_only(data.prepare_data)()
-        with suppress(UserError):  # folders of synsets may have the models' number of classes; others are told below
+        with suppress(UserError):  # folders of synsets may have the models' number of classes; others fail below
             data.check_classes(outputs)
         return EvaluationData.of(data)
     if isinstance(data, LightningDataModule):

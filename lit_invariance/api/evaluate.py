@@ -54,7 +54,7 @@ def evaluate(
 ) -> Results:
     """Measure how often models change their answer when the picture hardly changes.
 
-    A network at hand is called with pictures `(N, 3, S, S)`, float in [0, 1], and returns logits `(N, K)` or an object
+    A network object is called with pictures `(N, 3, S, S)`, float in [0, 1], and returns logits `(N, K)` or an object
     that holds them as `.logits`. **Networks with published weights expect normalised pictures**: give `preprocessing`,
     or a network that normalises by itself. A bare network of torchvision or timm, for which nothing was given, has its
     pictures normalised as its library's published weights want it, and a line says so. Networks are given back in the
@@ -69,7 +69,7 @@ def evaluate(
             decoded, so that transforms that crop or normalise do not belong here.
         protocols: Names of protocols or groups, or `{name: {option: value}}`, one or a list of them; see
             `docs/protocols.md`. The frames of a film are shown by `centre_crop`, whose options may be given.
-        preprocessing: What the networks at hand expect: `(mean, std)`, a function of pictures in [0, 1], the transforms
+        preprocessing: What the network objects expect: `(mean, std)`, a function of pictures in [0, 1], the transforms
             of torchvision's weights, or timm's data configuration.
         reference: Name of the model that the others are compared with; without it `baseline`, or else the first.
         seed: Seed of the views and of the resampling, from 0.
@@ -91,7 +91,7 @@ def evaluate(
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
         progress: Whether to show a progress bar.
         unfinished: A folder in which an interrupted evaluation leaves what it has measured, to go on from there; for
-            models named by text, because nobody can tell whether a network at hand is still the same.
+            models named by text, because it cannot be checked whether a network object is still the same.
         command: The command's arguments, for the results file.
 
     Returns:

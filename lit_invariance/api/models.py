@@ -24,12 +24,12 @@ LOOK_INSIDE = ("shiftability", "aliasing", "typicality")
 
 @dataclass(frozen=True)
 class Candidates:
-    """Models by name: some at hand, some named by text and not yet loaded.
+    """Models by name: some are objects, others are named by text and not yet loaded.
 
     Attributes:
         sources: All of them, in the order of the tables.
-        own: Those at hand, by name.
-        outputs: Number of outputs of those at hand, by name.
+        own: Those given as objects, by name.
+        outputs: Number of outputs of those given as objects, by name.
     """
 
     sources: list[ModelSource]
@@ -38,7 +38,7 @@ class Candidates:
 
     @property
     def known_outputs(self) -> int | None:
-        """Number of outputs of a model at hand, or else of one that is named; None where all weights are random."""
+        """Number of outputs of a model object, otherwise of a named model; None if all weights are random."""
         return next(iter(self.outputs.values()), None) or known_outputs(self.sources)
 
     def check_looked_into(self, diagnose: Sequence[str]) -> None:
@@ -81,7 +81,7 @@ class Candidates:
 
     @contextmanager
     def borrowed(self) -> Iterator[None]:
-        """Give the networks at hand back in the modes and on the device they came with."""
+        """Restore the mode and device of the network objects."""
         with ExitStack() as stack:
             for model in self.own.values():
                 stack.enter_context(borrowed(model.classifier))
@@ -89,7 +89,7 @@ class Candidates:
 
 
 def find_models(models: Mapping[str, AnyModel] | Sequence[str], preprocessing: Any, geometry: Geometry) -> Candidates:
-    """Tell the models at hand from those named by text.
+    """Separate the models given as objects from those named by text.
 
     Args:
         models: As in `evaluate`.

@@ -1,4 +1,4 @@
-"""The two commands: memory set up first, a user's mistake told in one sentence."""
+"""The two commands: memory is set up first, and a user's mistake is reported in one sentence."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""Where a training's files stand, and what becomes of those of an earlier run of the same name."""
+"""Where a training's files are, and what happens to those of an earlier run with the same name."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -76,7 +76,7 @@ class RunFolder:
         if not path.is_file():
             other = f"resume from {self.best}" if self.best.is_file() else "train without --ckpt_path first"
             raise UserError(f"there is no checkpoint {path} to resume from; {other}.")
-        # A broken one is told before anything is built or downloaded.
+        # A broken checkpoint is reported before anything is built or downloaded.
         self.resumed_settings = read_checkpoint(path)["hyper_parameters"]
         self._begun = path.resolve() == self.last.resolve()
         return str(path)
@@ -88,7 +88,7 @@ class RunFolder:
             overwrite: Whether an earlier run is to be replaced.
 
         Raises:
-            UserError: If an earlier run's checkpoints stand here, or with `overwrite` files that are none.
+            UserError: If the folder holds checkpoints of an earlier run or, with `overwrite`, other files.
         """
         found = [path for path in (self.best, self.last) if path.exists()]
         if found and not overwrite:
@@ -147,11 +147,11 @@ class RunFolder:
 
 
 def check_no_foreign_checkpoint(root: Path, files: Sequence[Path]) -> None:
-    """See that Lightning finds no checkpoint from which it would go on without being asked.
+    """Check that Lightning finds no checkpoint from which it would resume without being asked.
 
     Args:
         root: Lightning's `default_root_dir`, where a SLURM job looks for `hpc_ckpt_*.ckpt`.
-        files: Further files from which Lightning goes on if they exist.
+        files: Further files from which Lightning resumes if they exist.
 
     Raises:
         UserError: If there is one.

@@ -1,4 +1,4 @@
-"""Stopping a training on a signal: within one batch, with a checkpoint, and with the command that goes on."""
+"""Stopping a training on a signal: within one batch, with a checkpoint, and with the command that resumes it."""
 
 import os
 import signal
@@ -28,9 +28,9 @@ class Stopping(Callback):
     Args:
         request: The signals that came.
         path: Where to save; None where the run keeps no checkpoints.
-        command: The command that goes on.
-        stands: Returns whether the run has a checkpoint to go on from.
-        requeue: Whether the same command goes on, so that a SLURM job can be requeued.
+        command: The command that resumes the training.
+        stands: Returns whether the run has a checkpoint to resume from.
+        requeue: Whether the same command resumes the training, so that a SLURM job can be requeued.
     """
 
     def __init__(

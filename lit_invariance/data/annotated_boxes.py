@@ -38,7 +38,7 @@ class AnnotatedBox(NamedTuple):
 
 
 def read_annotated_boxes(path: str | Path) -> list[AnnotatedBox]:
-    """Read the boxes of a data set, in the format that the path tells.
+    """Read the boxes of a data set, in the format that the path indicates.
 
     Args:
         path: A folder of Pascal VOC files (`.xml`, in folders of their own or not), a COCO file (`.json`), or a table

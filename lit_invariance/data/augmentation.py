@@ -93,7 +93,7 @@ def _affine(
     if not 0 <= max_shift <= 1:
         raise ValueError(f"max_shift is {max_shift}; it must be a share of the side, between 0 and 1.")
     reach = (-round(max_shift * image_size), round(max_shift * image_size))
-    # Whole pixels, so that moving alone never blurs and a network cannot learn to tell moved images by their softness.
+    # Whole pixels, so that moving alone never blurs and a network cannot learn to recognise moved images by their blur.
     move = _albumentations().Affine(
         translate_px={"x": reach, "y": reach}, scale=_range("scale", scale), keep_ratio=True, p=1.0, **_filling(fill)
     )

@@ -30,7 +30,7 @@ class Batch(NamedTuple):
 
 
 class Positioned(Dataset[Sample]):
-    """Images of a source that know where they stand in it.
+    """Images of a source, with their positions in it.
 
     Args:
         source: Decoded images with labels.
@@ -42,7 +42,7 @@ class Positioned(Dataset[Sample]):
         self.positions = range(len(source)) if positions is None else positions
 
     def name(self, position: int) -> str:
-        """Say which image stands at a position of the source: its file, where it has one."""
+        """Say which image is at a position of the source: its file, if it has one."""
         paths = self.source.paths
         return f"image {position}" if paths is None else f"image {position} ({printable(paths[position])})"
 

@@ -1,6 +1,6 @@
 """The order of a training's images, and what is drawn for each, as functions of seed, epoch and position alone.
 
-So a training that goes on sees what it would have seen without a pause, and the number of workers changes nothing.
+So a resumed training sees what it would have seen without a pause, and the number of workers changes nothing.
 """
 
 from collections.abc import Callable, Iterator

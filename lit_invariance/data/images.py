@@ -60,7 +60,7 @@ def decoded_size(path: str | Path) -> tuple[int, int]:
         path: The file.
 
     Raises:
-        UserError: As `decode`, as far as the head of the file tells.
+        UserError: As `decode`, as far as the head of the file shows it.
     """
     with naming(path), open_picture(path) as image:
         width, height = image.size

@@ -1,4 +1,4 @@
-"""Folders that are parts of a data set, such as `train` and `Validation`, told from folders that are classes."""
+"""Distinguishes folders that are parts of a data set, such as `train` and `Validation`, from class folders."""
 
 import re
 from collections.abc import Iterable

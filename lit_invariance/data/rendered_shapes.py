@@ -75,7 +75,7 @@ def load_shapes(
         seed: Names the data set, from 0.
         train_images: Number of training images.
         val_images: Number of validation images.
-        size: Side of the drawn images; an eighth more than `image_size` where not given, room to move in.
+        size: Side of the drawn images; an eighth more than `image_size` by default, to leave space to move in.
         bias: Photographer's bias in [0, 1]: 0 spreads position and size, 1 fixes both, see `draw_scene`.
         val_bias: The same for validation images; that of training where not given.
 

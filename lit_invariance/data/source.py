@@ -22,7 +22,7 @@ class Source(Protocol):
 
     @property
     def paths(self) -> Sequence[str] | None:
-        """The images' files; None where an image has no file of its own."""
+        """The images' files; None for an image without its own file."""
         ...
 
     @property

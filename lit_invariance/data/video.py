@@ -81,7 +81,7 @@ class Film(IterableDataset[Tensor]):
             if printable(name) != name:
                 name = os.path.join(folder, f"film{printable(self.path.suffix)}")
                 os.symlink(self.path.absolute(), name)
-            # A broken file is told in our own sentence.
+            # A broken file is reported in our own sentence.
             with environment(LOG_LEVEL, os.environ.get(LOG_LEVEL, "-8")):
                 return cv2.VideoCapture(name)
 

@@ -1,4 +1,4 @@
-"""The photographer's bias: do the objects of a data set stand everywhere and come in every size?"""
+"""The photographer's bias: are the objects of a data set found at every position and in every size?"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def measure_bias(boxes: Iterable[AnnotatedBox], *, level: float = LEVEL, seed: i
     """Test for each class whether its objects' positions and heights are uniform (Azulay & Weiss 2019).
 
     An object of width w can begin at 0 to W - w, so its position is that share of the room it has: exactly uniform if
-    the photographer does not care, whatever the sizes. An object that fills the image tells nothing of position.
+    the photographer does not care, whatever the sizes. An object that fills the image says nothing about position.
     Heights are shares of the image's height. Boxes of whole pixels are spread at random over their pixel, or their
     lattice would pass for a departure. Of each class the largest object of an image counts: others depend on it.
 

@@ -99,7 +99,7 @@ def aliasing_figure(models: Mapping[str, Aliasing]) -> Figure:
 
 
 def bias_figure(measured: Bias, label: str | None = None) -> Figure:
-    """Draw where objects stand and how high they are; the broken line is what no bias gives to heights.
+    """Draw the positions and heights of objects; the dashed line is the distribution of heights without bias.
 
     Args:
         measured: A data set's.

@@ -81,7 +81,7 @@ def check_diagnostics(
     if "typicality" in names and not neighbours:
         raise UserError("--diagnose typicality needs a protocol with neighbouring views; add crop to --protocols.")
     if "typicality" in names:
-        data.load_training()  # tells in one sentence where there are none
+        data.load_training()  # reports in one sentence if there are none
     return read_annotated_boxes(str(boxes)) if "bias" in names else []
 
 

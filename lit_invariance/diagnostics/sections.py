@@ -26,7 +26,7 @@ class SectionFigure:
     Attributes:
         name: Stem of its files.
         draw: What draws it.
-        description: What a reader who does not see it is told.
+        description: Text for readers who cannot see the figure.
     """
 
     name: str

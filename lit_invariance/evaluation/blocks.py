@@ -17,7 +17,7 @@ def in_blocks(outcomes: Outcomes, length: int) -> Outcomes:
 
     This is the bootstrap of Carlstein, "The Use of Subseries Values for Estimating the Variance of a General Statistic
     from a Stationary Sequence", Annals of Statistics 14(3), 1986. What lies further apart than a block, such as a cut
-    to another scene, is taken for independent.
+    to another scene, is treated as independent.
 
     Args:
         outcomes: N rows in the order of time.

@@ -63,7 +63,7 @@ def measure_film(
     """
     with tempfile.TemporaryDirectory() as scratch:
         measurement = FilmMeasurement(models, label, Path(scratch), view)
-        # OpenCV decodes in threads of its own; a worker's frames would have to pass through a small shared memory.
+        # OpenCV decodes in its own threads; a worker's frames would have to pass through a small shared memory.
         predict(trainer, measurement, DataLoader(film, batch_size, collate_fn=list))
         outcomes, curves = measurement.outcomes(), _curves(measurement, film.path.name, classes)
     return Measured(
@@ -86,7 +86,7 @@ def frame_view(protocols: Sequence[ProtocolChoice]) -> ProtocolChoice:
     """Choose what is shown of every frame: the standard view, with options where the user gives them.
 
     Args:
-        protocols: What the user chose; the default of data sets stands for no choice.
+        protocols: What the user chose; the default for data sets counts as no choice.
 
     Raises:
         UserError: If anything but `centre_crop` was chosen.

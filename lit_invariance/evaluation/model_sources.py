@@ -64,7 +64,7 @@ def find_sources(texts: Sequence[str] | None, folder: Path = CHECKPOINTS) -> lis
         folder: Where training leaves its runs.
 
     Raises:
-        UserError: If there is nothing to compare, a file is missing, or two models bear one name.
+        UserError: If there is nothing to compare, a file is missing, or two models have the same name.
     """
     texts = [str(path) for path in sorted(folder.glob("*/best.ckpt"))] if texts is None else texts
     if not texts:
@@ -84,7 +84,7 @@ def parse_source(text: str) -> ModelSource:
     Args:
         text: `[name=]source[+mitigation...]`; the source is the path of a `.ckpt` file, `<backbone>` for its published
             weights, or `<backbone>@<weights>` with `none`, a published name or a local file as weights;
-            `<backbone>:299` gives it an input of its own. Each
+            `<backbone>:299` gives it its own input size. Each
             mitigation, surgery or inference wrapper, is a name or `{name: {option: value}}`.
 
     Raises:
@@ -135,7 +135,7 @@ def choose_reference(sources: Sequence[ModelSource], wanted: str | None, listed:
         checkpoint folder, the only one trained without mitigation and translation, else the first by name.
 
     Raises:
-        UserError: If no model bears the wanted name.
+        UserError: If no model has the wanted name.
     """
     names = [source.name for source in sources]
     if wanted is not None and wanted not in names:

@@ -97,7 +97,7 @@ def load_models(sources: Sequence[ModelSource], num_classes: int, geometry: Geom
     """
     models = []
     for source in sources:
-        if source.checkpoint is None:  # told before anything is downloaded
+        if source.checkpoint is None:  # reported before anything is downloaded
             _see_classes(source, published_classes(source.backbone, source.weights), num_classes)
         classifier = _load(source, num_classes, geometry, seed).eval().requires_grad_(False)
         _see_classes(source, classifier.num_classes, num_classes)

@@ -114,7 +114,7 @@ def _pictures(protocol: Protocol, images: Positioned, index: int, seed: int, wan
 
 
 def _views(protocol: Protocol, images: Positioned, index: int, seed: int, wanted: Sequence[int]) -> list[Tensor]:
-    """Make some views of an image, out of all that it has room for."""
+    """Make some views of an image, out of all that fit into it."""
     image, _ = images.source[index]
     box = images.box(index)
     steps = protocol.shown(image.shape[1], image.shape[2], box)

@@ -87,7 +87,7 @@ def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
 
 
 def _members(spec: Spec) -> tuple[Spec, ...]:
-    """The protocols that a name or a group stands for; a protocol's name with options is never its group."""
+    """The protocols of a name or a group; a protocol's name with options never means the group."""
     name, options = parse_spec("protocol", spec)
     if name in GROUPS and not options:
         return GROUPS[name]

@@ -127,7 +127,7 @@ def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> 
 
 
 def _gathered(measurement: Measurement, processes: int) -> list[Outcomes]:
-    """Collect what all processes measured in each of them, or end all of them with the first mistake, told once."""
+    """Give every process the measurements of all, or end all of them with the first mistake, reported once."""
     own = measurement.mistake or (merge(measurement.parts) if measurement.parts else None)
     parts: list[Any] = [own]
     if processes > 1:

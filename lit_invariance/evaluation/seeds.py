@@ -17,7 +17,7 @@ SEED_SUFFIX = re.compile(r"([_\-. ]+(seed|run|s))?[_\-. ]*\d*$")
 
 
 def seed_groups(sources: Sequence[ModelSource]) -> list[GroupEntry]:
-    """Group the runs of one config, as told by the `config.yaml` that training leaves beside the checkpoints.
+    """Group the runs of one config, as given by the `config.yaml` that training writes beside the checkpoints.
 
     Args:
         sources: The models.

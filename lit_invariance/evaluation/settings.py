@@ -1,4 +1,4 @@
-"""What an evaluation is told, beside the models and the data."""
+"""The settings of an evaluation, apart from the models and the data."""
 
 from dataclasses import dataclass
 

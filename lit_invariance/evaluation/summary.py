@@ -59,7 +59,7 @@ def summarise(
 
 
 def summarise_groups(outcomes: Outcomes, groups: Sequence[GroupEntry], seed: int) -> list[GroupRow]:
-    """Compute the means over runs of one config, with their spread over seeds and over images told apart.
+    """Compute the means over runs of one config, with separate spreads over seeds and over images.
 
     Args:
         outcomes: Per-image scores.

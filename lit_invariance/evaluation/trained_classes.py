@@ -1,4 +1,4 @@
-"""Which classes the outputs of a model stand for, as far as that is known before it is loaded."""
+"""Which classes the outputs of a model represent, as far as this is known before it is loaded."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ IMAGENET = list(imagenet_classes().values())
 def known_outputs(sources: Sequence[ModelSource]) -> int | None:
     """Tell the number of outputs of the first model of which it is known.
 
-    Checkpoints are asked first, then published weights, and last other files, which have to be read to tell it.
+    Checkpoints are asked first, then published weights, and last other files, which must be read for this.
 
     Args:
         sources: Where the models come from.
@@ -26,7 +26,7 @@ def known_outputs(sources: Sequence[ModelSource]) -> int | None:
 
 
 def see_same_classes(sources: Sequence[ModelSource], data: Sequence[str]) -> None:
-    """Refuse models whose outputs stand for other classes than those of the data, where both are known by name.
+    """Refuse models whose outputs represent other classes than those of the data, if both are known by name.
 
     A thousand outputs of a library's network with weights from outside are taken for ImageNet's: published files go by
     many names.

@@ -28,7 +28,7 @@ def draw(protocol: Protocol, image: Tensor, title: str, seed: int = 0) -> Figure
     Args:
         protocol: The protocol.
         image: uint8 `(3, H, W)`.
-        title: What stands above.
+        title: The title above it.
         seed: Seed of the protocol's draws.
     """
     shown = protocol.shown(image.shape[1], image.shape[2])

@@ -154,7 +154,7 @@ def jaggedness_share(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def top1_change_given_correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """`top1_change` over the neighbour pairs whose first view is right: instability told apart from plain error.
+    """`top1_change` over the neighbour pairs whose first view is correct: instability separated from plain error.
 
     Args:
         logits: `(N, T, K)`, T at least 2.

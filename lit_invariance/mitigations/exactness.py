@@ -30,7 +30,7 @@ class Exactness:
         residual: The greatest change of any output under a shift, as a share of how far the outputs of two pictures
             lie apart; infinite where it could not be measured.
         sizes: Rows and columns of the pictures it was measured on.
-        why: What stood in the way of measuring; empty where nothing did.
+        why: Why it could not be measured; empty if it could.
     """
 
     residual: float

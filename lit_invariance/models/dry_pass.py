@@ -1,4 +1,4 @@
-"""One image through a new network: what it refuses is told before anything else is done."""
+"""One image through a new network, so that wrong inputs are reported before anything else is done."""
 
 import torch
 from torch import Tensor, nn

@@ -22,7 +22,7 @@ class Entry:
             name of published ones, what the network's default weights expect.
         classes: Number of classes of the chosen published weights; None where none were chosen.
         auxiliary: Prefixes of weights that the network has no use for.
-        heads: Names of the classification layers, where the library tells them.
+        heads: Names of the classification layers, if the library gives them.
         convert: State dict and network -> the state dict under the network's present names, as the library does it.
     """
 

@@ -10,7 +10,7 @@ from lit_invariance.registry import Spec, build, check, parse_spec
 SUPPLIED = ("size", "mean")
 """Options of protocols that are no user's choice."""
 BY_DEFAULT = "'s default, "
-"""Between a network and the weights whose recipe is taken for a file of an unknown name."""
+"""Between a network and the weights whose recipe is used for a file of an unknown name."""
 
 
 @dataclass(frozen=True)

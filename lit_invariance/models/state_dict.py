@@ -39,7 +39,7 @@ def read_state_dict(weights: str | Path, names: Collection[str]) -> dict[str, Te
 
     Args:
         weights: The file; `file.pth#entry` names the entry, where there are weights of several kinds.
-        names: Names of the network's parameters and buffers, which tell a prefix from a part of the network.
+        names: Names of the network's parameters and buffers, which distinguish a prefix from a part of the network.
 
     Returns:
         Names to tensors, with the metadata that torch keeps beside them.

@@ -129,5 +129,5 @@ def _convert(architecture: str, state: State, network: nn.Module) -> State:
     arguments = (dict(state), network)[: len(inspect.signature(converter).parameters)]  # some look at the state alone
     try:
         return converter(*arguments)  # type: ignore[no-any-return]
-    except Exception:  # it was given weights of another network, of which strict loading tells more
+    except Exception:  # the weights are of another network; strict loading gives a better error
         return state

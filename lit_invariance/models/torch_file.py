@@ -1,4 +1,4 @@
-"""Files of tensors read safely: nothing in them is executed, and a flipped bit is told."""
+"""Files of tensors read safely: nothing in them is executed, and a flipped bit is detected."""
 
 import pickle
 import re
@@ -14,7 +14,7 @@ from lit_invariance.errors import UserError, said_by
 
 SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".tar")
 SAFETENSORS = ".safetensors"
-# Classes whose making executes nothing: torch may be told to allow them.
+# Creating objects of these classes executes nothing, so torch may be allowed to load them.
 HARMLESS = ("argparse.Namespace", "numpy.")
 PIECE = 1 << 20
 
@@ -23,7 +23,7 @@ def read_torch_file(path: str | Path) -> Any:
     """Read a file of tensors and plain values; nothing in it is executed.
 
     A zip archive, which `torch.save` writes, is first read once for its checksums, because `torch.load` compares none
-    and takes a flipped bit for a weight.
+    and does not notice a flipped bit in a weight.
 
     Args:
         path: A file written by `torch.save`, or a `.safetensors` file.

@@ -34,7 +34,7 @@ def views_of(protocol: Protocol, images: Sequence[Tensor], indices: Tensor, seed
         `(N, T, C, S, S)`, float32 in [0, 1].
 
     Raises:
-        ImageTooSmall: If an image is too small, or has room for some of the views only.
+        ImageTooSmall: If an image is too small, or only some of the views fit into it.
     """
     stacks = []
     for image, index in zip(images, indices.tolist(), strict=True):

@@ -53,7 +53,7 @@ class CircularFractional(Rolled):
 def ideal_shift(picture: Tensor, down: float, right: float) -> Tensor:
     """Roll a picture by any distance, as if it were a sampled periodic band-limited image.
 
-    Each frequency's phase is turned. At the Nyquist frequency of an even size the samples do not tell +N/2 from -N/2;
+    Each frequency's phase is turned. At the Nyquist frequency of an even size, +N/2 and -N/2 have the same samples;
     both halves are turned and added, which gives the real factor cos(pi d) and, at half a pixel, silences it. So the
     result is real, and half-pixel shifts add up exactly for pictures without Nyquist frequency and for odd sizes.
 

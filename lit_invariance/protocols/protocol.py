@@ -131,7 +131,7 @@ class Protocol(ABC):
         """
 
     def shown(self, height: int, width: int, box: Box | None = None) -> range:
-        """Tell which of the `steps` an image has room for: all of them, unless a protocol says otherwise.
+        """Say which of the `steps` fit into an image: all of them, unless a protocol says otherwise.
 
         Args:
             height: Rows of the image.

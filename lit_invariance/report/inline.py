@@ -31,13 +31,13 @@ IDENTIFIER = re.compile(r'(\bid="|href="#|url\(#)')
 
 
 class Drawing:
-    """Puts figures into the page, each under a name of its own; one that fails leaves a line in its place."""
+    """Puts figures into the page, each with its own name; a figure that fails is replaced by a line of text."""
 
     def __init__(self) -> None:
         self.count = 0
 
     def __call__(self, draw: Callable[[], Figure], description: str) -> Markup:
-        """Draw a figure, which a description stands in for, as an element of the page."""
+        """Draw a figure, with a description for screen readers, as an element of the page."""
         self.count += 1
         element = drawn(f"a figure of the report ({description})", lambda: _element(draw, self.count, description))
         return Markup('<p class="soft">This figure could not be drawn.</p>') if element is None else Markup(element)
@@ -54,7 +54,7 @@ def inline_svg(figure: Figure, name: str, description: str) -> str:
     Args:
         figure: Made under the style `THEMED`.
         name: Unique in the page, for the identifiers inside.
-        description: What a reader who does not see the figure is told.
+        description: Text for readers who cannot see the figure.
     """
     buffer = io.StringIO()
     with matplotlib.rc_context(THEMED):

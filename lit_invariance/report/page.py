@@ -167,7 +167,7 @@ def _table(results: ResultsContent, protocol: ProtocolEntry) -> dict[str, Any]:
     label, name = protocol["label"], protocol["name"]
     scores = headline_scores(results, label)
     summary = (inspect.getdoc(PROTOCOLS[name]) or "").partition("\n")[0] if name in PROTOCOLS else ""
-    about = summary.partition(" T = ")[0]  # the number of views stands there already
+    about = summary.partition(" T = ")[0]  # the page already shows the number of views
     return {
         "label": label,
         "about": about,

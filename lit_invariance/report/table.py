@@ -28,7 +28,7 @@ OWN_IMAGES = "top1_change_given_correct"
 def format_tables(results: ResultsContent, width: int = WIDTH) -> str:
     """Lay the results out for a terminal.
 
-    Accuracy stands in every table, for a classifier that always gives the same answer is perfectly steady.
+    Every table shows accuracy, because a classifier that always gives the same answer is perfectly stable.
 
     Args:
         results: The results.

@@ -1,4 +1,4 @@
-"""What `--diagnose` measures, as it stands in a results file: a part of its schema."""
+"""What `--diagnose` measures, as it is stored in a results file: a part of its schema."""
 
 from typing_extensions import TypedDict
 
@@ -138,7 +138,7 @@ class Histograms(TypedDict):
 class ClassBias(TypedDict):
     """One class, whose objects are counted once an image. The p-values are corrected; None where too few were seen.
 
-    `spread` is how far objects stand from the middle of where they could: 1 if uniformly spread, 0 if centred.
+    `spread` is how far objects are from the middle of their possible positions: 1 if uniformly spread, 0 if centred.
     """
 
     label: Name

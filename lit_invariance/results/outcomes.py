@@ -17,7 +17,7 @@ Cell = tuple[str, str]
 
 @dataclass(frozen=True)
 class Answers:
-    """What one model said of each view; a view an image has no room for holds -1 and nan.
+    """What one model said of each view; a view that does not fit into an image holds -1 and nan.
 
     Attributes:
         predictions: `(N, T)` int32, the arg-max.
@@ -38,7 +38,7 @@ PARTS = tuple(Answers.__annotations__)
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Per-image scores and answers; the images stand in the same order in all of them.
+    """Per-image scores and answers; all of them have the same order of images.
 
     Attributes:
         indices: `(N,)` int64, positions in the data set, increasing and unique.

@@ -1,4 +1,4 @@
-"""Reading a results folder: every file is taken for a stranger's, and what is wrong with it is told in one sentence."""
+"""Reading a results folder: no file is trusted, and a fault in it is reported in one sentence."""
 
 import hashlib
 from collections import Counter

@@ -202,7 +202,7 @@ def scores_under(results: ResultsContent, protocol: str) -> list[str]:
 
 
 def headline_scores(results: ResultsContent, protocol: str) -> list[str]:
-    """Return the measured scores that stand in the table of a protocol."""
+    """Return the measured scores that the table of a protocol shows."""
     entry = next(entry for entry in results["protocols"] if entry["label"] == protocol)
     return [score for score in entry["headline"] if score in scores_under(results, protocol)]
 

@@ -31,7 +31,7 @@ class DataParts(BaseModel):
 
 
 class Parts(BaseModel):
-    """What Lightning writes into a checkpoint; what only a training that goes on needs may be missing."""
+    """What Lightning writes into a checkpoint; entries that only a resumed training needs may be missing."""
 
     model_config = ConfigDict(strict=True)
 
@@ -83,7 +83,7 @@ def rebuild(path: str | Path, content: Mapping[str, Any], mitigations: Sequence[
     if mitigations is not None:
         options["mitigations"] = list(mitigations)
     try:
-        # The checkpoint holds every parameter, so the weights the training began from need not be at hand.
+        # The checkpoint holds every parameter, so the weights that the training started from are not needed.
         classifier = LitClassifier(**{**options, "weights": None})
         # They decide on what it expects of a picture all the same.
         recipe = preprocessing_of(options["backbone"], options.get("weights"))

@@ -36,7 +36,7 @@ class WholeCheckpoints(TorchCheckpointIO):
 
         Args:
             checkpoint: Lightning's dictionary.
-            path: Where it is to stand; a path of this machine, or an address that Lightning can write to.
+            path: Where to write it: a path of this machine, or an address that Lightning can write to.
             storage_options: Unused; Lightning refuses any.
 
         Raises:

@@ -62,7 +62,7 @@ def choose(trainer: pl.Trainer, wanted: int) -> Choice:
         when a sampler repeats some to fill the last batch, is measured by the first of them.
 
     Raises:
-        UserError: On several processes, if the order of the pictures cannot be told beforehand.
+        UserError: On several processes, if the order of the pictures is not known beforehand.
     """
     order = known_order(trainer)
     if order is None:
@@ -115,6 +115,6 @@ def _by_arrival(trainer: pl.Trainer, wanted: int) -> Choice:
     try:
         shown = trainer.num_val_batches[0] * loader.batch_size
         order = range(int(min(len(loader.sampler), shown)))
-    except (AttributeError, TypeError):  # no DataLoader, one without a length, or with batches of its own
+    except (AttributeError, TypeError):  # no DataLoader, one without a length, or with its own batches
         order = range(wanted)
     return Choice(order, evenly(order, wanted))

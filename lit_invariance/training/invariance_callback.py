@@ -55,7 +55,7 @@ class InvarianceCallback(Callback):
         data: Source pictures to make the views of, in place of the validation batches, which are often cropped: a
             folder of class folders, an `InvarianceData`, or a `Dataset` of (PIL image or uint8 tensor `(C, H, W)`,
             label).
-        prefix: What stands before a score's name in the logs; `{protocol}` is replaced by the protocol's name.
+        prefix: Prefix of a score's name in the logs; `{protocol}` is replaced by the protocol's name.
 
     Raises:
         UserError: If a protocol, an option or the data are refused, in validation also if the pictures are not in

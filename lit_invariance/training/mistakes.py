@@ -1,4 +1,4 @@
-"""A user's mistake that one of several processes finds, told by all of them together."""
+"""A user's mistake that one of several processes finds, reported for all of them together."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ class Mistakes:
 
         Raises:
             UserError: The mistake, in the first process.
-            SystemExit: With code 2 in the others, so that the sentence stands there once.
+            SystemExit: With code 2 in the others, so that the sentence is printed only once.
         """
         if trainer.world_size == 1:
             return

@@ -15,7 +15,7 @@ class EpochLines(Callback):
     """Print the epoch's numbers in one line, which outlives the bar and reads well in a log file."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock; an epoch that goes on from its middle has no start of its own."""
+        """Start the clock; Lightning reports no start for an epoch that is resumed in its middle."""
         self.began = time.monotonic()
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -43,7 +43,7 @@ class RisingLoss(Callback):
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a training that goes on compares with."""
+        """Return the losses that a resumed training compares with."""
         return {"first": self._first, "above": self._above}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

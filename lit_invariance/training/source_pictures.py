@@ -32,7 +32,7 @@ class SourcePictures:
         self.data: Any = data
         if isinstance(data, str | Path):
             self.data = InvarianceData("image_folder", root=str(data), val_fraction=1.0)
-            self.data.validation_images()  # a wrong folder is told before the training begins
+            self.data.validation_images()  # a wrong folder is reported before the training begins
         elif not isinstance(data, InvarianceData):
             self.data = Positioned(LabelledPictures(data))
 

@@ -13,7 +13,7 @@ from lit_invariance.data.epochs import generator_of
 class StepSeeds(Callback):
     """Seed PyTorch's generators before every step, so that whoever resumes draws what was due.
 
-    The seed is that of `seed_everything`. A checkpoint keeps it, and a training that goes on keeps that one.
+    The seed is that of `seed_everything`. A checkpoint stores it, and a resumed training uses the stored seed.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class StepSeeds(Callback):
         return {"seed": self._known()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the seed of the training that goes on."""
+        """Restore the seed of the resumed training."""
         self.seed = state_dict["seed"]
 
     def _known(self) -> int:

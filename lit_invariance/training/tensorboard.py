@@ -115,7 +115,7 @@ class Throughput(Callback):
         self._images, self._start, self._away = 0, 0.0, 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin to count; an epoch that goes on from its middle has no start of its own."""
+        """Begin to count; Lightning reports no start for an epoch that is resumed in its middle."""
         self.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -21,7 +21,7 @@ DATA = ["--data.dataset", "shapes", "--data.image_size", "16", "--data.shapes", 
 CHOSEN = [*MODELS, *DATA, "--data.batch_size", "2", "--accelerator", "cpu", "--cost", "false", "--progress", "false"]
 CHOSEN += ["--protocols", "crop", "scale_black"]
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-LONGEST = 300.0  # seconds until a process that does nothing is taken for hanging
+LONGEST = 300.0  # seconds until a process that does nothing counts as hanging
 
 
 def killed_evaluations(folder: Path, count: int = 40, seed: int = 0) -> Tally:

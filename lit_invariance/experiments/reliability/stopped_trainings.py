@@ -25,7 +25,7 @@ CHOSEN += ["--trainer.max_epochs", "6", "--trainer.callbacks+=EMAWeightAveraging
 CHOSEN += ["--trainer.enable_progress_bar", "false", "--trainer.log_every_n_steps", "1"]
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 TRAINED = ("state_dict", "current_model_state", "averaging_state", "optimizer_states", "lr_schedulers", "global_step")
-LONGEST = 300.0  # seconds until a process that does nothing is taken for hanging
+LONGEST = 300.0  # seconds until a process that does nothing counts as hanging
 
 
 def killed_trainings(folder: Path, count: int = 20, seed: int = 0) -> Tally:
@@ -57,7 +57,7 @@ def killed_trainings(folder: Path, count: int = 20, seed: int = 0) -> Tally:
 def _start(place: Path, options: list[str]) -> "subprocess.Popen[str]":
     place.mkdir(exist_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with (place / "told.txt").open("a") as told:  # the process has a descriptor of its own
+    with (place / "told.txt").open("a") as told:  # the process has its own descriptor
         return subprocess.Popen(
             [sys.executable, "-c", COMMAND, *CHOSEN, *options],
             cwd=place,

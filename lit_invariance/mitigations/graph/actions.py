@@ -77,7 +77,7 @@ class ReplaceCall:
 
     Attributes:
         change: What the report says.
-        owner: Name of the module in whose forward pass the call stands.
+        owner: Name of the module in whose forward pass the call is.
         graph: That forward pass, which all calls of one module share.
         call: The call in it.
         pooled: What takes its place.

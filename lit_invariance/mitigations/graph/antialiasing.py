@@ -35,7 +35,7 @@ def antialias_strides(network: nn.Module, downsampler: Downsampler, name: str, s
         One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
 
     Raises:
-        UserError: If the network cannot be traced, it is anti-aliased already, or it has nothing to change. The
+        UserError: If the network cannot be traced, it is already anti-aliased, or it has nothing to change. The
             network is then as it was.
     """
     kind = type(network).__name__

@@ -18,7 +18,7 @@ class Border(nn.Module):
 
     Args:
         windows: Where the windows of the plain layer lie.
-        mode: How a map goes on outside, see `extend`.
+        mode: How a map is extended beyond its border, see `extend`.
         value: The constant of mode `zeros`.
 
     Shape:
@@ -64,7 +64,7 @@ class Border(nn.Module):
 
 
 def border_of(layer: Windowed) -> Border:
-    """Give a layer a border of its own, which changes nothing yet, unless it has one."""
+    """Give a layer its own border, which changes nothing yet, unless it has one."""
     if not has_border(layer):
         mode = layer.padding_mode if isinstance(layer, nn.Conv2d) else "zeros"
         made = Border(Windows.of(layer), mode, float("-inf") if isinstance(layer, nn.MaxPool2d) else 0.0)
@@ -77,7 +77,7 @@ def border_of(layer: Windowed) -> Border:
 
 
 def has_border(layer: nn.Module) -> bool:
-    """Whether a layer was given a border of its own."""
+    """Whether a layer was given its own border."""
     return NAME in layer._modules
 
 

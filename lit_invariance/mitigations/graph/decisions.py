@@ -58,7 +58,7 @@ def decide(place: Strided, site: Site, filtered: Collection[str]) -> Action:
 def _reason_to_leave(place: Strided, site: Site) -> str:
     layer, call = place.layer, place.call
     if layer is None:
-        return "a function call that no layer stands for"
+        return "a function call that no layer can replace"
     if place.calls > 1:
         return "the network runs it more than once"
     if call is not None and not call.owner:
@@ -132,7 +132,7 @@ def _say_pool(place: Strided, dense: nn.Module | None, site: Site) -> str:
 
 
 def _is_narrow_average(layer: nn.Module) -> bool:
-    # A wide average is a low-pass of its own, and one over the whole map leaves nothing to filter.
+    # A wide average is already a low-pass, and one over the whole map leaves nothing to filter.
     if type(layer) is not nn.AvgPool2d:
         return False
     window, step = pair(layer.kernel_size), pair(layer.stride)

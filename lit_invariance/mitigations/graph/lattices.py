@@ -35,7 +35,7 @@ class Lattice:
     same: "Lattice | None" = None
 
     def found(self) -> "Lattice":
-        """The lattice that stands for all that are the same."""
+        """The lattice that represents all equal ones."""
         return self if self.same is None else self.same.found()
 
 

@@ -15,7 +15,7 @@ class Pooled(nn.Module):
 
     Args:
         pool: The strided pool whose output size is kept; it is not run.
-        dense: The pool that runs, with stride 1; None where the downsampling layer stands in for the pool.
+        dense: The pool that runs, with stride 1; None if the downsampling layer replaces the pool.
         downsampling: Keeps every `stride`-th sample, `ceil(size / stride)` of them.
 
     Shape:

@@ -9,7 +9,7 @@ from torch.fx import Node
 
 from lit_invariance.mitigations.ops.windows import Pair, pair
 
-# Calls that a layer can stand in for, with the layer and the names of the call's arguments.
+# Calls that a layer can replace, with the layer and the names of the call's arguments.
 POOLING_CALLS: dict[object, type[nn.MaxPool2d | nn.AvgPool2d]] = {
     F.max_pool2d: nn.MaxPool2d,
     F.avg_pool2d: nn.AvgPool2d,

@@ -1,4 +1,4 @@
-"""Find, with torch.fx, where a network subsamples, and where a filter could stand behind each such place."""
+"""Find, with torch.fx, where a network subsamples, and where a filter could be placed after each such operation."""
 
 import operator
 from collections.abc import Iterator
@@ -65,10 +65,10 @@ class Strided:
     Attributes:
         name: Qualified name of the layer, or the traced name of a function call behind that of its module.
         layer: The layer; for a function call the layer that does the same, or None where there is none.
-        call: Where the function call stands; None for a layer.
+        call: Position of the function call; None for a layer.
         stride: Step between kept samples, in rows and columns.
         cumulative: How many samples of the network's input lie between two of the result, in rows and columns.
-        channels: Number of channels of the result; None where the network does not tell.
+        channels: Number of channels of the result; None if it is not known.
         chain: Modules whose output a filter behind this operation could take, the last first: past normalisation and
             activation as long as nothing else reads what lies between.
         complete: Whether the first of them is the last pointwise layer in front of the readers.

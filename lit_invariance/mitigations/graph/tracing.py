@@ -30,7 +30,7 @@ class Trace:
         graph: The operations.
         layers: Every module by its qualified name.
         outputs: For a value, the names of the modules that return it, the innermost first; one entry for each call.
-        owners: For a function call, the name of the module in whose forward pass it stands.
+        owners: For a function call, the name of the module in whose forward pass it is.
         calls: How often each module runs in one forward pass.
     """
 

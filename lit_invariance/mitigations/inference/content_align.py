@@ -34,7 +34,7 @@ class ContentAlign(InferenceWrapper):
     Args:
         network: What classifies the moved picture, see `InferenceWrapper`.
         grid: Pixels of the network's input between the positions where the sharpest one may come to lie.
-        padding: How a picture goes on outside its frame: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
 
     Raises:
         ValueError: If the grid is out of range.
@@ -52,7 +52,7 @@ class ContentAlign(InferenceWrapper):
         return self.network(windows(images, self.corners(images), height, width, self.padding))
 
     def corners(self, images: Tensor) -> Tensor:
-        """Choose the pixel that comes to lie at the top left.
+        """Choose the pixel that becomes the top left one.
 
         Args:
             images: `(N, 3, H, W)`, float.

@@ -34,7 +34,7 @@ class ContentCrop(InferenceWrapper):
         size: Side of the window in pixels; None takes the picture's own, so that the window reaches beyond the frame.
         reach: The farthest the window's centre may lie from the picture's, along either axis, in pixels; None takes an
             eighth of the picture's side. A wider reach is steadier and shows more of what is beyond the frame.
-        padding: How a picture goes on outside its frame: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
 
     Raises:
         ValueError: If size or reach is out of range.

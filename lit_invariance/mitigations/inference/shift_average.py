@@ -24,7 +24,7 @@ class ShiftAverage(InferenceWrapper):
         network: What classifies every move, see `InferenceWrapper`.
         shifts: Moves k along each axis; a picture costs `k^2` forward passes.
         step: Pixels of the network's input between neighbouring moves.
-        padding: How a picture goes on outside its frame: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
 
     Raises:
         ValueError: If the shifts or the step are out of range.

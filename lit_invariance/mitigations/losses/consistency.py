@@ -21,7 +21,7 @@ class Consistency:
     Args:
         weight: Factor of this loss beside the one on the labels.
         shift: The greatest move along either axis, in pixels of the network's input.
-        padding: How a picture goes on outside its frame: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
 
     Raises:
         ValueError: If the weight or the shift is out of range.

@@ -16,7 +16,7 @@ class Distillation:
 
     The teacher is the network before any surgery, with the weights the training begins from, frozen and in evaluation
     mode. Its answer t is its mean over `views` moves of the picture, each uniform over the square of `2 shift + 1`
-    pixels; the student's is s, on the picture as it stands. With temperature T the loss is
+    pixels; the student's is s, on the unmoved picture. With temperature T the loss is
 
     `T^2 KL(t || s) = T^2 sum_k t_k (log t_k - log s_k)`, `t = mean_v softmax(z_v / T)`, `s = softmax(z / T)`,
 
@@ -29,9 +29,9 @@ class Distillation:
         weight: Factor of this loss.
         label_weight: Factor of the loss on the labels; 0 leaves them out.
         temperature: T, above 0.
-        views: Moves the teacher averages over; 0 shows it the picture as it stands.
+        views: Number of moves that the teacher averages over; 0 means the unmoved picture only.
         shift: The greatest move along either axis, in pixels of the network's input.
-        padding: How a picture goes on outside its frame: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
         teacher: Weights of the teacher, where they are not those of `model.weights`: a file or a published name.
 
     Raises:

@@ -16,7 +16,7 @@ def windows(images: Tensor, corners: Tensor, height: int, width: int, padding: s
         corners: Row and column of each window's first pixel, `(N, 2)` or `(2,)`, whole numbers, negative ones too.
         height: Rows of the windows.
         width: Columns of the windows.
-        padding: How a picture goes on outside: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
 
     Returns:
         `(N, C, height, width)`, in channels_last.

@@ -24,7 +24,7 @@ def low_pass(images: Tensor, taps: Tensor, stride: int | tuple[int, int], paddin
         images: Feature maps, (N, C, H, W), any float type; channels_last is kept.
         taps: The filter of both directions, (k,), k >= 1.
         stride: Step between kept samples, in samples; a pair where rows and columns differ.
-        padding: How the map goes on outside: one of `PADDINGS`.
+        padding: How the map is extended beyond its border: one of `PADDINGS`.
 
     Returns:
         The filtered maps, (N, C, ceil(H / stride), ceil(W / stride)), of the images' type.

@@ -34,14 +34,14 @@ def adaptive_blur(
         network: Any network torch.fx can trace.
         taps: Filter size in samples, 2 to 7.
         groups: Groups of channels with a filter of their own, at most; see `AdaptiveBlur2d`.
-        padding: How a map goes on outside: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How a map is extended beyond its border: `reflect`, `replicate`, `circular` or `zero`.
         stem: Whether to include the first convolution, see `antialias_strides`.
 
     Returns:
         One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
 
     Raises:
-        UserError: If an option is out of range, the network cannot be traced, it is anti-aliased already, or it has
+        UserError: If an option is out of range, the network cannot be traced, it is already anti-aliased, or it has
             nothing to change.
     """
     AdaptiveBlur2d(1, taps, 1, groups, padding)  # refuses bad options before anything else is said
@@ -66,7 +66,7 @@ class AdaptiveBlur2d(nn.Module):
         taps: Filter size in samples, 2 to 7.
         stride: Step between kept samples, in samples; a pair for rows and columns.
         groups: Groups of neighbouring channels that share filters: the largest divisor of `channels` up to this.
-        padding: How the map goes on outside: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How the map is extended beyond its border: `reflect`, `replicate`, `circular` or `zero`.
 
     Shape:
         (N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride)), any float type; channels_last is kept.
@@ -109,7 +109,7 @@ class AdaptiveBlur2d(nn.Module):
 
 
 def filter_each_place(maps: Tensor, weights: Tensor, stride: Pair) -> Tensor:
-    """Filter each place by weights of its own and keep every `stride`-th sample.
+    """Filter each position with its own weights and keep every `stride`-th sample.
 
     Args:
         maps: Feature maps, (N, C, H, W), extended as far as the filters reach.

@@ -30,14 +30,14 @@ def antialias(
         network: Any network torch.fx can trace. Equality is tested for torchvision's ResNet, ResNeXt, WideResNet, VGG,
             DenseNet, AlexNet and MobileNetV2 families.
         taps: Filter size in samples, 2 to 7, or the coefficients of any filter.
-        padding: How a map goes on outside: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How a map is extended beyond its border: `reflect`, `replicate`, `circular` or `zero`.
         stem: Whether to include the first convolution, which then runs at `min(stride, 2) ** 2` times the cost.
 
     Returns:
         One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
 
     Raises:
-        UserError: If an option is out of range, the network cannot be traced, it is anti-aliased already, or it has
+        UserError: If an option is out of range, the network cannot be traced, it is already anti-aliased, or it has
             nothing to change.
 
     Example:
@@ -68,7 +68,7 @@ class BlurPool2d(nn.Module):
         taps: Size of a binomial filter in samples, 2 to 7, or the coefficients of any filter, which both directions
             share; they are used as they are, so a sum of one keeps the brightness.
         stride: Step between kept samples, in samples, or a pair for rows and columns; 1 filters only.
-        padding: How the map goes on outside: `reflect`, `replicate`, `circular` or `zero`.
+        padding: How the map is extended beyond its border: `reflect`, `replicate`, `circular` or `zero`.
 
     Shape:
         (N, C, H, W) to (N, C, ceil(H / stride), ceil(W / stride)), any float type; channels_last is kept.

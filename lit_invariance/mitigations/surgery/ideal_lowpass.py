@@ -33,7 +33,7 @@ def ideal_lowpass(network: nn.Module, stem: bool = False) -> list[Change]:
         One entry for every strided operation, in the order of the forward pass: what was done, or why it was left.
 
     Raises:
-        UserError: If the network cannot be traced, it is anti-aliased already, or it has nothing to change.
+        UserError: If the network cannot be traced, it is already anti-aliased, or it has nothing to change.
     """
     return antialias_strides(network, lambda stride, channels: IdealLowPass2d(stride), "ideal low-pass", stem)
 

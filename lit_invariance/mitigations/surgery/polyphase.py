@@ -24,7 +24,7 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
     for each image by itself. A cyclic shift of y exchanges its phases and shifts each cyclically, so that the phase
     kept is the same up to a cyclic shift, and a global average at the end of the network does not see that at all.
     Together with `circular_padding` the answer is then the same for every cyclic shift of the picture, for any
-    parameters, up to rounding, unless the network holds something else that tells positions apart: an embedding of
+    parameters, up to rounding, unless the network distinguishes positions in another way: by an embedding of
     positions, a flattened map, a layer without padding. `check_exact_invariance` measures it. `loudest_phase` says what
     happens in a tie.
 
