@@ -22,7 +22,7 @@ def sentence(error: UserError) -> str:
 
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
-    """Let an error that was made in a DataLoader's worker say no more than its sentence."""
+    """Reduce an error from a DataLoader's worker to its one sentence."""
     try:
         yield
     except UserError as error:

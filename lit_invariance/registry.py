@@ -33,7 +33,7 @@ def parse_spec(kind: str, spec: Spec) -> tuple[str, dict[str, Any]]:
 
 
 def check(kind: str, registry: Mapping[str, Callable[..., object]], spec: Spec, given: Iterable[str]) -> None:
-    """See that a config entry names what there is, without making it.
+    """Check that a config entry names something that exists, without making it.
 
     Args:
         kind: What the registry holds, for error messages.

@@ -42,7 +42,7 @@ class Candidates:
         return next(iter(self.outputs.values()), None) or known_outputs(self.sources)
 
     def check_looked_into(self, diagnose: Sequence[str]) -> None:
-        """See that nobody asks what happens inside a function.
+        """Refuse instruments that need the layers of a network for a model that is a function.
 
         Args:
             diagnose: Names of diagnostics.

@@ -88,7 +88,7 @@ def _per_channel(name: str, values: Any) -> tuple[float, ...]:
 
 
 def _side(sides: Any) -> int:
-    """The side of a square, of which torchvision and timm say one side or both."""
+    """The side of a square; torchvision and timm give one side or both."""
     known = {int(side) for side in (sides if isinstance(sides, Sequence) else [sides])}
     if len(known) != 1:
         raise UserError(

@@ -1,4 +1,4 @@
-"""The results of an evaluation: what they say, and the files they are written to."""
+"""The results of an evaluation: their content, and the files they are written to."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What Lightning says that no user of the training command can act upon."""
+"""Messages of Lightning that no user of the training command can act on."""
 
 import logging
 import os

@@ -82,7 +82,7 @@ class RunFolder:
         return str(path)
 
     def check_free(self, overwrite: bool) -> None:
-        """See that a fresh start loses nothing.
+        """Check that a fresh start loses nothing.
 
         Args:
             overwrite: Whether an earlier run is to be replaced.
@@ -105,7 +105,7 @@ class RunFolder:
                 ) from error
 
     def check_writable(self) -> None:
-        """See that both folders can be made and written to, and leave none.
+        """Check that both folders can be made and written to, and leave none behind.
 
         Raises:
             UserError: If they cannot.

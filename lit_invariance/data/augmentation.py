@@ -21,7 +21,7 @@ from lit_invariance.registry import build
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let OpenCV start no threads, which would not survive the fork of a worker."""
+    """Keep OpenCV from starting threads, which would not survive the fork of a worker."""
     import cv2
 
     before = cv2.getNumThreads()

@@ -91,7 +91,7 @@ def read_class_map(path: str | Path) -> ClassMap:
 
 
 def check_same_classes(model: str, trained_on: Sequence[str], data: Sequence[str]) -> None:
-    """See that the outputs of a model are the classes of the data.
+    """Check that the outputs of a model are the classes of the data.
 
     A name that is the number of its output says nothing else, and agrees with all.
 

@@ -56,7 +56,7 @@ def parts_of(directory: Path) -> dict[str, list[Path]]:
 
 
 def refuse_parts(directory: Path) -> None:
-    """See that the folders in a directory are classes, and no parts of a data set nor data sets with such parts.
+    """Check that the folders in a directory are classes, not parts of a data set or data sets with such parts.
 
     Args:
         directory: A directory, existing or not.

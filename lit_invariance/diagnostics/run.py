@@ -116,7 +116,7 @@ def _on_device(measure: Callable[..., Any], model: Model, ground: Ground) -> Any
 
 
 def sections_of(measured: Mapping[str, Any]) -> list[Section]:
-    """Say what was measured, and how it is drawn.
+    """Describe what was measured, and how it is drawn.
 
     Args:
         measured: The field `diagnostics` of a results file.

@@ -50,7 +50,7 @@ class Section:
 
 
 def shiftability_section(models: Mapping[str, Any]) -> Section:
-    """Say how often response sums change; takes what is measured of it."""
+    """Describe how often response sums change; takes the measurements."""
     figures = [
         SectionFigure(
             "diagnostics_shiftability",
@@ -78,7 +78,7 @@ def shiftability_section(models: Mapping[str, Any]) -> Section:
 
 
 def aliasing_section(models: Mapping[str, Any]) -> Section:
-    """Say what strided operations alias; takes what is measured of it."""
+    """Describe how much strided operations alias; takes the measurements."""
     worst = [_worst(name, measured) for name, measured in models.items() if measured["operations"]]
     text = "The share of a map's energy that each strided operation folds down from above the new limit. " + " ".join(
         worst

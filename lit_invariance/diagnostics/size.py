@@ -32,7 +32,7 @@ def measure_size(
         classify: Classifies views `(N, 3, S, S)` in [0, 1], on the batches' device.
         batches: Decoded images.
         protocol: Each of its steps is a size.
-        top: Number of answers of which one must be right.
+        top: An image counts as correct if its class is among this many top classes.
         seed: Seed of the views.
 
     Returns:
@@ -75,7 +75,7 @@ def accuracy_against_size(sizes: list[float], right: Tensor, *, top: int = TOP, 
     Args:
         sizes: T sizes.
         right: `(N, T)` bool, whether an image was answered correctly at a size.
-        top: Number of answers of which one had to be right.
+        top: An image counted as correct if its class was among this many top classes.
         unit: Unit of the sizes.
 
     Raises:

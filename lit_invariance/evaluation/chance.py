@@ -1,4 +1,4 @@
-"""Which models are at chance: what always gives one answer is perfectly steady, so their steadiness says nothing."""
+"""Which models are at chance. A constant answer is perfectly stable, so the stability of such models is meaningless."""
 
 import numpy as np
 

@@ -17,7 +17,7 @@ class Geometry:
         kind: `"recipe"`: each published network as its publisher does; `"fixed"`: one geometry for all, with each
             network's own normalisation.
         image_size: Side in pixels that the user wants of inputs; None takes the recipe's.
-        otherwise: Side in pixels of networks that neither the user nor a recipe gives one.
+        otherwise: Side in pixels if neither the user nor a recipe gives one.
 
     Raises:
         UserError: If the kind is unknown.

@@ -1,4 +1,4 @@
-"""What the measuring of an evaluation returns, be it of pictures or of a film."""
+"""The measurements of an evaluation, of pictures or of a film."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

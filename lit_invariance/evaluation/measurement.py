@@ -38,7 +38,7 @@ class Measurement(pl.LightningModule):
         views_at_once: Views of a forward pass, at most; halved where the memory does not hold them.
         parts: What this process measured, batch by batch.
         mistake: What one of several processes found wrong. It is raised once all have met, since a process that waits
-            for a dead one waits for ever; a single process raises it at once.
+            for a dead one waits forever; a single process raises it at once.
 
     Raises:
         UserError: If a protocol refuses an option.

@@ -96,7 +96,7 @@ def parse_source(text: str) -> ModelSource:
         name, source = "", text
     plain, added = _split_mitigations(source)
     found = _plain_source(name, plain)
-    # Bytes that are not UTF-8 may stand in a path, and neither in a table nor in a page.
+    # Bytes that are not UTF-8 may be in a path, but not in a table or a page.
     name, text = printable(found.name), printable(source)
     return replace(found, name=name, text=text, mitigations=[*found.mitigations, *added])
 

@@ -71,7 +71,7 @@ class Model:
 
 
 def describe_classifier(source: ModelSource, classifier: LitClassifier) -> Model:
-    """Say of one of this project's classifiers what it is made of.
+    """Describe the parts of one of this project's classifiers.
 
     Args:
         source: Its name and origin.

@@ -75,7 +75,7 @@ def run(
         protocols: The protocols.
         data: The images.
         seed: Seed of the views.
-        unfinished: Where each batch is kept. What is kept there already is not measured again, nor decoded.
+        unfinished: Where each batch is stored. Stored batches are not decoded or measured again.
         draws: Draws of each image's geometry, over which its scores are averaged.
 
     Returns:

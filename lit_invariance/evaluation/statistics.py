@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 LEVEL = 0.95
 RESAMPLES = 9999
 DECIMALS = 12
-# Draws held at once; 4 million take about 100 MB, be it 400 resamples of 10,000 images or 80 of 50,000.
+# Draws held at once; 4 million take about 100 MB, whether 400 resamples of 10,000 images or 80 of 50,000.
 DRAWS = 4_000_000
 
 

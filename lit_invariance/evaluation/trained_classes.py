@@ -12,7 +12,7 @@ IMAGENET = list(imagenet_classes().values())
 
 
 def known_outputs(sources: Sequence[ModelSource]) -> int | None:
-    """Tell the number of outputs of the first model of which it is known.
+    """Return the number of outputs of the first model for which it is known.
 
     Checkpoints are asked first, then published weights, and last other files, which must be read for this.
 

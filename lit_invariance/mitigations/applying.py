@@ -37,7 +37,7 @@ class Mitigated:
     meant_exact: nn.Module | None = None
 
     def report(self) -> Iterator[str]:
-        """Say what surgery changed and left, line by line, and whether a network meant to be exactly invariant is.
+        """List what surgery changed and left unchanged, and say whether a network meant to be exactly invariant is so.
 
         The last takes some seconds; see `check_exact_invariance`.
         """

@@ -7,7 +7,7 @@ from lit_invariance.errors import UserError, said_by
 
 
 def see_answer(network: nn.Module, name: str, size: int, num_classes: int) -> None:
-    """See that a network takes pictures of a size and answers with one logit a class.
+    """Check that a network takes pictures of a size and answers with one logit per class.
 
     Args:
         network: The network; neither its mode nor its statistics are changed.

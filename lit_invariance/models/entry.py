@@ -1,4 +1,4 @@
-"""One network of one library with the weights that were chosen for it, not yet built nor read."""
+"""One network of one library with the weights that were chosen for it, not yet built or read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The picture moved by one pixel over an empty canvas: what a border does."""
+"""The picture moved by one pixel over an empty canvas: the effect of a border."""
 
 from dataclasses import dataclass
 from typing import ClassVar

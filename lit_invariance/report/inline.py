@@ -73,7 +73,7 @@ def data_uri(folder: Path, file: str) -> str:
         file: The picture's path in it. A page goes to others, so nothing else of the machine may get into it.
 
     Raises:
-        UserError: If it leads out of the folder, be it over a symbolic link.
+        UserError: If it leads out of the folder, also through a symbolic link.
     """
     path = (folder / file).resolve()
     if not path.is_relative_to(folder.resolve()):

@@ -12,7 +12,7 @@ SIZES = f"{NOT_THE_SAME} input sizes differ: a difference between them comes fro
 
 
 def describe(model: ModelEntry) -> str:
-    """Say what a model's pictures were resized and cropped to.
+    """Describe how a model's pictures were resized and cropped.
 
     Args:
         model: The model.

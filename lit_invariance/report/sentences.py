@@ -20,7 +20,7 @@ def leading_protocol(results: ResultsContent) -> str:
 
 
 def summary_sentence(results: ResultsContent, model: str) -> str:
-    """Say how accurate and how steady a model is, and what of it is a real difference from the reference.
+    """Say how accurate and stable a model is, and which differences from the reference are significant.
 
     Args:
         results: The results.

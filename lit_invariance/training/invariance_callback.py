@@ -177,7 +177,7 @@ class InvarianceCallback(Callback):
             self._measure(trainer, module, Batch(images, batch.labels.to(module.device), batch.indices))
 
     def _measure(self, trainer: pl.Trainer, module: pl.LightningModule, batch: Batch) -> None:
-        """Score pictures, all of which count."""
+        """Score pictures; all of them count."""
         for protocol, metrics in zip(self._protocols, self._metrics, strict=True):
             together = max(1, VIEWS_AT_ONCE // len(protocol.steps))
             for start in range(0, len(batch.images), together):

@@ -9,7 +9,7 @@ from lit_invariance.training.choice import first_loader
 
 
 def measuring_cost(trainer: pl.Trainer, protocol: Protocol, images: int, passes: int) -> str | None:
-    """Say which share of an epoch's forward passes goes to the views, a training step counting as three.
+    """Return the views' share of an epoch's forward passes; a training step counts as three.
 
     Args:
         trainer: The trainer at the start of a training.

@@ -10,7 +10,7 @@ from lit_invariance.errors import UserError
 
 
 class Mistakes:
-    """Keeps a mistake until all processes meet, since a process that waits for a dead one waits for ever."""
+    """Keeps a mistake until all processes meet, because a process that waits for a dead one waits forever."""
 
     def __init__(self) -> None:
         self._first: UserError | None = None

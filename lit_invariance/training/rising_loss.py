@@ -47,5 +47,5 @@ class RisingLoss(Callback):
         return {"first": self._first, "above": self._above}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with it."""
+        """Restore what `state_dict` returned."""
         self._first, self._above = state_dict["first"], state_dict["above"]

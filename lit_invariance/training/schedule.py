@@ -50,7 +50,7 @@ def planned_steps(trainer: pl.Trainer, warmup_epochs: float) -> tuple[int, float
         warmup_epochs: Epochs of the warm-up, not necessarily a whole number.
 
     Returns:
-        Steps of the warm-up, and of the whole training: infinite where neither epochs nor steps are limited.
+        Steps of the warm-up, and of the whole training: infinite if epochs and steps are both unlimited.
     """
     total = trainer.estimated_stepping_batches
     if trainer.train_dataloader is None:  # a training that is not limited in epochs was estimated without it

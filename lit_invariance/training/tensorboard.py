@@ -127,7 +127,7 @@ class Throughput(Callback):
         self._away -= time.monotonic()
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Let it run again."""
+        """Start the clock again."""
         self._away += time.monotonic()
 
     def on_train_batch_end(

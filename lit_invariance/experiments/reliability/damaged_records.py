@@ -86,7 +86,7 @@ def damaged_configs(folder: Path, count: int = 2000, seed: int = 0) -> Tally:
 
 @contextlib.contextmanager
 def standing_still() -> Iterator[None]:
-    """Let every Trainer return from `fit` at once."""
+    """Make every Trainer return from `fit` at once."""
     fit = pl.Trainer.fit
     pl.Trainer.fit = lambda *_, **__: None  # type: ignore[method-assign]
     try:

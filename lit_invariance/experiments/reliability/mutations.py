@@ -57,7 +57,7 @@ def survive(
     seed: int,
     damage: Callable[[bytes, np.random.Generator], bytes] | None = None,
 ) -> Tally:
-    """Let a reader at damaged copies of files and see that it reads or refuses each.
+    """Give damaged copies of files to a reader and check that it reads or refuses each.
 
     Args:
         files: File name to whole content; the name's ending is kept.
@@ -78,7 +78,7 @@ def survive(
 
 
 def outcome_of(read: Callable[[Path], object], path: Path, failures: list[str]) -> str:
-    """Let a reader at a file, for a limited time.
+    """Give a file to a reader, for a limited time.
 
     Args:
         read: The reader.

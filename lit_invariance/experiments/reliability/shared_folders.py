@@ -45,7 +45,7 @@ def foreign_folders(folder: Path, count: int = 100, seed: int = 0) -> Tally:
 
 
 def full_disks(folder: Path, count: int = 30, seed: int = 0) -> Tally:
-    """Let the disk be full from a random write on, then give the command again.
+    """Simulate a full disk from a random write on, then run the command again.
 
     Args:
         folder: An existing folder for the files.

@@ -30,7 +30,7 @@ def mutate_value(value: Any, random: np.random.Generator) -> Any:
         The changed copy.
     """
     changed = {"": copy.deepcopy(value)}
-    # One damage finds more than several, of which the first ends the reading.
+    # One fault at a time finds more than several, because the first one ends the reading.
     for _ in range(1 if random.random() < 0.7 else int(random.integers(2, MOST_DAMAGES + 1))):
         places = list(_places(changed))
         parent, key = places[int(random.integers(len(places)))]

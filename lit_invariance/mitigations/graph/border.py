@@ -82,7 +82,7 @@ def has_border(layer: nn.Module) -> bool:
 
 
 def surround(layer: Windowed, mode: str) -> str:
-    """Let the maps of a layer go on as `mode` says, see `extend`.
+    """Extend the maps of a layer as `mode` says, see `extend`.
 
     Returns:
         The mode before.
@@ -94,7 +94,7 @@ def surround(layer: Windowed, mode: str) -> str:
 
 
 def make_dense(layer: Windowed) -> Windows:
-    """Let a strided layer lay `stride` windows for each one it lays; what it keeps of them is left to others.
+    """Make a strided layer compute `stride` windows for each one; other code chooses which of them are kept.
 
     Returns:
         The windows it had.

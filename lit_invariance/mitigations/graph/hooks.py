@@ -12,13 +12,13 @@ BEFORE, BEHIND = "downsampling_before", "downsampling_behind"
 
 
 def put_before(layer: nn.Module, added: nn.Module) -> None:
-    """Let a layer read its first input through another layer."""
+    """Make a layer read its first input through another layer."""
     layer.add_module(BEFORE, added)
     layer.register_forward_pre_hook(_through_before)
 
 
 def put_behind(layer: nn.Module, added: nn.Module) -> None:
-    """Let everything that reads a layer's output read it through another layer."""
+    """Make everything that reads a layer's output read it through another layer."""
     layer.add_module(BEHIND, added)
     if type(layer).forward is not nn.Sequential.forward:  # which runs its last child anyway
         layer.register_forward_hook(_through_behind)

@@ -56,7 +56,7 @@ def fold_back(gradient: Tensor, size: tuple[int, int], margins: Margins, mode: s
 
 
 def fold(position: Tensor, size: int, padding: str) -> Tensor:
-    """Say where in the map the sample lies that stands in for a position outside of it.
+    """Return the position in the map of the sample that replaces one outside of the map.
 
     Args:
         position: Positions along one direction, any shape, int64; the map has those from 0 to `size - 1`.

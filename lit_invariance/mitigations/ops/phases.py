@@ -17,7 +17,7 @@ def loudest_phase(maps: Tensor, stride: Pair) -> Tensor:
     Ties: phases whose squared norms agree to 1e-6 are told apart by sum of e[m, n]^2 (e[m - 1, n] + 2 e[m, n - 1]) over
     the phase, where e is the energy of a sample, the sum over channels of x^2. A cyclic shift leaves this sum as well,
     and mirror images, which have equal norms, differ in it. Phases that agree in both are taken for shifts of one
-    another, of which each leads to the same answer, as in a constant or periodic map.
+    another, each of which gives the same answer, as in a constant or periodic map.
 
     Args:
         maps: Feature maps, (N, C, H, W), any float type, whose sides the stride divides; computed in float32 or wider.

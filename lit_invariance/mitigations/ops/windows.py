@@ -37,11 +37,11 @@ class Windows(NamedTuple):
         return cls(kernel, pair(layer.stride), padding, dilation, getattr(layer, "ceil_mode", False))
 
     def counts(self, height: int, width: int) -> Pair:
-        """Say how many windows torch lays on a map of that size, in rows and columns."""
+        """Return how many windows torch places on a map of that size, in rows and columns."""
         return self.laid(height, 0), self.laid(width, 1)
 
     def margins(self, height: int, width: int) -> Margins:
-        """Say how far the windows reach beyond the map: above, below, left, right."""
+        """Return how far the windows reach beyond the map: above, below, left, right."""
         rows, columns = self.counts(height, width)
         below = (rows - 1) * self.stride[0] + self._span(0) - height - self.padding[0]
         right = (columns - 1) * self.stride[1] + self._span(1) - width - self.padding[1]
@@ -63,7 +63,7 @@ class Windows(NamedTuple):
         return self.dilation[axis] * (self.kernel[axis] - 1) + 1
 
     def laid(self, size: int, axis: int) -> int:
-        """Say how many windows torch lays on `size` rows (axis 0) or columns (1); MaxPool2d states the formula."""
+        """Return how many windows torch places on `size` rows (axis 0) or columns (1); MaxPool2d states the formula."""
         stride, padding = self.stride[axis], self.padding[axis]
         room = size + 2 * padding - self._span(axis)
         if not self.ceil_mode:

@@ -17,7 +17,7 @@ PADDING_CALLS = {F.pad, F.conv2d, torch.conv2d, F.max_pool2d, F.avg_pool2d}
 
 
 def circular_padding(network: nn.Module) -> list[Change]:
-    """Let every map of a network go on at its opposite border, in place.
+    """Extend every map of a network circularly, from its opposite border, in place.
 
     A convolution of stride 1 on such maps is the circular convolution, y[n] = sum over k of w[k] x[(n + k) mod H]: a
     cyclic shift of its input is a cyclic shift of its output, exactly. Nothing enters at the border, so what is left of
@@ -39,7 +39,7 @@ def circular_padding(network: nn.Module) -> list[Change]:
 
 
 def reflect_padding(network: nn.Module) -> list[Change]:
-    """Let every map of a network go on mirrored at its border, in place.
+    """Extend every map of a network by mirroring at its border, in place.
 
     The mirror does not repeat the border: x[-n] = x[n]. No edge of zeros is drawn around the maps, by which a network
     can tell where in the frame a thing lies (Alsallakh et al., "Mind the pad", ICLR 2021, arXiv 2010.02178).

@@ -16,7 +16,7 @@ from lit_invariance.mitigations.surgery.sampling import Choice, KeepPhase, keep_
 
 
 def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> list[Change]:
-    """Let every stride keep the samples that the content of each picture chooses, in place.
+    """Make every stride keep the samples that the content of each picture chooses, in place.
 
     Adaptive polyphase sampling (Chaman & Dokmanic, "Truly shift-invariant convolutional neural networks", CVPR 2021,
     arXiv 2011.14214): a strided operation computes its result y at every sample. The stride (s, t) divides y into

@@ -1,4 +1,4 @@
-"""Let a dense layer keep one lattice phase of its result, the same for all layers of a group."""
+"""Make a dense layer keep one lattice phase of its result, the same for all layers of a group."""
 
 from torch import Tensor, nn
 
@@ -75,7 +75,7 @@ class KeepPhase(nn.Module):
 
 
 def keep_phase_of(layer: nn.Module, keep: KeepPhase) -> None:
-    """Let everything that reads a layer's output read one phase of it."""
+    """Make everything that reads a layer's output read one phase of it."""
     layer.add_module(NAME, keep)
     pointwise = isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer.padding == (0, 0)
     if pointwise and keep.chooser is None:
