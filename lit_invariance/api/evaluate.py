@@ -56,49 +56,49 @@ def evaluate(
 
     A network object is called with pictures `(N, 3, S, S)`, float in [0, 1], and returns logits `(N, K)` or an object
     that holds them as `.logits`. **Networks with published weights expect normalised pictures**: give `preprocessing`,
-    or a network that normalises by itself. A bare network of torchvision or timm, for which nothing was given, has its
-    pictures normalised as its library's published weights want it, and a line says so. Networks are given back in the
-    mode and on the device they came with.
+    or a network that normalises by itself. Without `preprocessing`, the pictures for a bare network of torchvision or
+    timm are normalised as its library's published weights expect, and a line says so. The mode and device of each
+    network are restored afterwards.
 
     Args:
         models: Name to network, LightningModule, function of pictures, or any text that `--models` takes; a list of
-            such texts will do. A function is called on the device that is evaluated on.
+            such texts is also accepted. A function is called on the device of the evaluation.
         data: The pictures with their labels: a folder of class folders, an `InvarianceData`, a `Dataset` or list of
             (PIL image or tensor `(3, H, W)`, uint8 or float in [0, 1]; class number), a `DataLoader` or
-            `LightningDataModule` of such a `Dataset`, or a `Film`. Views are made of the pictures as they were
-            decoded, so that transforms that crop or normalise do not belong here.
+            `LightningDataModule` of such a `Dataset`, or a `Film`. Views are made from the decoded pictures, so the
+            data must not crop or normalise them.
         protocols: Names of protocols or groups, or `{name: {option: value}}`, one or a list of them; see
-            `docs/protocols.md`. The frames of a film are shown by `centre_crop`, whose options may be given.
+            `docs/protocols.md`. The frames of a film are always shown by `centre_crop`; its options can be given here.
         preprocessing: What the network objects expect: `(mean, std)`, a function of pictures in [0, 1], the transforms
             of torchvision's weights, or timm's data configuration.
-        reference: Name of the model that the others are compared with; without it `baseline`, or else the first.
-        seed: Seed of the views and of the resampling, from 0.
-        draws: Draws of each image's geometry under protocols that draw one; its scores are averaged over them.
-        image_size: Side S in pixels of the inputs, of networks without a checkpoint or a size of their own; without it
-            that of the recipe, or else of the data, or else 224.
-        geometry: `recipe` shows each published network, and each that `preprocessing` has transforms for, its pictures
-            as its publisher does, and a checkpoint as its training validated it; `fixed` shows all one geometry.
-        max_images: Evaluate a random choice of so many pictures.
+        reference: Name of the model that the others are compared with. Default: `baseline`, otherwise the first model.
+        seed: Seed of the views and of the resampling, at least 0.
+        draws: Draws of each image's geometry for protocols with a random one; its scores are averaged over them.
+        image_size: Side S in pixels of the inputs of networks without a checkpoint or their own size. Default: the size
+            of the recipe, otherwise that of the data, otherwise 224.
+        geometry: With `recipe`, pictures are resized and cropped as the publisher of the weights, or the transforms in
+            `preprocessing`, do it; for a checkpoint, as in its validation. With `fixed`, all models use one geometry.
+        max_images: Evaluate this many pictures, chosen at random.
         batch_size: Frames of a film that are classified together.
-        num_workers: Processes that decode a folder or a `Dataset`; a loader says it itself.
-        label: Of a film, its true class as the number of an output or an ImageNet synset; it gives accuracy.
+        num_workers: Processes that decode a folder or a `Dataset`; a loader uses its own setting.
+        label: True class of a film, as an output number or an ImageNet synset; with it, accuracy is measured.
         diagnose: Names of the diagnostics that say why a network changes its answer; see `docs/diagnose.md`.
-        diagnose_images: How many of the evaluated images they look at.
+        diagnose_images: Number of evaluated images that the diagnostics use.
         diagnose_boxes: Path of the bounding boxes that `bias` tests.
-        cost: Whether to measure multiplications, latency and memory; a few seconds a model.
-        accelerator: As Lightning names it.
-        devices: As Lightning takes it.
+        cost: Whether to measure multiplications, latency and memory; takes a few seconds per model.
+        accelerator: As in Lightning's Trainer.
+        devices: As in Lightning's Trainer.
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
         progress: Whether to show a progress bar.
-        unfinished: A folder in which an interrupted evaluation leaves what it has measured, to go on from there; for
-            models named by text, because it cannot be checked whether a network object is still the same.
+        unfinished: Folder in which an interrupted evaluation stores its measurements, so that it can be resumed. Only
+            for models named by text, because it cannot be checked whether a network object is still the same.
         command: The command's arguments, for the results file.
 
     Returns:
-        The results, in every process; the first alone measures cost, runs diagnostics and writes files.
+        The results, in every process; only the first process measures cost, runs diagnostics and writes files.
 
     Raises:
-        UserError: If a name, an option, a model or the data is refused; the message says how to fix it.
+        UserError: If a name, an option, a model or the data is not valid; the message says how to fix it.
 
     Example:
         >>> import torch

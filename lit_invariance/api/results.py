@@ -39,7 +39,7 @@ NAMES = (
 
 @contextmanager
 def results_folder(folder: str | Path) -> Iterator[Path]:
-    """Make a folder if need be, and own it; an evaluation that leaves no file leaves no folder.
+    """Make a folder if necessary, and own it; if the evaluation writes no file, the folder is removed again.
 
     Args:
         folder: The folder.
@@ -71,13 +71,13 @@ class Saved:
 
 @dataclass(frozen=True)
 class Results:
-    """What an evaluation has found.
+    """The results of an evaluation.
 
     Attributes:
         content: What `results.json` holds, see `docs/results.md`.
-        outcomes: What every model said of every image under every protocol.
+        outcomes: The answers of every model to every image under every protocol.
         pictures: The views shown in the report: path below the results folder, to WebP.
-        unfinished: What was kept of the evaluation in case it was interrupted; gone once the results are saved.
+        unfinished: Intermediate results, in case the evaluation is interrupted; deleted when the results are saved.
     """
 
     content: ResultsContent
@@ -93,7 +93,7 @@ class Results:
             folder: Where `results.json` and `outcomes.npz` are.
 
         Raises:
-            UserError: If one of them is missing or broken, or they are not of one evaluation.
+            UserError: If one of them is missing or broken, or they are not from the same evaluation.
         """
         return cls(*read_folder(Path(folder)))
 

@@ -33,10 +33,10 @@ class ClassOrder(NamedTuple):
 def class_order(folders: set[str], wanted: int | None = None, class_map: ClassMap | None = None) -> ClassOrder:
     """Choose the outputs of class folders.
 
-    A map decides where there is one. Else, if all folders bear names of ILSVRC2012 synsets, the outputs are the 1000 of
-    ImageNet networks, for any subset of them, unless the model has as many outputs as there are folders. Folders that
-    are called 0 to n - 1 are the outputs of these numbers, other numbers stand in their order, all else in that of the
-    alphabet. A thousand outputs by number, or by a map, are taken for ImageNet's.
+    A class map decides if there is one. Otherwise, if all folders have names of ILSVRC2012 synsets, the outputs are the
+    1000 of ImageNet networks, for any subset of them, unless the model has as many outputs as there are folders.
+    Folders named 0 to n - 1 are the outputs with these numbers, other numbers are in numerical order, and anything else
+    is in alphabetical order. 1000 outputs by number, or by a map, are treated as those of ImageNet.
 
     Args:
         folders: Names of the class folders.

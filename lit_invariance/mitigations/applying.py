@@ -20,13 +20,13 @@ EXACT = {"polyphase", "circular_padding"}
 
 @dataclass(frozen=True)
 class Mitigated:
-    """What the mitigations of a config have made.
+    """The result of applying the mitigations of a config.
 
     Attributes:
-        infer: What classifies in evaluation mode: the outermost wrapper, or what was given where there is none.
-        changes: What surgery changed and left, for each in turn.
+        infer: Classifies in evaluation mode: the outermost wrapper or, without wrappers, the given classifier.
+        changes: What each surgery changed and left unchanged, in order.
         losses: The terms of the training loss.
-        wrappers: The inference wrappers, the first being the first to see a picture.
+        wrappers: The inference wrappers; the first one sees the picture first.
         meant_exact: The network, if surgery was to make it exactly invariant to cyclic shifts.
     """
 
@@ -59,24 +59,24 @@ class Mitigated:
 def apply_mitigations(network: nn.Module, specs: Sequence[Spec], classify: Classify | None = None) -> Mitigated:
     """Apply the mitigations of a config to a network.
 
-    Surgery is done in place, in its order in the list. Losses add up; the weights they give to the loss on the labels
-    are multiplied. Wrappers form a chain in their order: after `[content_crop, shift_average]` the average is over
-    moves of the chosen window, and the passes are multiplied. The kinds do not depend on each other's places. Each loss
-    and each wrapper is named at most once.
+    Surgery is done in place, in the order of the list. Losses are added; the weights they give to the loss on the
+    labels are multiplied. Wrappers are chained in order: with `[content_crop, shift_average]` the average is over
+    moves of the chosen window, and the passes are multiplied. The order between the three kinds does not matter. Each
+    loss and each wrapper can be named only once.
 
-    The padding of borders is changed last, wherever it is named, so that it reaches the layers the others put in.
+    Padding is always changed last, so that it also reaches the layers that other surgery has added.
 
     Args:
         network: The network to change.
         specs: Names, or `{name: {option: value}}`; see `MITIGATIONS`.
-        classify: What the wrappers go around, where it is not the network itself: from pictures in [0, 1] to logits,
-            with the normalisation that the network needs.
+        classify: The function that the wrappers are put around, if not the network itself: from pictures in [0, 1] to
+            logits, including the normalisation that the network needs.
 
     Returns:
-        What was changed in the network, and what goes around it.
+        The changes to the network, the losses and the wrappers.
 
     Raises:
-        UserError: If a name or option is unknown, a loss or wrapper is named twice, or surgery refuses the network.
+        UserError: If a name or option is unknown, a loss or wrapper is named twice, or surgery fails.
     """
     named = [(_checked_name(spec), spec) for spec in specs]
     _refuse_repetitions([name for name, _ in named])

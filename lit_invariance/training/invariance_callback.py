@@ -31,34 +31,34 @@ class InvarianceCallback(Callback):
     For any LightningModule whose `forward` turns pictures `(N, C, S, S)` into logits `(N, K)` or an object with
     `.logits`, with any DataModule or DataLoader. Logs for each protocol
 
-    * `val/<protocol>/top1_change`: share of neighbouring views with another top answer, in [0, 1];
-    * `val/<protocol>/mean_absolute_change`: change of the top answer's probability between neighbours, in [0, 1];
-    * `val/<protocol>/agreement`: share of the later views that answer as the first, in [0, 1];
+    * `val/<protocol>/top1_change`: share of pairs of neighbouring views with different top classes, in [0, 1];
+    * `val/<protocol>/mean_absolute_change`: change of the top class's probability between neighbours, in [0, 1];
+    * `val/<protocol>/agreement`: share of the later views with the same answer as the first, in [0, 1];
     * `val/<protocol>/first_view_accuracy`: share of first views that are answered correctly, in [0, 1].
 
     The definitions are those of `lit_invariance.metrics` (Azulay & Weiss, JMLR 20(184), 2019, section 2). The pictures
-    are evenly spaced over the validation set and the views are the same at every epoch. On several processes each
-    picture is measured once, so that the numbers are those of a single process. The module is in evaluation mode while
-    it is measured, in the Trainer's precision, and neither its modes nor any random generator are changed.
+    are evenly spaced over the validation set, and the views are the same at every epoch. On several processes each
+    picture is measured once, so the numbers are those of a single process. During the measurement the module is in
+    evaluation mode and in the Trainer's precision; afterwards its modes and all random generators are as before.
 
-    Validation batches are `(pictures, labels, ...)`, mappings with `image` and `label`, or `Batch`. Pictures of type
-    uint8 go to the module as uint8; floats are denormalised before the views are made, and the views normalised again.
-    Where there are several validation loaders, the first one is used.
+    Validation batches are `(pictures, labels, ...)`, mappings with `image` and `label`, or `Batch`. uint8 pictures go
+    to the module as uint8; floats are denormalised before the views are made, and the views are normalised again.
+    If there are several validation loaders, the first one is used.
 
     Args:
         protocols: Names of protocols, `{name: {option: value}}`, `Protocol` objects, or a list of them. A protocol's
             `size` is the side of the validation pictures, unless it is given as an option.
-        images: The greatest number of pictures that are measured, at least 1.
+        images: Maximum number of pictures that are measured, at least 1.
         every_n_epochs: Epochs from one measurement to the next; the first validation is always measured.
-        mean: Channel means that the module's input was normalised with, for pictures in [0, 1].
-        std: Channel standard deviations likewise.
-        data: Source pictures to make the views of, in place of the validation batches, which are often cropped: a
+        mean: Channel means with which the module's input is normalised, for pictures in [0, 1].
+        std: Channel standard deviations with which it is normalised.
+        data: Source pictures to make the views from, instead of the validation batches, which are often cropped: a
             folder of class folders, an `InvarianceData`, or a `Dataset` of (PIL image or uint8 tensor `(C, H, W)`,
             label).
         prefix: Prefix of a score's name in the logs; `{protocol}` is replaced by the protocol's name.
 
     Raises:
-        UserError: If a protocol, an option or the data are refused, in validation also if the pictures are not in
+        UserError: If a protocol, an option or the data are not valid; in validation also if the pictures are not in
             [0, 1] or the logits are not finite.
 
     Example:

@@ -10,10 +10,10 @@ from lit_invariance.mitigations.ops.sharpness import sharpest
 
 
 class ContentAlign(InferenceWrapper):
-    """Move the picture by the least that puts its sharpest position on a multiple of `grid`, along either axis.
+    """Move the picture by the smallest amount that puts its sharpest position on a multiple of `grid`, on both axes.
 
-    A network of total stride s answers alike to moves by multiples of s, up to what happens at the border; it is the
-    position within a step of the stride, the phase, that it is unsteady against (Azulay & Weiss, JMLR 2019, arXiv
+    A network with total stride s gives the same answer after moves by multiples of s, up to border effects; it is
+    unstable with respect to the position within a step of the stride, the phase (Azulay & Weiss, JMLR 2019, arXiv
     1805.12177, section 3). Here the content fixes the phase modulo `grid`: a canonical form in the sense of Kaba et
     al., "Equivariance with learned canonicalization functions", ICML 2023, arXiv 2211.06489, though nothing is learned.
     Two moves of a picture whose sharpest position is the same piece of content, and whose content stays `grid` pixels

@@ -15,10 +15,10 @@ class ShiftAverage(InferenceWrapper):
     """Mean of the softmax over the moves of a square lattice; the same moves for every picture.
 
     Along each axis the moves are `step * (i - (k - 1) // 2)` pixels, i = 0..k-1, so that 4 shifts of 1 px are -1, 0, 1
-    and 2. The result is `log(1/k^2 sum_v softmax(z_v))`, whose softmax is the mean. A move of the picture by the step
-    leaves all but 1/k of the views of either axis as they were, whence the steadiness. Where a network's only fault is
-    its stride, as under circular padding, averaging over all phases of the total stride makes it exactly invariant
-    (the subsampling argument of Azulay & Weiss, JMLR 2019, arXiv 1805.12177, read the other way round).
+    and 2. The result is `log(1/k^2 sum_v softmax(z_v))`, whose softmax is the mean. If the picture moves by the step,
+    only 1/k of the views along either axis change, which makes the answer stable. If the strides are the only cause of
+    instability, as under circular padding, averaging over all phases of the total stride makes a network exactly
+    invariant (the converse of the subsampling argument of Azulay & Weiss, JMLR 2019, arXiv 1805.12177).
 
     Args:
         network: What classifies every move, see `InferenceWrapper`.

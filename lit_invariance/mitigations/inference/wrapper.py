@@ -8,9 +8,9 @@ from lit_invariance.mitigations.interfaces import Classify
 
 
 class InferenceWrapper(nn.Module, ABC):
-    """A classifier that shows the network inside it something else than the bare picture, in evaluation mode only.
+    """A classifier that changes the picture before its network sees it, in evaluation mode only.
 
-    It begins in the mode of the network. In training mode it passes pictures and logits through.
+    It starts in the mode of the network. In training mode it passes pictures and logits through unchanged.
 
     Args:
         network: Anything from pictures to logits: a network that normalises its input itself, such as

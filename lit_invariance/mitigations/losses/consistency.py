@@ -10,9 +10,9 @@ class Consistency:
     """Symmetric Kullback-Leibler divergence between the predictions p, q of two views of every training picture.
 
     `1/2 [KL(p || q) + KL(q || p)] = 1/2 sum_k (p_k - q_k) (log p_k - log q_k)`, averaged over the batch, with gradients
-    through both. One view is the training picture itself, the other the same moved by whole pixels, drawn for each
-    picture by itself, uniform over the square of `2 shift + 1` pixels. No label is needed. A step costs one more
-    forward and backward pass.
+    through both. One view is the training picture, the other is the same picture moved by whole pixels. The move is
+    drawn independently for each picture, uniformly over the square of `2 shift + 1` pixels. No label is needed. A step
+    costs one more forward and backward pass.
 
     Zheng et al., "Improving the robustness of deep neural networks via stability training", CVPR 2016 (arXiv
     1604.04326), add the divergence between the predictions of a picture and of a disturbed copy to the loss; the
@@ -20,7 +20,7 @@ class Consistency:
 
     Args:
         weight: Factor of this loss beside the one on the labels.
-        shift: The greatest move along either axis, in pixels of the network's input.
+        shift: Maximum move along either axis, in pixels of the network's input.
         padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
 
     Raises:

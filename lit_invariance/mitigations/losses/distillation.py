@@ -14,25 +14,25 @@ from lit_invariance.models.backbones import create_backbone
 class Distillation:
     """Kullback-Leibler divergence of the student's soft answers from those of a steadier teacher.
 
-    The teacher is the network before any surgery, with the weights the training begins from, frozen and in evaluation
-    mode. Its answer t is its mean over `views` moves of the picture, each uniform over the square of `2 shift + 1`
-    pixels; the student's is s, on the unmoved picture. With temperature T the loss is
+    The teacher is the network before any surgery, with the weights that the training starts from, frozen and in
+    evaluation mode. Its answer t is its mean over `views` moves of the picture, each uniform over the square of
+    `2 shift + 1` pixels; the student's answer s is for the unmoved picture. With temperature T the loss is
 
     `T^2 KL(t || s) = T^2 sum_k t_k (log t_k - log s_k)`, `t = mean_v softmax(z_v / T)`, `s = softmax(z / T)`,
 
     averaged over the batch (Hinton, Vinyals & Dean, "Distilling the knowledge in a neural network", 2015, arXiv
-    1503.02531, section 2: T^2 keeps the gradients of the size that labels give). The teacher's average is
-    that of `shift_average`, so that the student is taught the steadiness which costs the average many passes. Labels
-    are not needed, and few pictures do. A step costs `views` more forward passes.
+    1503.02531, section 2: T^2 keeps the size of the gradients comparable with those of labels). The teacher averages
+    as `shift_average` does, so the student learns in one pass the stability for which the average needs many. Labels
+    are not needed, and few pictures are enough. A step costs `views` more forward passes.
 
     Args:
         weight: Factor of this loss.
         label_weight: Factor of the loss on the labels; 0 leaves them out.
         temperature: T, above 0.
         views: Number of moves that the teacher averages over; 0 means the unmoved picture only.
-        shift: The greatest move along either axis, in pixels of the network's input.
+        shift: Maximum move along either axis, in pixels of the network's input.
         padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
-        teacher: Weights of the teacher, where they are not those of `model.weights`: a file or a published name.
+        teacher: Weights of the teacher, if they differ from `model.weights`: a file or a published name.
 
     Raises:
         ValueError: If an option is out of range.
@@ -61,7 +61,7 @@ class Distillation:
         self.teacher: nn.Module | None = None
 
     def prepare(self, classifier: Classifier) -> None:
-        """Build the teacher; a resumed training gets the same again, for nothing of it is kept.
+        """Build the teacher; a resumed training builds the same one again, because it is not stored.
 
         Raises:
             UserError: If there are no weights to build it from, or they were made for other classes.

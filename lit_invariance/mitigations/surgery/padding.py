@@ -20,8 +20,8 @@ def circular_padding(network: nn.Module) -> list[Change]:
     """Extend every map of a network circularly, from its opposite border, in place.
 
     A convolution of stride 1 on such maps is the circular convolution, y[n] = sum over k of w[k] x[(n + k) mod H]: a
-    cyclic shift of its input is a cyclic shift of its output, exactly. Nothing enters at the border, so what is left of
-    a network's instability comes from its strides alone (Chaman & Dokmanic, CVPR 2021, section 4.1, arXiv 2011.14214).
+    cyclic shift of its input is a cyclic shift of its output, exactly. Nothing enters at the border, so the remaining
+    instability of a network comes only from its strides (Chaman & Dokmanic, CVPR 2021, section 4.1, arXiv 2011.14214).
 
     Convolutions, max pools, average pools and the filters of `blurpool` are changed. Where a margin is larger than the
     map, the map is repeated as often as it takes. Parameters and state-dict keys are unchanged.
@@ -41,8 +41,8 @@ def circular_padding(network: nn.Module) -> list[Change]:
 def reflect_padding(network: nn.Module) -> list[Change]:
     """Extend every map of a network by mirroring at its border, in place.
 
-    The mirror does not repeat the border: x[-n] = x[n]. No edge of zeros is drawn around the maps, by which a network
-    can tell where in the frame a thing lies (Alsallakh et al., "Mind the pad", ICLR 2021, arXiv 2010.02178).
+    The mirror does not repeat the border: x[-n] = x[n]. The maps have no edge of zeros, from which a network can learn
+    the position of an object in the frame (Alsallakh et al., "Mind the pad", ICLR 2021, arXiv 2010.02178).
 
     Convolutions, average pools and the filters of `blurpool` are changed; a max pool ignores its border already. Where
     a margin is not smaller than the map, as on the small maps of a network for CIFAR, the map is mirrored as often as

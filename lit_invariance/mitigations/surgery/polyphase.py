@@ -20,9 +20,9 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
 
     Adaptive polyphase sampling (Chaman & Dokmanic, "Truly shift-invariant convolutional neural networks", CVPR 2021,
     arXiv 2011.14214): a strided operation computes its result y at every sample. The stride (s, t) divides y into
-    s t phases, y_ij[m, n] = y[s m + i, t n + j], of which a plain stride keeps y_00. Kept is the phase of largest norm,
-    for each image by itself. A cyclic shift of y exchanges its phases and shifts each cyclically, so that the phase
-    kept is the same up to a cyclic shift, and a global average at the end of the network does not see that at all.
+    s t phases, y_ij[m, n] = y[s m + i, t n + j]. A plain stride keeps y_00; here the phase with the largest norm is
+    kept, separately for each image. A cyclic shift of y permutes its phases and shifts each cyclically, so the kept
+    phase is the same up to a cyclic shift, to which a global average at the end of the network is invariant.
     Together with `circular_padding` the answer is then the same for every cyclic shift of the picture, for any
     parameters, up to rounding, unless the network distinguishes positions in another way: by an embedding of
     positions, a flattened map, a layer without padding. `check_exact_invariance` measures it. `loudest_phase` says what
@@ -31,10 +31,10 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
     Strided operations whose results meet in an addition, a concatenation or any other operation keep one common phase,
     the one that the first of them chooses: a shortcut follows its block.
 
-    Sizes: the claim holds where the total stride divides both sides of the picture. Elsewhere, a layer whose padding
-    is circular raises an error; with any other padding, where the border breaks the claim anyway, the layer lays
-    `stride` windows for each that it had, the last of which may read beyond the map. The output size is always that
-    of the plain network.
+    Sizes: this is exact if the total stride divides both sides of the picture. Otherwise a layer with circular padding
+    raises an error; with any other padding, where the border prevents exactness anyway, the layer computes `stride`
+    windows for each that it had, and the last one may read beyond the map. The output size is always that of the plain
+    network.
 
     Args:
         network: Any network torch.fx can trace. Its parameters and state-dict keys are unchanged, unless `learned`.
