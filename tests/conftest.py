@@ -130,6 +130,9 @@ def write_run():
             "state_dict": network.state_dict(),
             "hyper_parameters": dict(network.hparams),
             "datamodule_hyper_parameters": dict(InvarianceData(**settings | data).hparams),
+            "optimizer_states": [{}],
+            "lr_schedulers": [{"last_epoch": 1}],
+            "loops": {"fit_loop": {}},
         }
         torch.save(content, folder / path)
         return path

@@ -10,6 +10,7 @@ from lit_invariance.errors import UserError
 from lit_invariance.files import missing_folders, remove_empty, writable_folder
 from lit_invariance.training.checkpoint import read_checkpoint
 from lit_invariance.training.checkpoint_files import BEST, LAST
+from lit_invariance.training.restored import check_resumable
 
 CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")
 OURS = ".lit_invariance"
@@ -39,6 +40,7 @@ class RunFolder:
         self.best, self.last = self.checkpoints / BEST, self.checkpoints / LAST
         self.resumed_settings: Mapping[str, Any] = {}
         self._earlier: list[Path] = []
+        self._curves_before: set[Path] = set()
         self._made: list[Path] = []
         self._begun = False
 
@@ -77,7 +79,9 @@ class RunFolder:
             other = f"resume from {self.best}" if self.best.is_file() else "train without --ckpt_path first"
             raise UserError(f"there is no checkpoint {path} to resume from; {other}.")
         # A broken checkpoint is reported before anything is built or downloaded.
-        self.resumed_settings = read_checkpoint(path)["hyper_parameters"]
+        content = read_checkpoint(path)
+        check_resumable(str(path), content)
+        self.resumed_settings = content["hyper_parameters"]
         self._begun = path.resolve() == self.last.resolve()
         return str(path)
 
@@ -92,8 +96,10 @@ class RunFolder:
         """
         found = [path for path in (self.best, self.last) if path.exists()]
         if found and not overwrite:
+            # A run that was killed before its first `last.ckpt` has only a best one, which auto takes.
+            resuming = "last" if self.last in found else "auto"
             raise UserError(
-                f"{self.checkpoints} holds an earlier run; resume it with --ckpt_path last, replace it with "
+                f"{self.checkpoints} holds an earlier run; resume it with --ckpt_path {resuming}, replace it with "
                 "--overwrite true, or choose another --name."
             )
         for path in found:
@@ -115,6 +121,7 @@ class RunFolder:
 
     def make(self) -> None:
         """Make both folders."""
+        self._curves_before = set(self._our_curves())
         for folder in (self.checkpoints, self.curves):
             missing = missing_folders(folder)
             writable_folder(folder)
@@ -122,8 +129,10 @@ class RunFolder:
 
     def mark_earlier(self) -> None:
         """Note what a run that begins replaces."""
-        curves = self.curves.glob(f"events.out.tfevents.*{OURS}")
-        self._earlier = [path for path in (self.best, self.last, *curves) if path.is_file()]
+        self._earlier = [path for path in (self.best, self.last, *self._our_curves()) if path.is_file()]
+
+    def _our_curves(self) -> list[Path]:
+        return sorted(self.curves.glob(f"events.out.tfevents.*{OURS}"))
 
     def remove_earlier(self, first: Path) -> None:
         """Delete the earlier run, if there is one, now that this one can be resumed.
@@ -139,7 +148,7 @@ class RunFolder:
 
     def leave_nothing(self) -> None:
         """Remove the curves and the folders of a run that ended before its first step, if nothing else is in them."""
-        curves = [path for path in self.curves.glob(f"events.out.tfevents.*{OURS}") if path not in self._earlier]
+        curves = [path for path in self._our_curves() if path not in self._curves_before]
         settings = [self.curves / "hparams.yaml"] if self.curves in self._made else []
         for path in [*curves, *settings]:
             path.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.training.finite_loss import FiniteLoss
 from lit_invariance.training.loop_counters import Counters
 from lit_invariance.training.progress import progress
+from lit_invariance.training.restored import Restored
 from lit_invariance.training.step_seeds import StepSeeds
 from lit_invariance.training.tensorboard import Hyperparameters, ProbePictures, Throughput
 from lit_invariance.version import version
@@ -194,7 +195,9 @@ class TrainingCLI(LightningCLI):
         bar = trainer["enable_progress_bar"] is not False
         trainer["enable_progress_bar"] = bar and sys.stdout.isatty()
         given = trainer["callbacks"] or []
-        callbacks = [*(given if isinstance(given, list) else [given]), LearningRateMonitor(), *progress(bar)]
+        self.restored = Restored(self.config["ckpt_path"])
+        callbacks = [self.restored, *(given if isinstance(given, list) else [given])]
+        callbacks += [LearningRateMonitor(), *progress(bar)]
         callbacks += [FiniteLoss(), Throughput(), ProbePictures(), Hyperparameters()]
         callbacks += [StepSeeds(), Counters(), RunIdentity()]
         path = self.folder.last if self._keeps_checkpoints else None
@@ -223,6 +226,7 @@ class TrainingCLI(LightningCLI):
                 self._begin(stack)
             self.stopping.request = stack.enter_context(stop_requests())
             stack.enter_context(in_one_sentence(self.folder.checkpoints))
+            stack.enter_context(self.restored.in_one_sentence())
             try:
                 self.trainer.fit(self.model, self.datamodule, ckpt_path=self.config["ckpt_path"], weights_only=True)
             except (UserError, MisconfigurationException, OSError, RuntimeError, MemoryError) as error:
@@ -233,7 +237,7 @@ class TrainingCLI(LightningCLI):
     def _begin(self, stack: ExitStack) -> None:
         @rank_zero_only
         def leave_nothing() -> None:
-            if not self.trainer.global_step:
+            if not self.trainer.global_step or not self.restored.done:
                 self.folder.leave_nothing()
 
         self.folder.make()

@@ -1,15 +1,15 @@
 """What a data set is to the rest of the program: decoded pictures with labels, in two splits."""
 
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from torch import Tensor
 
 from lit_invariance.protocols.protocol import Box
 
 
-class Boxes(Protocol):
+class Boxes(typing.Protocol):
     """Where the objects of a source's images are."""
 
     def __getitem__(self, position: int) -> Box | None:
@@ -17,7 +17,7 @@ class Boxes(Protocol):
         ...
 
 
-class Source(Protocol):
+class Source(typing.Protocol):
     """Labelled images that can be reached by position."""
 
     @property

@@ -1,7 +1,8 @@
 """What a loss must be able to do, and what it may ask of the classifier; checks of the options of mitigations."""
 
+import typing
 from collections.abc import Callable, MutableMapping
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,7 +10,7 @@ from torch import Tensor
 Classify = Callable[[Tensor], Tensor]  # pictures (N, 3, S, S), float in [0, 1], to logits (N, K)
 
 
-class Classifier(Protocol):
+class Classifier(typing.Protocol):
     """What a loss may ask of the classifier in training."""
 
     @property
@@ -36,7 +37,7 @@ class Classifier(Protocol):
         ...
 
 
-class Loss(Protocol):
+class Loss(typing.Protocol):
     """A term of the training loss.
 
     Attributes:

@@ -26,6 +26,11 @@ def test_auto_takes_the_last_then_the_best_then_none(save_run):
     save_run("run", file="last.ckpt")
     assert folder.resumed("auto", overwrite=False) == "checkpoints/run/last.ckpt"
     assert folder.resumed_settings["backbone"] == "tiny_resnet"
+    with pytest.raises(UserError, match="holds an earlier run; resume it with --ckpt_path last"):
+        folder.check_free(overwrite=False)
+    folder.last.unlink()
+    with pytest.raises(UserError, match="holds an earlier run; resume it with --ckpt_path auto"):
+        folder.check_free(overwrite=False)
     with pytest.raises(UserError, match="leave one of them out"):
         folder.resumed("auto", overwrite=True)
 

@@ -1,5 +1,6 @@
 """What happens to a training's files when something goes wrong."""
 
+import contextlib
 import functools
 import logging
 import multiprocessing
@@ -21,7 +22,10 @@ from PIL import Image
 from lit_invariance.cli.failures import in_one_sentence
 from lit_invariance.cli.signals import Stopped
 from lit_invariance.cli.train import train
+from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
+from lit_invariance.training.classifier import LitClassifier
+from lit_invariance.training.restored import Restored
 from tests.training.test_resuming import assert_same
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -292,3 +296,76 @@ def test_a_signal_before_the_training_begins_leaves_nothing(in_folder, monkeypat
     assert left.value.code == 128 + signal.SIGTERM
     assert "stopped by SIGTERM before the training began" in caplog.text
     assert not list(in_folder.iterdir())
+
+
+def _shorter(checkpoint):
+    for state in checkpoint["optimizer_states"][0]["state"].values():
+        state.update({name: torch.zeros(7) for name, value in state.items() if value.ndim})
+
+
+DAMAGES = {
+    "no optimiser": (lambda c: c.update(optimizer_states=[]), "it has 0 optimizer_states, not 1"),
+    "an empty optimiser": (lambda c: c["optimizer_states"][0].clear(), "KeyError: 'param_groups'"),
+    "an optimiser of other shapes": (_shorter, r"its optimiser's exp_avg has shape \(7,\), not"),
+    "a rate that is text": (
+        lambda c: [group.update(lr="x") for group in c["optimizer_states"][0]["param_groups"]],
+        "its optimiser's lr is 'x'",
+    ),
+    "no schedule": (lambda c: c.update(lr_schedulers=[]), "it has 0 lr_schedulers, not 1"),
+    "a schedule at no step": (lambda c: c["lr_schedulers"][0].update(last_epoch="x"), "at no step"),
+    "no loops": (lambda c: c.pop("loops"), "its loops do not say how far it came"),
+    "loops without counts": (
+        lambda c: c["loops"]["fit_loop"]["epoch_progress"]["current"].update(completed=-5),
+        "its loops do not say how far it came",
+    ),
+    "callbacks without states": (lambda c: c.update(callbacks=dict.fromkeys(c["callbacks"], 3)), "TypeError"),
+    "a weight less": (lambda c: c["state_dict"].pop("backbone.conv1.weight"), "Missing key"),
+    "no version": (lambda c: c.pop("pytorch-lightning_version"), "KeyError: 'pytorch-lightning_version'"),
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The checkpoint of a training of one epoch."""
+    folder = tmp_path_factory.mktemp("trained")
+    with contextlib.chdir(folder):
+        train([*SMALL, "--trainer.max_epochs", "1"])
+    return folder / RUN / "last.ckpt"
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_checkpoint_without_a_training_is_one_sentence(name, trained, in_folder):
+    damage, told = DAMAGES[name]
+    checkpoint = torch.load(trained, weights_only=True)
+    damage(checkpoint)
+    torch.save(checkpoint, "damaged.ckpt")
+    with pytest.raises(UserError, match=f"(?s)'damaged.ckpt' holds no training that can go on: .*{told}"):
+        train([*SMALL, "--ckpt_path", "damaged.ckpt"])
+    assert [path.name for path in in_folder.iterdir()] == ["damaged.ckpt"]
+
+
+def test_a_run_that_cannot_go_on_keeps_its_curves(in_folder):
+    train([*SMALL, "--trainer.max_epochs", "1"])
+    checkpoint = read("last.ckpt")
+    checkpoint.pop("pytorch-lightning_version")
+    torch.save(checkpoint, RUN / "last.ckpt")
+    before = content(in_folder)
+    with pytest.raises(UserError, match="holds no training that can go on"):
+        train([*SMALL, "--ckpt_path", "last"])
+    assert content(in_folder) == before
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`", "ignore:.*does not have many workers")
+def test_an_error_after_the_training_went_on_is_passed_on(trained, in_folder):
+    class Failing(pl.Callback):
+        def on_train_start(self, trainer, pl_module):
+            raise KeyError("of the user's callback")
+
+    restored = Restored(str(trained))
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "max_epochs": 2}
+    trainer = pl.Trainer(callbacks=[restored, Failing()], accelerator="cpu", enable_model_summary=False, **quiet)
+    checkpoint = torch.load(trained, weights_only=True)
+    data = InvarianceData(**checkpoint["datamodule_hyper_parameters"])
+    with pytest.raises(KeyError, match="of the user's callback"), restored.in_one_sentence():
+        trainer.fit(LitClassifier(**checkpoint["hyper_parameters"]), data, ckpt_path=trained, weights_only=True)
