@@ -75,7 +75,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check(box: AnnotatedBox) -> None:
-    """Refuse a box that is none.
+    """Refuse an invalid box.
 
     Raises:
         ValueError: If a number is not finite or beyond all pictures, or the box or its image has no area.
@@ -117,7 +117,7 @@ def _numbers(element: ElementTree.Element, part: str, *names: str) -> list[float
 
 
 def _read_coco(path: Path) -> list[AnnotatedBox]:
-    """Read COCO's object annotations: `bbox` is [x, y, width, height]; crowds are no single object and left out."""
+    """Read COCO's object annotations: `bbox` is [x, y, width, height]; crowds are not single objects and skipped."""
     content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     images = {image["id"]: image for image in content["images"]}
     names = {category["id"]: str(category["name"]) for category in content["categories"]}
@@ -134,7 +134,7 @@ def _read_coco(path: Path) -> list[AnnotatedBox]:
 
 
 def _read_csv(path: Path) -> list[AnnotatedBox]:
-    """Read a table with a line for each box, whose columns are `COLUMNS`; others are passed over."""
+    """Read a table with one line per box and the columns `COLUMNS`; other columns are ignored."""
     with path.open(newline="", encoding="utf-8-sig") as file:
         table = csv.DictReader(file)
         absent = [column for column in COLUMNS if column not in (table.fieldnames or ())]

@@ -1,4 +1,4 @@
-"""Training augmentation: the one place that speaks to albumentations."""
+"""Training augmentation: the only module that uses albumentations."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -163,7 +163,7 @@ class TrainingView:
     `pad` and `affine` take `fill`: `black`, `mean` (ImageNet's mean colour) or `reflect`.
 
     Albumentations 2.0.8 copies its generator into every worker and draws the same again in every epoch, whatever
-    `seed_everything` says. Here every view has a generator of its own, made of the seed, the epoch and the image's
+    `seed_everything` says. Here every view has its own generator, made from the seed, the epoch and the image's
     position, so that no worker, process or interruption changes what is drawn.
 
     Args:
@@ -186,7 +186,7 @@ class TrainingView:
         )
 
     def __call__(self, image: Tensor, place: Place) -> Tensor:
-        """Draw one view; the same again for the same seed and place.
+        """Draw one view; the same seed and place give the same view.
 
         Args:
             image: uint8 (3, H, W).

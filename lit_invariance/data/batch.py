@@ -47,7 +47,7 @@ class Positioned(Dataset[Sample]):
         return f"image {position}" if paths is None else f"image {position} ({printable(paths[position])})"
 
     def box(self, position: int) -> Box | None:
-        """Return where the object is in the image at a position of the source, as far as that is known."""
+        """Return the object's box in the image at a position of the source, if it is known."""
         boxes = self.source.boxes
         return None if boxes is None else boxes[position]
 

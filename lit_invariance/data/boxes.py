@@ -25,7 +25,7 @@ class BoxFiles:
         paths: The pictures.
 
     Raises:
-        UserError: If the folder is missing, or holds a box of none of the pictures.
+        UserError: If the folder is missing, or holds no box for any of the pictures.
     """
 
     def __init__(self, folder: str | Path, paths: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Listing of directories that hold one folder of pictures for each class: each file once, nothing dropped unsaid."""
+"""Listing of directories with one folder of pictures per class: each file once; skipped files are reported."""
 
 import os
 from collections import Counter
@@ -26,7 +26,7 @@ class Listing:
 
     Attributes:
         samples: Pairs of class folder name and path, in sorted order.
-        passed_over: Why something was passed over, to how often.
+        passed_over: Reason why files were skipped, to how often.
     """
 
     samples: list[tuple[str, str]]
@@ -41,12 +41,12 @@ def class_folders(directory: Path) -> list[str]:
 
 
 def is_hidden(name: str) -> bool:
-    """Tell whether a name is hidden, or what a system puts beside a user's files."""
+    """Return whether a name is hidden, or one that a system puts beside a user's files."""
     return name.startswith(".") or name.lower() in SYSTEM
 
 
 def is_picture(name: str) -> bool:
-    """Tell whether a file's name ends as that of a picture."""
+    """Return whether a file's name has the extension of a picture."""
     return os.path.splitext(name)[1].lower() in EXTENSIONS
 
 
@@ -93,10 +93,10 @@ def list_images(directory: Path) -> Listing:
 
 
 class _Walk:
-    """A way through folders that takes nothing twice.
+    """A walk through folders that takes nothing twice.
 
     Attributes:
-        passed_over: Why something was passed over, to how often.
+        passed_over: Reason why files were skipped, to how often.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ class _Walk:
         self._first: dict[int, str] = {}
 
     def drop(self, why: str) -> bool:
-        """Count what is passed over; false."""
+        """Count a skipped file; return false."""
         self.passed_over[why] += 1
         return False
 
@@ -137,7 +137,7 @@ class _Walk:
         return self.is_new(entry.path, inode) or self.drop(REPEATED)
 
     def is_new(self, path: str, inode: int) -> bool:
-        """Tell whether a file or folder was not met before, and remember it."""
+        """Return whether a file or folder was not met before, and remember it."""
         # Files of one number may lie on two devices; asking for the device of each would take a call a file.
         first = self._first.setdefault(inode, path)
         return first is path or not os.path.samefile(first, path)

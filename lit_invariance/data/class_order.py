@@ -93,12 +93,12 @@ def read_class_map(path: str | Path) -> ClassMap:
 def check_same_classes(model: str, trained_on: Sequence[str], data: Sequence[str]) -> None:
     """Check that the outputs of a model are the classes of the data.
 
-    A name that is the number of its output says nothing else, and agrees with all.
+    A name that is only the number of its output gives no information, and agrees with every name.
 
     Args:
         model: Words for the model.
         trained_on: The class of each of its outputs.
-        data: Likewise of the data.
+        data: The class of each output of the data.
 
     Raises:
         UserError: If one of them differs.

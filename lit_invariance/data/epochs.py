@@ -1,4 +1,4 @@
-"""The order of a training's images, and what is drawn for each, as functions of seed, epoch and position alone.
+"""The order of a training's images, and the random draws for each, as functions of seed, epoch and position only.
 
 So a resumed training sees what it would have seen without a pause, and the number of workers changes nothing.
 """
@@ -15,7 +15,7 @@ PURPOSES = ("order", "view", "step")
 
 
 def generator_of(purpose: str, *numbers: int) -> np.random.Generator:
-    """Make the generator of one purpose; those of different purposes or numbers are independent.
+    """Make the generator for one purpose; generators for different purposes or numbers are independent.
 
     Args:
         purpose: One of `PURPOSES`.
@@ -28,15 +28,15 @@ def generator_of(purpose: str, *numbers: int) -> np.random.Generator:
 class EpochSampler(DistributedSampler[Any]):
     """Gives each of several processes its share of an epoch's order, as places.
 
-    All processes get equally many; where the images do not suffice for that, the order begins again.
+    All processes get equally many; if there are not enough images, the order begins again.
 
     Args:
-        dataset: The data to share out.
+        dataset: The data to divide.
         seed: Seed of the training.
         batch_size: Images a batch of one process.
         world: Number of processes.
         rank: This process, from 0.
-        batches_done: Returns how many batches of the epoch an interrupted training has behind it.
+        batches_done: Returns how many batches of the epoch an interrupted training has finished.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class EpochSampler(DistributedSampler[Any]):
 class EpochLoader(DataLoader[Any]):
     """A loader that asks its sampler for an epoch's order only when the epoch's first batch is wanted.
 
-    Lightning makes the first iterator, whose workers begin at once, before it has restored where a training goes on.
+    Lightning makes the first iterator, whose workers begin at once, before it restores a resumed training's position.
     """
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # an iterator like DataLoader's, begun later
@@ -70,8 +70,8 @@ class EpochLoader(DataLoader[Any]):
         yield from super().__iter__()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return nothing: that there is a state tells Lightning that an epoch can go on from its middle."""
+        """Return nothing: the existence of a state tells Lightning that an epoch can be resumed in its middle."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Do nothing: the Trainer's own count of batches says where to go on."""
+        """Do nothing: the Trainer's own count of batches gives the position."""

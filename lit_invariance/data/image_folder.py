@@ -25,16 +25,16 @@ class ImageFiles:
     Args:
         listing: The files.
         outputs: Class folder name to label.
-        where: The directory they are from, and what else is to be said of it.
+        where: The directory they are from, with further remarks about it.
         boxes: Folder of bounding boxes, if there is one.
 
     Attributes:
         paths: The files.
         boxes: Position to box or None; see `BoxFiles`. None without a folder of boxes.
-        about: How many, of how many classes, from where, and what was passed over there.
+        about: How many, of how many classes, from where, and what was skipped there.
 
     Raises:
-        UserError: If the folder of boxes is missing, or holds a box of none of the pictures.
+        UserError: If the folder of boxes is missing, or holds no box for any of the pictures.
     """
 
     def __init__(self, listing: Listing, outputs: ClassMap, where: str, boxes: str | None = None) -> None:
@@ -55,12 +55,12 @@ class ImageFiles:
 
 
 class Folders(NamedTuple):
-    """Where the two halves of a data set lie.
+    """Where the two parts of a data set are.
 
     Attributes:
         training: The directory of the class folders to train on; None where there is none.
-        validation: That of those to validate on; None where a share of the training images does.
-        note: What is said of folders that serve for neither.
+        validation: The directory of those to validate on; None if a share of the training images is used.
+        note: A remark on folders that are used for neither.
     """
 
     training: Path | None
@@ -87,7 +87,7 @@ def load_image_folder(
     Args:
         root: The directory.
         val_root: Another directory, with validation images in class folders of the same names.
-        val_fraction: Share of the images that validate where they have no folder of their own, in (0, 1]; with 1 none
+        val_fraction: Share of the images for validation if there is no validation folder, in (0, 1]; with 1 none
             are left to train on.
         seed: Names the random share.
         boxes: Folder of the validation images' bounding boxes, see `BoxFiles`.
@@ -112,7 +112,7 @@ def load_image_folder(
 
 
 def find_folders(root: Path, val_root: Path | None = None) -> Folders:
-    """Find where the two halves of a data set lie.
+    """Find where the two parts of a data set are.
 
     Args:
         root: Its directory.

@@ -1,4 +1,4 @@
-"""Decoding: any picture file to 8-bit RGB, or a sentence that says which file is broken."""
+"""Decoding: any picture file to 8-bit RGB, or an error that names the broken file."""
 
 import mmap
 import warnings
@@ -89,7 +89,7 @@ def naming(what: str | Path) -> Iterator[None]:
     """Turn whatever goes wrong while a picture is read into a sentence with its name.
 
     Which errors Pillow's readers let through on a damaged file is open-ended, so all are caught. Pillow's warnings are
-    about metadata, which no one asked for: what spoils pixels raises.
+    about metadata, which is not used; damaged pixels raise an error.
 
     Args:
         what: The picture's file, or words for it.

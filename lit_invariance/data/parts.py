@@ -38,8 +38,8 @@ def role_of(name: str) -> str | None:
 def parts_of(directory: Path) -> dict[str, list[Path]]:
     """Find the parts that the folders in a directory are.
 
-    A name alone decides where a part to train on stands beside another, or where all folders have such names. Else
-    `train` may well be a class, of vehicles: it is a part where it holds folders of its own.
+    The name alone decides if a training part is beside another part, or if all folders have such names. Otherwise
+    `train` may be a class of vehicles: it is a part only if it holds folders.
 
     Args:
         directory: A directory, existing or not.

@@ -77,7 +77,7 @@ def load_shapes(
         val_images: Number of validation images.
         size: Side of the drawn images; an eighth more than `image_size` by default, to leave space to move in.
         bias: Photographer's bias in [0, 1]: 0 spreads position and size, 1 fixes both, see `draw_scene`.
-        val_bias: The same for validation images; that of training where not given.
+        val_bias: The same for validation images; by default that of training.
 
     Returns:
         The two splits; training images are drawn when first asked for.

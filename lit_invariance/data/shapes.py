@@ -118,7 +118,7 @@ def to_uint8(image: Field) -> NDArray[np.uint8]:
 
 
 def draw_scene(index: int, size: int, bias: float = 0.5, seed: int = 0, split: str = "train") -> Scene:
-    """Draw the scene of one image, whatever the others are.
+    """Draw the scene of one image, independently of the others.
 
     The bias is the photographer's: with s = 1 - bias, the radius is uniform in (.24 +- .12 s) size, and each coordinate
     of the centre is uniform in size / 2 +- s (size / 2 - radius). So 0 spreads the shape over all places where it fits
@@ -159,7 +159,7 @@ def _between(limits: tuple[float, float], draw: float) -> float:
 def _lighter(ground: Field, contrast: float, draws: Field) -> Colour:
     """Step away from a colour towards the light, in a direction uniform on that eighth of the sphere.
 
-    Were shapes lighter and darker by chance, no linear feature would tell anything of them, and a small network would
+    If shapes were lighter or darker at random, no linear feature would help to classify them, and a small network would
     spend the first minutes of its training on a plateau.
     """
     height, turn = draws[0], pi / 2 * draws[1]

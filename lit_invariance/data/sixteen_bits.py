@@ -15,13 +15,13 @@ SIGNATURE = 8  # bytes
 
 
 def reads_sixteen_bits(image: Image.Image) -> bool:
-    """Tell whether the channels of a picture that is not yet loaded have 16 bits in its file."""
+    """Return whether the channels of a picture that is not yet loaded have 16 bits in its file."""
     readers = [str(part) for tile in getattr(image, "tile", ()) for part in np.ravel(np.array(tile[3], dtype=object))]
     return image.mode.startswith("I") or any(name[:-1].endswith("16") for name in readers)
 
 
 def is_dark(pixels: Tensor) -> bool:
-    """Tell whether a picture uses only what 12 bits would in place of 16, and is not all black."""
+    """Return whether a picture uses only 12 of its 16 bits, and is not all black."""
     return 0 < int(pixels.max()) <= DARK
 
 

@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the program: decoded pictures with labels, in two splits."""
+"""The interface of a data set to the rest of the program: decoded pictures with labels, in two splits."""
 
 import typing
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ class Source(typing.Protocol):
 
     @property
     def about(self) -> str:
-        """How many images these are and from where, in words that go on after 'validating on'."""
+        """How many images these are and from where, in words that can follow 'validating on'."""
         ...
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class Source(typing.Protocol):
 
 @dataclass(frozen=True)
 class Splits:
-    """A data set's two halves.
+    """The two parts of a data set.
 
     Attributes:
         class_names: One printable name for each output of a network trained on it.

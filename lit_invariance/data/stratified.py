@@ -1,4 +1,4 @@
-"""A random share of labelled samples, even over classes."""
+"""A random share of labelled samples, spread evenly over classes."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 def stratified_choice(classes: Sequence[str], share: float, seed: int) -> NDArray[np.bool_]:
-    """Choose a random share of samples, every class getting its part to within one sample.
+    """Choose a random share of samples; every class gets its part to within one sample.
 
     Samples are put in random order within classes in random order, and every 1/share-th is taken from a random start
     (systematic sampling), so the total is right also where classes have fewer than 1/share samples.

@@ -8,7 +8,7 @@ def random_positions(count: int, most: int | None, seed: int) -> list[int] | Non
 
     Args:
         count: Number of images there are.
-        most: Number of images wanted; None wants all.
+        most: Number of images wanted; None means all.
         seed: Names the choice.
 
     Returns:

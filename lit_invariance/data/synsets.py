@@ -22,7 +22,7 @@ def imagenet_outputs() -> dict[str, int]:
 
 
 def is_imagenet_validation(paths: Sequence[str | Path]) -> bool:
-    """Tell the whole validation set of ILSVRC2012 from other pictures and from parts of it, by its file names.
+    """Return whether files are the whole validation set of ILSVRC2012, judged by their names.
 
     Args:
         paths: The files of a data set.

@@ -22,7 +22,7 @@ IMAGENETTE_FOLDERS = ("imagenette2", "imagenette2-320", "imagenette2-160")
 
 @dataclass(frozen=True)
 class TorchvisionSet:
-    """How torchvision names the halves of one data set.
+    """How torchvision names the parts of one data set.
 
     Attributes:
         make: Torchvision's class.

@@ -13,7 +13,7 @@ class UnpaddedSampler(DistributedSampler[Any]):
     leaves a sampler alone that is already a `DistributedSampler`.
 
     Args:
-        dataset: The data to share out.
+        dataset: The data to divide.
         world: Number of processes.
         rank: This process, from 0.
     """

@@ -1,4 +1,4 @@
-"""Scores of invariance, as functions and as torchmetrics classes; they know nothing of the rest of the project."""
+"""Scores of invariance, as functions and as torchmetrics classes, independent of the rest of the project."""
 
 from lit_invariance.metrics.functional import agreement, all_agree, mean_absolute_change, top1_change
 from lit_invariance.metrics.image_mean import Accuracy, Agreement, ImageMean, MeanAbsoluteChange, Top1Change

@@ -9,10 +9,10 @@ from torch import Tensor
 
 
 def check(logits: Tensor, views: int) -> None:
-    """Refuse logits that a score cannot be taken of.
+    """Refuse logits for which a score cannot be computed.
 
     Args:
-        logits: What should be `(N, T, K)`.
+        logits: Logits that should have the shape `(N, T, K)`.
         views: The least T.
 
     Raises:
@@ -96,7 +96,7 @@ def agreement(logits: Tensor) -> Tensor:
 
 
 def all_agree(logits: Tensor) -> Tensor:
-    """Tell whether every view's arg-max equals the first view's.
+    """Return whether every view's arg-max equals the first view's.
 
     Args:
         logits: `(N, T, K)`, T at least 2.

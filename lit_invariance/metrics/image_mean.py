@@ -56,7 +56,7 @@ class ImageMean(Metric):
         self.count += scores.isnan().logical_not().sum()
 
     def compute(self) -> Tensor:
-        """Return the mean over images; nan where no image was seen."""
+        """Return the mean over images; nan if there was no image."""
         return self.sum / self.count
 
 
@@ -70,7 +70,7 @@ class Accuracy(ImageMean):
 
 
 class Top1Change(ImageMean):
-    """Mean over images of `top1_change`: share of neighbouring views with another arg-max."""
+    """Mean over images of `top1_change`: share of pairs of neighbouring views with different arg-max."""
 
     higher_is_better = False
 
@@ -88,7 +88,7 @@ class MeanAbsoluteChange(ImageMean):
 
 
 class Agreement(ImageMean):
-    """Mean over images of `agreement`: share of the later views that answer as the first does."""
+    """Mean over images of `agreement`: share of the later views with the same answer as the first."""
 
     higher_is_better = True
 

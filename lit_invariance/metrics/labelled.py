@@ -35,7 +35,7 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def worst_case_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Tell whether the label is the arg-max at every view.
+    """Return whether the label is the arg-max at every view.
 
     The worst case over a set of transformations, as in Engstrom et al., "Exploring the Landscape of Spatial
     Robustness", ICML 2019.
@@ -180,7 +180,7 @@ def top1_change_given_correct(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def both_correct(logits: Tensor, labels: Tensor) -> Tensor:
-    """Share of neighbour pairs in which both views are right, called fidelity by some.
+    """Share of neighbour pairs in which both views are correct, also called fidelity.
 
     Args:
         logits: `(N, T, K)`, T at least 2.

@@ -1,4 +1,4 @@
-"""All scores by name, with what tables and plots need to know of them."""
+"""All scores by name, with the information that tables and plots need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from lit_invariance.metrics.labelled import (
 
 @dataclass(frozen=True)
 class Score:
-    """A score as tables and plots need to know it.
+    """A score with the information that tables and plots need.
 
     Attributes:
         function: `(logits, labels) -> (N,)`; scores that need no label ignore it. nan where it is undefined.

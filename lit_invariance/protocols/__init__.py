@@ -1,4 +1,4 @@
-"""Failure tests: image -> views. They know nothing of networks, data sets or the rest of the project."""
+"""Failure tests: image -> views. They are independent of networks, data sets and the rest of the project."""
 
 from lit_invariance.protocols.batch import ImageTooSmall, views_of
 from lit_invariance.protocols.centre_crop import CentreCrop

@@ -1,4 +1,4 @@
-"""What a canvas shows where no picture lies."""
+"""What a canvas shows outside of the picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The standard view by itself: the one on which plain accuracy is measured."""
+"""The standard view: the one on which accuracy is measured."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

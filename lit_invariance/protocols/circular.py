@@ -1,4 +1,4 @@
-"""The picture rolled: what leaves on one side comes in on the other."""
+"""The picture rolled: pixels that leave on one side come in on the other."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,7 +15,7 @@ CIFAR_M, CIFAR_SIZE = 3, 32
 
 @dataclass(frozen=True, kw_only=True)
 class Rolled(Moved):
-    """What the cyclic protocols share: how far they roll.
+    """What the cyclic protocols have in common: how far they roll.
 
     Args:
         m: Greatest shift in pixels. None takes the published 32 of S = 224 in proportion, and 3 for S up to 32, which

@@ -1,4 +1,4 @@
-"""A window that walks down the diagonal of the picture, a pixel at a time."""
+"""A window that moves down the diagonal of the picture, one pixel at a time."""
 
 from dataclasses import dataclass
 from typing import ClassVar

@@ -15,7 +15,7 @@ PAPER_SIDE, PAPER_SIZE = 100, 224
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding(OnBackground):
-    """What the embeddings share: the picture at a small size somewhere on an S x S canvas.
+    """What the embeddings have in common: the picture at a small size somewhere on an S x S canvas.
 
     Args:
         min_side: Smaller side of the shrunk picture in pixels. None takes the paper's 100 px of 224 in proportion to S.

@@ -1,4 +1,4 @@
-"""Filling a canvas around a picture: normalised convolution, repeated until nothing is unknown.
+"""Filling a canvas around a picture: normalised convolution, repeated until all pixels are known.
 
 Azulay & Weiss 2019, section 2, "embedding with inpainting", as their published function does it: a pixel that is not
 known becomes blur(picture x known) / blur(known), known pixels stay, and what was filled is known to the next pass.

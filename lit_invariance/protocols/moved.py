@@ -1,4 +1,4 @@
-"""Protocols that move one picture of the network's size, so that nothing new comes into view."""
+"""Protocols that move one picture of the network's size, so no new content appears."""
 
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class Moved(Standard):
 
     @abstractmethod
     def offsets(self, generator: Generator) -> list[Offset]:
-        """Choose by how much each of the T views is moved.
+        """Choose the offsets of the T views.
 
         Args:
             generator: The image's own generator.

@@ -12,7 +12,7 @@ from lit_invariance.protocols.view import View, render
 
 @dataclass(frozen=True, kw_only=True)
 class Placed(Protocol):
-    """A protocol that says where its views lie and leaves the drawing to the renderer."""
+    """A protocol that gives the positions of its views; the renderer draws them."""
 
     @abstractmethod
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
@@ -29,7 +29,7 @@ class Placed(Protocol):
 
     @property
     def canvas(self) -> tuple[float, ...]:
-        """Colour of what no picture covers."""
+        """Colour of the pixels that no picture covers."""
         return (0.0,) * len(self.mean)
 
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:

@@ -1,4 +1,4 @@
-"""What every protocol is: an image in, an ordered stack of neighbouring views out."""
+"""The base of all protocols: an image in, an ordered stack of neighbouring views out."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -57,10 +57,10 @@ def one_of(option: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def at_least(option: str, value: int, least: int) -> None:
-    """Refuse what is not a whole number, or too small a one.
+    """Refuse a value that is not a whole number or is too small.
 
     Raises:
-        ValueError: If it is so; the message names the option.
+        ValueError: If so; the message names the option.
     """
     if not isinstance(value, int) or value < least:
         raise ValueError(f"{option} is a whole number of at least {least}, not {value!r}.")
@@ -71,7 +71,7 @@ class Protocol(ABC):
     """One image -> T views whose neighbours differ by one step.
 
     Attributes:
-        name: What configs and tables call it.
+        name: Its name in configs and tables.
         unit: Unit of the `steps`.
         headline: The scores that tables show; all of them are measured.
 
@@ -115,12 +115,12 @@ class Protocol(ABC):
 
     @abstractmethod
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
-        """Make the views a few at a time, for a thousand of them would not fit into memory.
+        """Make the views a few at a time, because a thousand of them would not fit into memory.
 
         Args:
             image: `(C, H, W)`, uint8 or float in [0, 1].
             generator: The image's own generator, from `generator_for`.
-            most: The greatest number of views to hold at once.
+            most: Maximum number of views to hold at once.
             box: Where the object is, for protocols that keep it in view.
 
         Yields:

@@ -1,4 +1,4 @@
-"""What the authors' released script measures, which is not quite what their paper describes."""
+"""What the authors' released script measures; it differs slightly from the description in their paper."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The picture with room around the network's window: the geometry that the literature's shift tests share."""
+"""The picture with space around the network's window: the geometry of the literature's shift tests."""
 
 from torch import Generator
 
