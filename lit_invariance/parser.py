@@ -17,6 +17,14 @@ WORDING = (
     (re.compile(r'Parser key "([^"]+)":'), r"option --\1:"),
     (re.compile(r"<class '(?:\w+\.)*(\w+)'>"), r"\1"),
     (re.compile(r"\btyping\."), ""),
+    (
+        re.compile(
+            r"Does not validate against any of the Union subtypes Subtypes: \[(.+?)\] Errors:(?: Expected an? \S+)+ "
+            r"Given value type: \w+ Given value: "
+        ),
+        r"takes one of \1, not ",
+    ),
+    (re.compile(r"\bNoneType\b"), "null"),
 )
 
 

@@ -59,3 +59,11 @@ def test_a_mistake_is_one_printable_sentence(capsys):
         run_command(command)
     assert left.value.code == 2
     assert capsys.readouterr().err == "error: no model '\\x1b[2J' and \\x07; name another.\n"
+
+
+def test_an_option_of_several_types_says_which(capsys):
+    several = OneSentenceErrors()
+    several.add_argument("--images", type=int | None)
+    with pytest.raises(SystemExit):
+        several.parse_args(["--images", "x"])
+    assert capsys.readouterr().err == "error: option --images: takes one of int, null, not x\n"
