@@ -39,6 +39,7 @@ from lit_invariance.version import version
 
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
 SAME_WHEN_RESUMED = ("backbone", "num_classes", "mitigations", "optimizer")
+COUNTS_OR_SHARES = {f"trainer.limit_{stage}_batches" for stage in ("train", "val", "test", "predict")}
 
 
 class TrainingParser(OneSentenceErrors, LightningArgumentParser):
@@ -86,6 +87,11 @@ class TrainingCLI(LightningCLI):
         )
         parser.add_argument("--overwrite", type=bool, default=False, help="Replace an earlier run of the same name.")
         parser.link_arguments("data.image_size", "model.image_size")
+        # `1` is one batch and `1.0` all of them. Python's typing caches unions whatever their order, so that those of
+        # Lightning may have come to try the float first.
+        for action in parser._actions:
+            if action.dest in COUNTS_OR_SHARES:
+                action._typehint = int | float | None  # type: ignore[attr-defined]
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Keep the arguments, so that the command can be printed as it was given."""
@@ -260,11 +266,13 @@ class TrainingCLI(LightningCLI):
         if not self._keeps_checkpoints or not self.folder.last.is_file():
             return
         score = self.best.best_model_score
-        kept = LAST if score is None else f"{BEST} (val/acc {score:.4f}) and {LAST}"
+        kept, named = LAST, f" --models {self.folder.last}"
+        if score is not None:  # without --models, the best ones are compared
+            kept, named = f"{BEST} (val/acc {score:.4f}) and {LAST}", ""
         rank_zero_info(
             f"checkpoints: {self.folder.checkpoints}/{kept}, with config.yaml\n"
             f"curves:      tensorboard --logdir {RUNS}\n"
-            "compare:     python evaluate.py"
+            f"compare:     python evaluate.py{named}"
         )
 
 

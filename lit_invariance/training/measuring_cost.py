@@ -18,10 +18,10 @@ def measuring_cost(trainer: pl.Trainer, protocol: Protocol, images: int, passes:
         passes: Forward passes that one picture costs.
 
     Returns:
-        A sentence; None for a training without validation.
+        A sentence; None for a training without validation, or that shows no image.
     """
     loader = first_loader(trainer)
-    if loader is None or not sum(trainer.num_val_batches):
+    if loader is None or not images or not sum(trainer.num_val_batches):
         return None
     train = _images(trainer, trainer.train_dataloader, trainer.num_training_batches)
     shown = _images(trainer, loader, trainer.num_val_batches[0])

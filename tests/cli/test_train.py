@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import subprocess
@@ -93,6 +94,15 @@ def test_overlays_and_overrides(in_folder, capsys):
     assert printed["model"]["momentum"] == 0.7
 
 
+@pytest.mark.parametrize(("given", "taken"), [("1", 1), ("1.0", 1.0), ("0.5", 0.5), ("3", 3)])
+def test_a_limit_is_a_count_or_a_share(given, taken, in_folder, capsys):
+    """One batch is not all batches."""
+    with pytest.raises(SystemExit):
+        train(["--config", "shapes", "--trainer.limit_train_batches", given, "--print_config"])
+    limit = yaml.safe_load(capsys.readouterr().out)["trainer"]["limit_train_batches"]
+    assert (limit, type(limit)) == (taken, type(taken))
+
+
 def test_the_name_is_the_first_config_s(in_folder):
     Path("overlay.yaml").write_text("trainer:\n  max_epochs: 1\n")
     assert train([*TINY, "--config", "overlay.yaml"]).config["name"] == "shapes"
@@ -175,5 +185,7 @@ def test_a_mistake_leaves_an_earlier_run_as_it_was(in_folder):
 
 
 def test_without_validation_images_there_is_no_best(in_folder, caplog):
-    train([*TINY, "--trainer.max_epochs", "1", "--trainer.limit_val_batches", "0"])
+    with caplog.at_level(logging.INFO, logger="pytorch_lightning"):
+        train([*TINY, "--trainer.max_epochs", "1", "--trainer.limit_val_batches", "0"])
+    assert "compare:     python evaluate.py --models checkpoints/shapes/last.ckpt" in caplog.text
     assert Path("checkpoints/shapes/last.ckpt").is_file()
