@@ -23,10 +23,10 @@ PERCEPTUAL_SIZE = 64  # LPIPS compares pictures of this size in the literature's
 
 
 def look_at_shiftability(model: Model, ground: Ground) -> Any:
-    """Measure a model's shiftability, with one feature map to look at."""
+    """Measure a model's shiftability, without what it does around its network; with one feature map to look at."""
     network = model.classifier
     protocol = network.preprocessing.protocol(SweepInpaint.name)
-    measured = measure_shiftability(network, network.backbone, ground.some(), protocol, seed=ground.seed)
+    measured = measure_shiftability(network.once, network.backbone, ground.some(), protocol, seed=ground.seed)
     return {**measured, "feature_map": _feature_map(network, measured, protocol, ground)}
 
 
@@ -40,15 +40,15 @@ def _feature_map(network: Classifier, measured: Shiftability, protocol: Protocol
     positions = extreme_positions(curve["responses"])
     index = int(batch.indices[0])
     return show_feature_map(
-        network, network.backbone, batch.images[0], protocol, curve["layer"], curve["map"], positions, index=index
+        network.once, network.backbone, batch.images[0], protocol, curve["layer"], curve["map"], positions, index=index
     )
 
 
 def look_at_aliasing(model: Model, ground: Ground) -> Any:
-    """Measure what a model's strided operations alias in the standard view."""
+    """Measure what the strided operations of a model's network alias in the standard view."""
     network = model.classifier
     protocol = network.preprocessing.protocol(CentreCrop.name)
-    return measure_aliasing(network, network.backbone, ground.some(), protocol, seed=ground.seed)
+    return measure_aliasing(network.once, network.backbone, ground.some(), protocol, seed=ground.seed)
 
 
 def look_at_size(model: Model, ground: Ground) -> Any:

@@ -50,6 +50,14 @@ class OwnNetwork(nn.Module):
         logits: Tensor = self.network(images)
         return logits
 
+    def once(self, images: Tensor) -> Tensor:
+        """Classify as `forward` in a single pass, without inference wrappers."""
+        inner: nn.Module | Function = self.network
+        while isinstance(inner, InferenceWrapper):
+            inner = inner.network
+        logits: Tensor = inner(images)
+        return logits
+
     @torch.no_grad()
     def outputs(self, name: str) -> int:
         """Classify one grey picture, to see that the network takes what it is given.

@@ -149,6 +149,10 @@ class LitClassifier(pl.LightningModule):
             return self._classify(images)
         return self.mitigated.infer(_as_float(images))
 
+    def once(self, images: Tensor) -> Tensor:
+        """Classify as `forward` in a single pass, without inference wrappers."""
+        return self._classify(_as_float(images))
+
     def _classify(self, images: Tensor) -> Tensor:
         logits: Tensor = self.backbone(self.normalise(images))
         return logits

@@ -71,3 +71,11 @@ def test_what_cannot_be_measured_is_told_first(causes, message, in_folder):
     with pytest.raises(UserError, match=message):
         evaluate([*NETWORKS, *SHAPES, *QUICK, "--diagnose", *causes])
     assert not Path("results/results.json").exists()
+
+
+def test_layers_are_looked_at_without_wrappers(in_folder):
+    """A wrapper moves the picture itself, over and above the moves that are measured."""
+    models = ["--models", "small=tiny_resnet@none", "mean=tiny_resnet@none+{shift_average: {shifts: 2}}"]
+    evaluate([*models, *SHAPES, *QUICK, "--diagnose", "shiftability", "aliasing", "--diagnose_images", "2"])
+    for measured in json.loads(Path("results/results.json").read_text())["diagnostics"].values():
+        assert measured["mean"] == measured["small"]
