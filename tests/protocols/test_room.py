@@ -4,7 +4,7 @@ import torchvision.transforms.v2.functional as T
 
 from lit_invariance.protocols import generator_for
 from lit_invariance.protocols.room import room_for, two_places, window
-from lit_invariance.protocols.view import render
+from lit_invariance.protocols.view import Resizing, render
 
 
 @pytest.mark.parametrize(("size", "room"), [(224, 32), (299, 43), (64, 9), (32, 5), (8, 2), (2, 2)])
@@ -18,7 +18,7 @@ def test_is_a_window_of_torchvisions_square(height, width):
     picture = torch.rand(3, height, width)
     square = T.center_crop(T.resize(picture, [256], antialias=True), [256, 256])
     for down, right in [(0, 0), (32, 32), (5, 17)]:
-        (view,) = render(picture, [window(height, width, 224, 32, down, right)], 224, (0, 0, 0), "bilinear")
+        (view,) = render(picture, [window(height, width, 224, 32, down, right)], 224, (0, 0, 0), Resizing("bilinear"))
         torch.testing.assert_close(view, square[:, down : down + 224, right : right + 224], atol=1e-5, rtol=0)
 
 
