@@ -29,7 +29,7 @@ class TorchvisionSet:
         train: Arguments that choose the training images.
         val: Arguments that choose the images to validate on: the published test split, as the literature reports.
         classes: Number of classes.
-        files: What has to lie in the root folder.
+        files: The files that must be in the root folder.
     """
 
     make: Callable[..., Any]
@@ -70,7 +70,7 @@ SETS: dict[str, TorchvisionSet] = {
 
 
 class TorchvisionImages:
-    """One half of a torchvision data set as decoded images.
+    """One part of a torchvision data set as decoded images.
 
     Args:
         name: Its name, for error messages.
@@ -137,7 +137,7 @@ def load_imagenette(root: str | None, download: bool = False) -> Splits:
 
 
 def load_imagenet(root: str | None, download: bool = False, boxes: str | None = None) -> Splits:
-    """Open ILSVRC2012 from `root/train` and `root/val`, unpacked from its archives if need be; it cannot be fetched."""
+    """Open ILSVRC2012 from `root/train` and `root/val`, unpacked from its archives if needed; it cannot be fetched."""
     place = Path(_required("ImageNet", root))
     files = "val with one folder for each synset, or ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz"
     if not (place / "val").is_dir():

@@ -1,4 +1,4 @@
-"""The frames of a film, one after the other: a video file, or a folder of pictures in natural order."""
+"""The frames of a film, one by one: a video file, or a folder of pictures in natural order."""
 
 import os
 import re
@@ -34,7 +34,7 @@ class Film(IterableDataset[Tensor]):
         most: Number of frames after which to stop; None takes all.
 
     Attributes:
-        lacking: Frames that the file says it has and that could not be decoded, known after the last frame.
+        lacking: Frames that the file states but that could not be decoded; known after the last frame.
 
     Raises:
         UserError: If there is no such file or folder, or the folder holds no picture.
@@ -93,7 +93,7 @@ class Film(IterableDataset[Tensor]):
             raise UserError(f"the film {printable(self.path)} cannot be decoded ({error}); convert it.") from error
 
     def _compare(self, frames: int, stated: int) -> None:
-        """Some formats do not hold the number of frames, but it is reckoned from the length: off by a frame or so."""
+        """Some formats do not hold the number of frames, which is then estimated from the length, to about one frame."""
         if frames < stated - max(1, stated // 100):
             self.lacking = stated - frames
             warnings.warn(

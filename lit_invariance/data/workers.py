@@ -1,4 +1,4 @@
-"""What every process that decodes pictures for a loader begins with."""
+"""The setup of every process that decodes pictures for a loader."""
 
 import multiprocessing
 import os
@@ -7,9 +7,9 @@ import threading
 
 
 def begin_worker(number: int) -> None:
-    """Use one core, and leave it to the main process to stop; a `worker_init_fn` of a DataLoader.
+    """Use one core, and let the main process end this one; a `worker_init_fn` of a DataLoader.
 
-    The workers share the cores out already, and OpenCV's own threads do not survive a fork. A terminal and a cluster
+    The workers already divide the cores, and OpenCV's own threads do not survive a fork. A terminal and a cluster
     send a signal to all processes at once, and without its workers the main process could not finish its batch.
 
     Args:
@@ -26,7 +26,7 @@ def begin_worker(number: int) -> None:
 
 
 def _end_when_told(parent: int | None) -> None:
-    """Heed the SIGTERM by which the main process ends its workers, and nobody else's."""
+    """React only to the SIGTERM with which the main process ends its workers."""
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
         pass
     os._exit(0)

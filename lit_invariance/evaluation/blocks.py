@@ -1,4 +1,4 @@
-"""Rows that follow each other in time are alike: blocks of them, so that what resamples rows resamples blocks."""
+"""Rows that follow each other in time are similar: combines them into blocks, which are then resampled."""
 
 import math
 
@@ -13,7 +13,7 @@ def block_length(pairs: int) -> int:
 
 
 def in_blocks(outcomes: Outcomes, length: int) -> Outcomes:
-    """Put neighbouring rows together, so that what resamples rows resamples blocks.
+    """Combine neighbouring rows, so that blocks are resampled instead of rows.
 
     This is the bootstrap of Carlstein, "The Use of Subseries Values for Estimating the Variance of a General Statistic
     from a Stationary Sequence", Annals of Statistics 14(3), 1986. What lies further apart than a block, such as a cut
@@ -21,7 +21,7 @@ def in_blocks(outcomes: Outcomes, length: int) -> Outcomes:
 
     Args:
         outcomes: N rows in the order of time.
-        length: Rows of a block; the blocks are equal to within one row, and two at least where there are two rows.
+        length: Rows per block; block lengths differ by at most one row, and two rows or more give at least two blocks.
 
     Returns:
         A row for each block: its means, weighted by its length, so that the means over all rows are kept. Without

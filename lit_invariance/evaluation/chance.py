@@ -8,7 +8,7 @@ from lit_invariance.results.schema import SIGNIFICANCE
 
 
 def at_chance(outcomes: Outcomes, seed: int) -> dict[str, list[str]]:
-    """Find the models that are not shown to be more accurate than always giving one answer.
+    """Find the models that are not shown to be more accurate than a constant answer.
 
     The rival is the best classifier of that kind: it always answers with the class that most of the images have, whose
     accuracy is known as the no-information rate (Kuhn, "Building Predictive Models in R Using the caret Package",

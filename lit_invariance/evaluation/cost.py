@@ -40,7 +40,7 @@ def measure_costs(models: Sequence[Model], trainer: pl.Trainer) -> list[CostEntr
 
 
 def measure_cost(classifier: Classifier, device: torch.device, arithmetic: AbstractContextManager[Any]) -> CostEntry:
-    """Measure a model as it is evaluated: normalisation, network and what wraps it, in channels_last.
+    """Measure a model as it is evaluated: normalisation, network and wrappers, in channels_last.
 
     * `macs`: multiply-accumulate operations of one view, as counted by PyTorch's `FlopCounterMode` (two operations
       each): convolutions, matrix products and attention. Fourier transforms, pooling and element-wise work are not
@@ -101,7 +101,7 @@ def _wait(device: torch.device) -> None:
 
 
 def _peak(network: nn.Module, views: Tensor) -> int:
-    """Bytes that a forward pass takes beyond weights and input."""
+    """Bytes that a forward pass needs beyond weights and input."""
     if views.device.type != "cuda":
         with LiveBytes() as live:
             network(views)
@@ -118,7 +118,7 @@ class LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts the bytes of the tensors that operations make, until they are freed.
 
     Attributes:
-        peak: The most at a time so far.
+        peak: Maximum so far.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What is evaluated: labelled pictures, and how they are loaded."""
+"""The data of an evaluation: labelled pictures, and how they are loaded."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -30,9 +30,9 @@ class EvaluationData:
 
     Attributes:
         images: The pictures, decoded when asked for.
-        class_names: One name for each output of a network; None where nobody has named them.
+        class_names: One name per output of a network; None if they have no names.
         compared_names: Those of them that a model's own are compared with; None where the user says that they agree.
-        described: What the results say of the data.
+        described: Description of the data for the results.
         load_training: Returns the images that the models were trained on; raises `UserError` where there are none.
         batch_size: Images decoded together.
         workers: Processes that decode.

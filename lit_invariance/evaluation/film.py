@@ -103,7 +103,7 @@ def frame_view(protocols: Sequence[ProtocolChoice]) -> ProtocolChoice:
 
 
 def find_class(text: int | str, classes: int) -> int:
-    """Return the output that `--video_label` names.
+    """Return the number of the output that `--video_label` names.
 
     Args:
         text: Number of an output, or a synset of ILSVRC2012.

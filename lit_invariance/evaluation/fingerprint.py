@@ -17,7 +17,7 @@ LOOKED_AT = 16
 
 
 def data_fingerprint(images: Positioned) -> str:
-    """Name the images of an evaluation, so that two results can be seen to be of the same ones.
+    """Name the images of an evaluation, so that two results can be recognised as being of the same images.
 
     Of picture files the names within their class folders, the sizes and the labels count, not the contents; of other
     data sets the pixels and labels of 16 images spread evenly over them, and their number.
@@ -51,7 +51,7 @@ def run_fingerprint(
     Args:
         sources: The models; files count by path, size and time of their last change.
         protocols: The protocols.
-        settings: All else that moves a number: data, seed, precision, versions.
+        settings: Everything else that influences the numbers: data, seed, precision, versions.
 
     Returns:
         16 hexadecimal digits.

@@ -1,4 +1,4 @@
-"""Whose preprocessing each model is shown: its publisher's, or one for all."""
+"""Which preprocessing each model uses: its publisher's, or the same for all."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Geometry:
     Args:
         kind: `"recipe"`: each published network as its publisher does; `"fixed"`: one geometry for all, with each
             network's own normalisation.
-        image_size: Side in pixels that the user wants of inputs; None takes the recipe's.
+        image_size: Side of inputs in pixels that the user wants; None means the recipe's.
         otherwise: Side in pixels if neither the user nor a recipe gives one.
 
     Raises:
@@ -32,11 +32,11 @@ class Geometry:
             raise unknown("preprocessing", self.kind, KINDS)
 
     def of_weights(self, recipe: Preprocessing, own_size: int | None) -> Preprocessing:
-        """Return how a network without a checkpoint of this project is shown its pictures.
+        """Return the preprocessing of a network without a checkpoint of this project.
 
         Args:
             recipe: What its weights expect.
-            own_size: Side in pixels that the user wants of this network alone.
+            own_size: Side in pixels that the user wants for this network only.
         """
         size = own_size or self.image_size
         if self.kind == FIXED or recipe.recipe is None:
@@ -44,9 +44,9 @@ class Geometry:
         return recipe.at(size or recipe.size)
 
     def of_training(self, validated: Preprocessing) -> Preprocessing:
-        """Return how the network of a checkpoint is shown its pictures: as its training validated it, or as all are.
+        """Return the preprocessing of a checkpoint's network: that of its validation, or the one for all.
 
         Args:
-            validated: How its training showed them.
+            validated: The preprocessing of its validation during training.
         """
         return validated.fixed(validated.size) if self.kind == FIXED else validated

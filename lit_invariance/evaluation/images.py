@@ -35,7 +35,7 @@ def measure_images(
         protocols: The protocols.
         settings: How they are compared.
         trainer: From `make_trainer`.
-        folder: Where an interrupted evaluation leaves what it has measured, and takes it up; None leaves nothing.
+        folder: Where an interrupted evaluation stores its measurements, to resume from them; None stores nothing.
 
     Returns:
         A row for each image; and what is kept of it in the folder until the results are written.

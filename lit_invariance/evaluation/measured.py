@@ -10,13 +10,13 @@ from lit_invariance.results.schema import CurveEntry, PictureEntry, ProtocolEntr
 
 @dataclass(frozen=True)
 class Measured:
-    """The outcomes of an evaluation, and what they are of; no mean is taken yet.
+    """The outcomes of an evaluation, with what they describe; means are not computed yet.
 
     Attributes:
         outcomes: The scores of every row, which is an image or a pair of frames.
         protocols: What was shown.
         data: Description of the data.
-        class_names: One name for each output; empty where nobody has named them.
+        class_names: One name per output; empty if they have no names.
         pictures: The views that are kept to be looked at.
         files: Their files, path below the results folder to content.
         samples: What the rows are where they are not images, in the plural.

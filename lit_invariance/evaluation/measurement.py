@@ -31,11 +31,11 @@ class Measurement(pl.LightningModule):
         models: The models.
         protocols: The protocols.
         seed: Seed of the views.
-        keep: Called with what was measured of each batch.
+        keep: Called with the measurements of each batch.
         draws: Draws of each image's geometry, over which its scores are averaged.
 
     Attributes:
-        views_at_once: Views of a forward pass, at most; halved where the memory does not hold them.
+        views_at_once: Maximum number of views in a forward pass; halved if they do not fit into memory.
         parts: What this process measured, batch by batch.
         mistake: What one of several processes found wrong. It is raised once all have met, since a process that waits
             for a dead one waits forever; a single process raises it at once.
@@ -92,7 +92,7 @@ class Measurement(pl.LightningModule):
         return batch.indices
 
     def _measured(self, batch: Batch, boxes: Boxes) -> Recorder:
-        """Measure a batch with as many views at a time as the memory holds."""
+        """Measure a batch with as many views at a time as fit into memory."""
         while True:
             recorder = Recorder()
             try:

@@ -1,10 +1,10 @@
-"""Telling an error of too little memory from others."""
+"""Recognising out-of-memory errors."""
 
 from pytorch_lightning.utilities.memory import is_oom_error
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether the memory of a device or of the machine did not suffice.
+    """Return whether an error means that a device or the machine ran out of memory.
 
     Args:
         error: What was raised.

@@ -147,7 +147,7 @@ def choose_reference(sources: Sequence[ModelSource], wanted: str | None, listed:
 
 
 def _split_mitigations(source: str) -> tuple[str, list[Spec]]:
-    """Part a source from the mitigations added to it; a file whose name holds a plus sign is taken whole."""
+    """Separate a source from the mitigations added to it; a file whose name contains a plus sign is kept whole."""
     parts = source.split("+")
     files = [count for count in range(1, len(parts) + 1) if _is_file("+".join(parts[:count]))]
     length = max(files, default=1)

@@ -1,4 +1,4 @@
-"""Models ready to be compared, and what is said of each in the results."""
+"""Models ready to be compared, and their description in the results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Model:
         return self.source.name
 
     def describe(self) -> ModelEntry:
-        """Return what the results say of it."""
+        """Return its description for the results."""
         seen = self.classifier.preprocessing
         return {
             "name": self.name,
@@ -84,7 +84,7 @@ def describe_classifier(source: ModelSource, classifier: LitClassifier) -> Model
 
 
 def load_models(sources: Sequence[ModelSource], num_classes: int, geometry: Geometry, seed: int) -> list[Model]:
-    """Load all models and see that they fit the data.
+    """Load all models and check that they fit the data.
 
     Args:
         sources: Where they come from.

@@ -1,4 +1,4 @@
-"""A network of the user's own, as an evaluation asks for one."""
+"""A user's own network, in the form that an evaluation needs."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ Function = Callable[[Tensor], Any]
 
 
 class OwnNetwork(nn.Module):
-    """Takes pictures from 0 to 1, prepares them as the network wants them, and returns its logits.
+    """Takes pictures in [0, 1], prepares them as the network expects, and returns its logits.
 
     Inference wrappers see the pictures as they are: what prepares them works on the network inside.
 
@@ -60,7 +60,7 @@ class OwnNetwork(nn.Module):
 
     @torch.no_grad()
     def outputs(self, name: str) -> int:
-        """Classify one grey picture, to see that the network takes what it is given.
+        """Classify one grey picture, to check that the network accepts its input.
 
         Args:
             name: What the user calls it, for the error message.
@@ -69,7 +69,7 @@ class OwnNetwork(nn.Module):
             The number of outputs K.
 
         Raises:
-            UserError: If it refuses its input, or answers with anything else than logits `(N, K)`.
+            UserError: If it refuses its input, or returns anything other than logits `(N, K)`.
         """
         shape, device = (1, 3, self.image_size, self.image_size), device_of(self)
         try:
@@ -89,7 +89,7 @@ class OwnNetwork(nn.Module):
 
 @contextmanager
 def borrowed(module: nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode, and give it back in the modes and on the device it came with."""
+    """Put a module into evaluation mode, and restore its modes and device afterwards."""
     modes, home = [(part, part.training) for part in module.modules()], device_of(module)
     module.eval()
     try:
@@ -161,7 +161,7 @@ class Prepared(nn.Module):
 
 
 def _around(network: nn.Module | Function, make: Callable[[Any], nn.Module]) -> nn.Module:
-    """Make the innermost network of a chain of wrappers another one, and leave the chain itself as it is."""
+    """Replace the innermost network of a chain of wrappers, without changing the chain itself."""
     if not isinstance(network, InferenceWrapper):
         return make(network)
     outer = copy.copy(network)

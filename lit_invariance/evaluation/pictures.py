@@ -44,7 +44,7 @@ def worst_pictures(
     Args:
         outcomes: What the models answered.
         models: The models.
-        protocols: The protocols; those of one view have no neighbours and are passed over.
+        protocols: The protocols; those with one view have no neighbours and are skipped.
         reference: Name of the reference model.
         images: The images that were evaluated.
         seed: Seed of the views.
@@ -93,7 +93,7 @@ def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) ->
     Args:
         answers: Of one model under one protocol.
         side: Of the grid of shifts that the views are, row by row; the end of a row is no neighbour of the next one.
-        most: Greatest number of images.
+        most: Maximum number of images.
 
     Returns:
         Pairs of an image's row and the first view of its greatest jump, the worst image first.

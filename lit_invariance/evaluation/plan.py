@@ -1,4 +1,4 @@
-"""What an evaluation has to do: which views are made, and which models share them."""
+"""The plan of an evaluation: which views are made, and which models share them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ def exact_float32() -> Iterator[None]:
 
 
 def _switches() -> list[Switch]:
-    """Return what must be set to what; releases that have the newer interface warn of the older one."""
+    """Return which settings to change; releases with the newer interface warn about the older one."""
     product: Any = torch.backends.cuda.matmul
     cudnn: Any = torch.backends.cudnn
     if hasattr(cudnn, "conv"):

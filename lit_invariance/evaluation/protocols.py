@@ -52,7 +52,7 @@ class ProtocolChoice:
         return f"{self.name}({written})" if written else self.name
 
     def build(self, preprocessing: Preprocessing) -> Protocol:
-        """Make the protocol for networks that expect one and the same of a picture.
+        """Make the protocol for networks that expect the same preprocessing.
 
         Args:
             preprocessing: What they expect.

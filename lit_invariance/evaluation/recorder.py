@@ -28,7 +28,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Recorder:
-    """Holds what was measured of a batch.
+    """Holds the measurements of a batch.
 
     Attributes:
         scores: Scores of each column, in parts.

@@ -1,4 +1,4 @@
-"""The files an evaluation leaves: results.json, results.csv, outcomes.npz."""
+"""The files that an evaluation writes: results.json, results.csv, outcomes.npz."""
 
 import csv
 import json
@@ -30,7 +30,7 @@ LIBRARIES = ("torch", "torchvision", "timm", "pytorch_lightning", "pillow", "num
 
 @dataclass(frozen=True)
 class Summary:
-    """What follows from the outcomes.
+    """The summary of the outcomes.
 
     Attributes:
         rows: The means of every score, with intervals and differences from the reference.
@@ -67,11 +67,11 @@ def compile_results(
     costs: Sequence[CostEntry | None],
     diagnostics: Diagnostics,
 ) -> ResultsContent:
-    """Put together all that the results file says.
+    """Put together the content of the results file.
 
     Args:
         measured: What was measured.
-        summary: What follows from it.
+        summary: The summary of it.
         models: The models, in the order of the tables.
         settings: How it was measured.
         device: Where it was measured.
@@ -119,7 +119,7 @@ def compile_results(
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that make the numbers."""
+    """Return the versions of Python and of the libraries that influence the numbers."""
     return {
         "python": platform.python_version(),
         "lit_invariance": version(),
@@ -128,7 +128,7 @@ def versions() -> dict[str, str]:
 
 
 def protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:
-    """Return what the results say of a protocol.
+    """Return the description of a protocol for the results.
 
     Args:
         choice: The protocol.

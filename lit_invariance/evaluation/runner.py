@@ -108,7 +108,7 @@ def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> 
         data: A data module or a loader.
 
     Raises:
-        UserError: If a process that loads pictures died, or the memory does not hold a batch.
+        UserError: If a process that loads pictures died, or a batch does not fit into memory.
     """
     try:
         with _quiet(), exact_float32() if trainer.precision == EXACT else nullcontext():

@@ -1,4 +1,4 @@
-"""Which models are runs of one config that differ in nothing but the seed."""
+"""Which models are runs of the same config that differ only in the seed."""
 
 import json
 import os
