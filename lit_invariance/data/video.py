@@ -93,7 +93,7 @@ class Film(IterableDataset[Tensor]):
             raise UserError(f"the film {printable(self.path)} cannot be decoded ({error}); convert it.") from error
 
     def _compare(self, frames: int, stated: int) -> None:
-        """Some formats do not hold the number of frames, which is then estimated from the length, to about one frame."""
+        """Some formats do not hold the number of frames, which is then estimated from the length to about a frame."""
         if frames < stated - max(1, stated // 100):
             self.lacking = stated - frames
             warnings.warn(
