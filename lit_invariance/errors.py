@@ -1,4 +1,4 @@
-"""What a user did wrong, said in one sentence, and the lookup that names the nearest right word."""
+"""Errors that the user can fix, in one sentence, and the lookup that suggests the nearest known name."""
 
 import difflib
 from collections.abc import Iterable, Iterator

@@ -76,7 +76,7 @@ def _to_disk(path: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> UserError:
-    """Say that a file cannot be written, and what helps.
+    """Say that a file cannot be written, and how to fix it.
 
     Args:
         path: The file.
@@ -190,7 +190,7 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def made_if_filled(folder: Path) -> Iterator[Path]:
-    """Make a folder if need be, see `writable_folder`; at the end what was made and holds nothing is removed.
+    """Make a folder if necessary, see `writable_folder`; at the end, new folders that are empty are removed.
 
     Args:
         folder: The folder.
@@ -214,7 +214,7 @@ def missing_folders(folder: Path) -> list[Path]:
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Remove those of some folders that hold nothing.
+    """Remove those of some folders that are empty.
 
     Args:
         folders: Innermost first; those that do not exist are passed over.
@@ -225,7 +225,7 @@ def remove_empty(folders: Iterable[Path]) -> None:
 
 
 def writable_folder(folder: Path) -> Path:
-    """Make a folder if need be, and show that files can be written to it.
+    """Make a folder if necessary, and check that files can be written to it.
 
     Args:
         folder: The folder.

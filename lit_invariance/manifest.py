@@ -69,7 +69,7 @@ class Manifest:
         self.forget_deleted()
 
     def forget_deleted(self) -> None:
-        """Take what is no longer there off the list."""
+        """Remove missing files from the list."""
         gone = {name for name in self.names if not (self.folder / name).exists()}
         if not gone:
             return
@@ -99,7 +99,7 @@ class Manifest:
 
 @contextmanager
 def listed(folder: Path, patterns: Sequence[str]) -> Iterator[None]:
-    """List all files that the block writes into a folder, and take the place of an earlier run's.
+    """List all files that the block writes into a folder, and replace those of an earlier run.
 
     Args:
         folder: The folder, which this process owns.

@@ -1,4 +1,4 @@
-"""Names that users gave to files, classes and models, made fit for eyes and for file systems."""
+"""Names that users gave to files, classes and models, made safe to print and for file systems."""
 
 import re
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ def printable(name: str | Path) -> str:
 
 
 def shortened(name: str, length: int = LONGEST_SHOWN) -> str:
-    """Return a printable name, the middle of a long one left out.
+    """Return a printable name; the middle of a long one is left out.
 
     Args:
         name: Any text.

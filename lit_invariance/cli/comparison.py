@@ -1,4 +1,4 @@
-"""What the evaluation command does: compare models, print the table, leave the results."""
+"""The work of the evaluation command: compare models, print the table, write the results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ from lit_invariance.names import printable
 
 
 def answer(given: Given, args: Sequence[str]) -> None:
-    """Do what a command line asks for.
+    """Run the evaluation of a command line.
 
     Args:
         given: What it says.

@@ -61,7 +61,7 @@ def check_config(value: str) -> None:
 
 
 class ConfigFile(ActionConfigFile):
-    """The `--config` option, which looks names up in `configs/`."""
+    """The `--config` option, which also finds names in `configs/`."""
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         """Read one config file into the arguments parsed so far."""

@@ -1,4 +1,4 @@
-"""What can end a training that began well, in one sentence."""
+"""Errors that can end a training after it has begun, in one sentence."""
 
 import errno
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a command line of the evaluation asks for, where it leaves something open as well."""
+"""The request of an evaluation's command line, with defaults for everything it leaves open."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Request:
 
 
 def settle(given: Given) -> Request:
-    """Fill in what the user left open; of the data it is what the reference model was trained on.
+    """Fill in what the user left open; the default data are those the reference model was trained on.
 
     Where the reference is no checkpoint, the first checkpoint decides. The images are then those that validated the
     training. A folder that no training has split is evaluated as a whole.

@@ -128,7 +128,7 @@ class RunFolder:
             self._made += missing
 
     def mark_earlier(self) -> None:
-        """Note what a run that begins replaces."""
+        """Note which files a new run replaces."""
         self._earlier = [path for path in (self.best, self.last, *self._our_curves()) if path.is_file()]
 
     def _our_curves(self) -> list[Path]:

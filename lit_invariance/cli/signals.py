@@ -46,7 +46,7 @@ class StopRequest:
         return self.number is not None
 
     def listen(self, *numbers: int) -> None:
-        """Take signals over, from whoever handles them now.
+        """Replace the current handlers of the signals.
 
         Args:
             numbers: The signals; SIGINT and SIGTERM where none is named.
@@ -122,7 +122,7 @@ def stops_at_once() -> Iterator[None]:
 
 
 def command_line(program: str, arguments: Sequence[str] | None = None, without: Sequence[str] = ()) -> str:
-    """Write the command that was given, so that a user can give it again.
+    """Return the command that was given, so that a user can repeat it.
 
     Args:
         program: `train.py` or `evaluate.py`, which stands where the process was started in neither way.

@@ -108,7 +108,7 @@ class Stopping(Callback):
         return all(bool(torch.isfinite(parameter).all()) for parameter in trainer.model.parameters())
 
     def _requeue(self) -> None:
-        """Give the job back to SLURM, as Lightning does on that signal, if its command would go on."""
+        """Give the job back to SLURM, as Lightning does on that signal, if its command would resume."""
         if not self.requeue:
             rank_zero_info(
                 "the job is not requeued, because its command would start from the beginning; add --ckpt_path auto "

@@ -1,4 +1,4 @@
-"""Options that Lightning's Trainer takes without a word, and that end in an error of its own or in no training."""
+"""Options that Lightning's Trainer accepts silently, but that lead to an internal error or to no training."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ HIGHEST_SEED = 2**32 - 1  # numpy's
 
 
 def check_trainer_options(options: Mapping[str, Any]) -> None:
-    """Refuse a training without a step, and intervals that are none.
+    """Refuse a training without a step, and invalid intervals.
 
     Args:
         options: Those of the Trainer, as they were parsed.
@@ -29,7 +29,7 @@ def check_trainer_options(options: Mapping[str, Any]) -> None:
 
 
 def check_seed(seed: int | bool) -> None:
-    """Refuse a seed that the random generators do not take.
+    """Refuse a seed that the random generators do not accept.
 
     Args:
         seed: The seed; a bool chooses one.

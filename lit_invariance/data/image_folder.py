@@ -58,7 +58,7 @@ class Folders(NamedTuple):
     """Where the two parts of a data set are.
 
     Attributes:
-        training: The directory of the class folders to train on; None where there is none.
+        training: The directory of the class folders to train on; None if there is none.
         validation: The directory of those to validate on; None if a share of the training images is used.
         note: A remark on folders that are used for neither.
     """

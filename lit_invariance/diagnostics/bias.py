@@ -106,7 +106,7 @@ def _columns(boxes: Sequence[AnnotatedBox]) -> tuple[Array, Array, Array, Array,
 
 
 def _places(boxes: Sequence[AnnotatedBox], generator: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Positions along x and along y of those that have room, and heights, all uniform on [0, 1] without a bias."""
+    """Positions along x and y of those that can move, and heights, all uniform on [0, 1] without a bias."""
     left, top, right, bottom, width, height = _columns(boxes)
     across = _share_of_room(left, right - left, width, generator)
     down = _share_of_room(top, bottom - top, height, generator)

@@ -1,4 +1,4 @@
-"""The standard view at many cyclic moves: the input under which a layer's response is watched without any border."""
+"""The standard view at many cyclic moves: a layer's response to them has no border effects."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How alike two pictures look: embeddings whose squared distance is a perceptual distance."""
+"""How similar two pictures look: embeddings whose squared distance is a perceptual distance."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ SMALLEST = 1e-10
 
 @dataclass(frozen=True)
 class Embedding:
-    """What turns pictures into vectors.
+    """Turns pictures into vectors.
 
     Attributes:
         name: What the distance is, as reports say it.
@@ -38,7 +38,7 @@ class Embedding:
 
 
 def choose_embedding(classify: Callable[[Tensor], Tensor], network: nn.Module, name: str) -> Embedding:
-    """Return LPIPS where the weights of one of its networks are on disk, else the deep features of a given network.
+    """Return LPIPS if the weights of one of its networks are on disk, otherwise the deep features of a given network.
 
     Args:
         classify: Normalises pictures `(N, 3, S, S)` in [0, 1] and runs `network` on them.

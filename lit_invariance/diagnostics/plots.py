@@ -20,7 +20,7 @@ FAINT = 0.3
 
 
 def shiftability_figure(models: Mapping[str, Shiftability]) -> Figure:
-    """Draw non-shiftability against subsampling: a dot a layer, a line through the mean of each factor's last layer."""
+    """Draw non-shiftability against subsampling: one dot per layer, a line through the means of last layers."""
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     axes = figure.subplots()
     for place, (name, measured) in enumerate(models.items()):
@@ -82,7 +82,7 @@ def feature_map_figure(shown: FeatureMaps) -> Figure:
 
 
 def aliasing_figure(models: Mapping[str, Aliasing]) -> Figure:
-    """Draw the aliased share of each strided operation in the order of the forward pass, a panel a model."""
+    """Draw the aliased share of each strided operation in the order of the forward pass, one panel per model."""
     most = max(len(measured["operations"]) for measured in models.values())
     figure = Figure(figsize=(1 + 4.2 * len(models), 1.3 + 0.3 * most), layout="constrained")
     panels = figure.subplots(1, len(models), sharex=True, squeeze=False)[0]

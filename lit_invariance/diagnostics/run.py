@@ -31,7 +31,7 @@ from lit_invariance.results.diagnoses import Diagnostics
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One reason to look for.
+    """One instrument.
 
     Attributes:
         measure: The instrument: takes a model and what it is run on, or the latter alone.
@@ -56,7 +56,7 @@ DIAGNOSTICS = {
 def check_diagnostics(
     names: Sequence[str], images: int, boxes: str | None, neighbours: bool, data: EvaluationData
 ) -> Sequence[AnnotatedBox]:
-    """Refuse what cannot be measured, before anything is.
+    """Refuse what cannot be measured, before anything is measured.
 
     Args:
         names: The diagnostics asked for.

@@ -1,4 +1,4 @@
-"""What the report says of the measured: a section each, with its figures and a sentence on how to read them."""
+"""The report's sections on the diagnostics: one for each, with figures and a sentence on how to read them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ def _worst(name: str, measured: Mapping[str, Any]) -> str:
 
 
 def typicality_section(models: Mapping[str, Any]) -> Section:
-    """Say change against the distance from the training images; takes what is measured of it."""
+    """Describe change against the distance from the training images; takes the measurements."""
     told = "; ".join(f"{name}: {_correlation(measured)}" for name, measured in models.items())
     text = (
         "Change of the answer against the distance from the nearest training images. If networks are steady for "
@@ -113,7 +113,7 @@ def _correlation(measured: Mapping[str, Any]) -> str:
 
 
 def size_section(models: Mapping[str, Any]) -> Section:
-    """Say accuracy against size; takes what is measured of it."""
+    """Describe accuracy against size; takes the measurements."""
     text = "Accuracy when the picture is shown at growing sizes on one canvas; the cross is what people reach."
     what = "Top-5 accuracy against the size of the picture."
     return Section(
@@ -122,7 +122,7 @@ def size_section(models: Mapping[str, Any]) -> Section:
 
 
 def bias_section(measured: Any) -> Section:
-    """Say the photographer's bias; takes what is measured of it."""
+    """Describe the photographer's bias; takes the measurements."""
     position, height = (_share(measured[f"non_uniform_{what}"]) for what in ("position", "height"))
     text = (
         f"Of {measured['tested']} classes with enough boxes, {position} have positions that are not uniform over the "

@@ -55,7 +55,7 @@ def measure_size(
 
 
 def in_top(logits: Tensor, label: int, top: int) -> Tensor:
-    """Tell for each view whether the label is among the first answers.
+    """Return for each view whether the label is among the top classes.
 
     Args:
         logits: `(T, K)`.

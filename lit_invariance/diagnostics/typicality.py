@@ -1,4 +1,4 @@
-"""Are networks steady for pictures that look like their training set, and only for those?"""
+"""Are networks stable on pictures that look like their training set, and only on those?"""
 
 from collections.abc import Callable, Iterable, Iterator
 

@@ -18,7 +18,7 @@ LISTED = re.compile(rf"{NAME}/\w+")
 
 @dataclass(frozen=True)
 class Unfinished:
-    """The parts of one evaluation, a file a batch, each written whole or not at all.
+    """The parts of one evaluation, one file per batch, each written completely or not at all.
 
     Several processes may write at a time: an image is measured once, and a part is named by its images.
 
@@ -87,7 +87,7 @@ class Unfinished:
             self._remove([self.folder])
 
     def remove(self) -> None:
-        """Forget the parts, and those of other evaluations into the folder, once the results are written."""
+        """Delete the parts, and those of other evaluations in the folder, after the results are written."""
         names = filter(LISTED.fullmatch, Manifest(self.output).names)
         self._remove([self.output / name for name in sorted(names)])
 

@@ -1,4 +1,4 @@
-"""What makes a network more invariant, named in a config by one word and plain options."""
+"""Methods that make a network more invariant, chosen in a config by name and options."""
 
 from lit_invariance.mitigations.applying import Mitigated, apply_mitigations
 from lit_invariance.mitigations.exactness import Exactness, check_exact_invariance

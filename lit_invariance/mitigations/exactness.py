@@ -1,4 +1,4 @@
-"""Is a network exactly invariant to cyclic shifts? Measured on the network itself, whatever it is made of."""
+"""Is a network exactly invariant to cyclic shifts? Measured on the network itself, for any architecture."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ class Exactness:
         return self.residual < LIMIT
 
     def __str__(self) -> str:
-        """The verdict as a user reads it."""
+        """The result as text for the user."""
         if self.why:
             return f"exact invariance to cyclic shifts could not be shown: {self.why}"
         verdict = "exactly invariant to cyclic shifts" if self.exact else "NOT exactly invariant to cyclic shifts"
@@ -123,7 +123,7 @@ def _measured(probe: nn.Module, size: Size) -> Exactness:
 
 
 def _pictures(size: Size) -> Tensor:
-    """Two pictures, (2, 3, *size), with content at many scales and of unlike contrast."""
+    """Two pictures, (2, 3, *size), with content at many scales and with different contrast."""
     height, width = size
     generator = torch.Generator().manual_seed(0)
     pictures = torch.zeros(2, 3, height, width, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""What a loss must be able to do, and what it may ask of the classifier; checks of the options of mitigations."""
+"""The interface of a loss and of the classifier for it; checks of the options of mitigations."""
 
 import typing
 from collections.abc import Callable, MutableMapping
@@ -11,7 +11,7 @@ Classify = Callable[[Tensor], Tensor]  # pictures (N, 3, S, S), float in [0, 1],
 
 
 class Classifier(typing.Protocol):
-    """What a loss may ask of the classifier in training."""
+    """The part of the classifier that a loss may use in training."""
 
     @property
     def device(self) -> torch.device:

@@ -78,7 +78,7 @@ def create_backbone(name: str, weights: str | None, num_classes: int, image_size
 
 
 def preprocessing_of(name: str, weights: str | None) -> Preprocessing:
-    """Tell what weights expect of a picture, without reading or downloading them.
+    """Return the preprocessing that weights expect, without reading or downloading them.
 
     Args:
         name: Name of the backbone.
@@ -96,7 +96,7 @@ def preprocessing_of(name: str, weights: str | None) -> Preprocessing:
 
 
 def published_classes(name: str, weights: str | None) -> int | None:
-    """Tell the number of classes of published weights, without reading or downloading them.
+    """Return the number of classes of published weights, without reading or downloading them.
 
     Args:
         name: Name of the backbone.
@@ -112,7 +112,7 @@ def published_classes(name: str, weights: str | None) -> int | None:
 
 
 def classes_of_file(name: str, weights: str) -> int:
-    """Tell the number of classes that a file of weights was made for, by reading it.
+    """Return the number of classes that a file of weights was made for, by reading it.
 
     Args:
         name: Name of the backbone.
@@ -140,7 +140,7 @@ def _find(name: str, weights: str | None) -> Entry:
 
 
 def _heads(network: nn.Module, entry: Entry, num_classes: int, name: str) -> tuple[str, ...]:
-    """Names of the layers that have one output per class: those the library names, else the last one."""
+    """Names of the layers that have one output per class: those the library names, otherwise the last one."""
     fitting = [path for path, module in network.named_modules() if _outputs(module) == num_classes]
     if not fitting:
         raise UserError(f"backbone {name} has no classification layer with {num_classes} outputs; choose a classifier.")

@@ -1,4 +1,4 @@
-"""What a network expects of its input: the size and look of the picture belong to the weights, not to the program."""
+"""The preprocessing that a network expects: it belongs to the weights, not to the program."""
 
 import inspect
 from dataclasses import dataclass, field, replace
@@ -42,7 +42,7 @@ class Preprocessing:
         return replace(self, size=size)
 
     def trained_at(self, size: int) -> "Preprocessing":
-        """Return what a network expects that was fine-tuned from weights of this recipe.
+        """Return the preprocessing of a network that was fine-tuned from weights of this recipe.
 
         Args:
             size: Side S of the pictures it was trained on, in pixels. At the recipe's own it is the recipe; at another,
@@ -51,7 +51,7 @@ class Preprocessing:
         return self if size == self.size else self.fixed(size)
 
     def fixed(self, size: int) -> "Preprocessing":
-        """Return the geometry that is one for all networks, with this one's normalisation.
+        """Return the fixed geometry for all networks, with this one's normalisation.
 
         Args:
             size: Side S of the input in pixels.
@@ -59,7 +59,7 @@ class Preprocessing:
         return Preprocessing(self.mean, self.std, size)
 
     def protocol(self, spec: Spec) -> Protocol:
-        """Make a protocol whose views are prepared so, as far as its own geometry leaves that open.
+        """Make a protocol whose views are prepared like this, as far as its own geometry allows.
 
         Args:
             spec: A name of `PROTOCOLS` or `{name: {option: value}}`; options of the user win.

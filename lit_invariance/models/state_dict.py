@@ -18,7 +18,7 @@ SHOWN = 3
 
 
 def is_file_name(weights: str) -> bool:
-    """Tell a file, with or without `#entry`, from a published name such as `IMAGENET1K_V1`."""
+    """Distinguish a file, with or without `#entry`, from a published name such as `IMAGENET1K_V1`."""
     path, _ = split_entry(weights)
     return path.endswith(SUFFIXES) or os.path.isfile(path)  # False of what is no possible path, where Path raises
 
@@ -52,7 +52,7 @@ def read_state_dict(weights: str | Path, names: Collection[str]) -> dict[str, Te
 
 
 def without_prefix(state: Mapping[str, Tensor], names: Collection[str], source: str) -> dict[str, Tensor]:
-    """Cut the prefix off that wrappers have left before the names of a state dict.
+    """Remove the prefix that wrappers have put before the names of a state dict.
 
     The prefix is that which leaves most of the network's own names; names without it are left out, and said.
 

@@ -111,7 +111,7 @@ def _weights(architecture: str, config: Any) -> State:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the client's retries off the screen; one sentence says what went wrong."""
+    """Hide the client's messages about retries; one sentence says what went wrong."""
     before = huggingface_hub.logging.get_verbosity()
     huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:

@@ -55,7 +55,7 @@ def torchvision_network(model: str, weights: str | None) -> Entry:
 
 
 def published_name(name: str, weights: str | None) -> str | None:
-    """Tell which of torchvision's published weights a network has, by their name or that of their file.
+    """Return which of torchvision's published weights a network has, by their name or that of their file.
 
     Args:
         name: Name of the backbone.

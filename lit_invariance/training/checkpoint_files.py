@@ -1,4 +1,4 @@
-"""How a training's checkpoints come to the disk: whole, and the best one and the last one of the same run."""
+"""How a training's checkpoints are written: completely, and the best one and the last one from the same run."""
 
 import io
 import uuid
@@ -68,7 +68,7 @@ class RunIdentity(Callback):
         return {"identity": self.identity}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on under the name of the run that is resumed."""
+        """Continue with the name of the resumed run."""
         self.identity = state_dict["identity"]
 
 

@@ -76,7 +76,7 @@ def choose(trainer: pl.Trainer, wanted: int) -> Choice:
 
 
 def known_order(trainer: pl.Trainer) -> list[int] | None:
-    """Tell the positions of the pictures that this process will see in a validation, in order.
+    """Return the positions of the pictures that this process will see in a validation, in order.
 
     Args:
         trainer: The trainer, at the start of its validation.

@@ -11,7 +11,7 @@ from lit_invariance.errors import UserError
 
 
 class FiniteLoss(Callback):
-    """End a training whose loss is no longer finite; where nothing is validated, nobody else would notice."""
+    """End a training whose loss is no longer finite; without validation, nothing else would notice."""
 
     def __init__(self) -> None:
         self._finite: Tensor | None = None

@@ -1,4 +1,4 @@
-"""What the measurement of invariance costs beside the training, in one sentence."""
+"""The cost of measuring invariance during the training, in one sentence."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ class Leave:
 
 @dataclass(frozen=True)
 class Densify:
-    """A convolution hands its stride, or a part of it, to filters in front of layers or behind them.
+    """A convolution passes its stride, or a part of it, to filters before or after layers.
 
     Attributes:
         change: What the report says.
@@ -54,7 +54,7 @@ class Densify:
 
 @dataclass(frozen=True)
 class ReplacePool:
-    """A pool becomes dense, with a filter behind it.
+    """A pool becomes dense and is followed by a filter.
 
     Attributes:
         change: What the report says.

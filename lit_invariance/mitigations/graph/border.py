@@ -1,4 +1,4 @@
-"""What a convolution or pool reads beyond the border of its map, set for each layer."""
+"""The values that a convolution or pool reads beyond the border of its map, set for each layer."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""Decide what becomes of each strided operation, without touching the network."""
+"""Decide what to do with each strided operation, without changing the network."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Downsampler = Callable[[int | tuple[int, int], int], nn.Module]
 
 @dataclass(frozen=True)
 class Site:
-    """What decisions depend on beside the operation itself.
+    """What decisions depend on besides the operation itself.
 
     Attributes:
         name: What the report calls a filter.
@@ -40,7 +40,7 @@ class Site:
 
 
 def decide(place: Strided, site: Site, filtered: Collection[str]) -> Action:
-    """Decide what becomes of an operation.
+    """Decide what to do with an operation.
 
     Args:
         place: The operation.
@@ -95,7 +95,7 @@ def _densify(place: Strided, conv: nn.Conv2d, site: Site, filtered: Collection[s
 
 
 def _shared_out(stride: Pair) -> tuple[Pair, Pair]:
-    """What a convolution keeps of its stride and what it hands on."""
+    """The part of its stride that a convolution keeps and the part that it passes on."""
     rows, columns = (step // 2 if step > 2 and step % 2 == 0 else 1 for step in stride)
     return (rows, columns), (stride[0] // rows, stride[1] // columns)
 

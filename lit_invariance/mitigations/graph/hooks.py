@@ -1,4 +1,4 @@
-"""Put a downsampling layer in front of a layer or behind it, without renaming anything in the network.
+"""Put a downsampling layer before or after a layer, without renaming anything in the network.
 
 The added layer becomes a child of the layer it serves and runs in a forward hook. So any class of layer can be served,
 parameters keep their names, and the network stays an ordinary module that copies, pickles, compiles and exports.
@@ -25,7 +25,7 @@ def put_behind(layer: nn.Module, added: nn.Module) -> None:
 
 
 def replace(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
-    """Exchange a layer everywhere it hangs: one registered under two names would else change on one path only."""
+    """Replace a layer everywhere: one registered under two names would otherwise change on one path only."""
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
             if child is old:
@@ -33,7 +33,7 @@ def replace(network: nn.Module, old: nn.Module, new: nn.Module) -> None:
 
 
 def is_antialiased(network: nn.Module) -> bool:
-    """Whether any layer of a network was served so already."""
+    """Whether this was already done for any layer of a network."""
     return any(isinstance(layer, Pooled) or {BEFORE, BEHIND} & layer._modules.keys() for layer in network.modules())
 
 

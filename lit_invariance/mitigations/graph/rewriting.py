@@ -1,4 +1,4 @@
-"""Give the function calls in a module's forward pass layers of their own, which surgery can exchange."""
+"""Replace function calls in a module's forward pass by layers, which surgery can exchange."""
 
 from dataclasses import dataclass
 

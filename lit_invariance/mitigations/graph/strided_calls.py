@@ -20,7 +20,7 @@ CONVOLUTION_CALLS = {F.conv2d, torch.conv2d}
 
 
 def stride_of_call(node: Node) -> Pair:
-    """Step between kept samples of a pool, convolution or slice, in rows and columns; 1 for all else."""
+    """Step between kept samples of a pool, convolution or slice, in rows and columns; 1 for anything else."""
     if node.target is operator.getitem:
         return known_steps(tuple(part.step or 1 for part in spatial_slices(node)))
     if node.target in POOLING_CALLS:
@@ -46,7 +46,7 @@ def _pooling_options(node: Node) -> dict[str, object]:
 
 
 def as_layer(node: Node) -> nn.Module | None:
-    """The pooling layer that does what a function call or a slice does; None where there is none."""
+    """The pooling layer that does what a function call or a slice does; None if there is none."""
     if node.target is operator.getitem:
         from_start = all(part.start is None and part.stop is None for part in spatial_slices(node))
         return nn.AvgPool2d(1, stride_of_call(node)) if from_start else None

@@ -64,7 +64,7 @@ class Strided:
 
     Attributes:
         name: Qualified name of the layer, or the traced name of a function call behind that of its module.
-        layer: The layer; for a function call the layer that does the same, or None where there is none.
+        layer: The layer; for a function call the layer that does the same, or None if there is none.
         call: Position of the function call; None for a layer.
         stride: Step between kept samples, in rows and columns.
         cumulative: How many samples of the network's input lie between two of the result, in rows and columns.
@@ -114,7 +114,7 @@ def places_of(traced: Trace) -> list[Strided]:
 
 
 class _Reading:
-    """The traced network with what is looked up in it again and again."""
+    """The traced network with the values that are looked up in it repeatedly."""
 
     def __init__(self, traced: Trace) -> None:
         self.graph, self.layers, self.outputs, self.owners = traced.graph, traced.layers, traced.outputs, traced.owners
