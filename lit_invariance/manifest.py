@@ -34,8 +34,10 @@ class Manifest:
             patterns: The names that are about to be used, as `Path.glob` takes them.
 
         Raises:
-            UserError: If a file has one of the names and is not ours.
+            UserError: If a file has one of the names and is not ours, or a folder of that name is a link.
         """
+        for pattern in patterns:
+            self._refuse_links(self.folder / pattern)
         for path in self._found(patterns):
             self._refuse_foreign(path)
 
@@ -79,7 +81,14 @@ class Manifest:
         else:
             (self.folder / NAME).unlink(missing_ok=True)
 
+    def _refuse_links(self, path: Path) -> None:
+        """Through a link, a list in a folder from elsewhere would make files of any other folder ours."""
+        for parent in path.parents[: len(path.relative_to(self.folder).parts) - 1]:
+            if parent.is_symlink():
+                raise UserError(f"{parent} is a link to another folder; remove the link, or name another --output.")
+
     def _refuse_foreign(self, path: Path) -> None:
+        self._refuse_links(path)
         if path.exists() and self._name(path) not in self.names:
             raise UserError(
                 f"{path} was not written by an evaluation of this version and would be replaced; move it away, or "

@@ -41,6 +41,19 @@ def test_a_foreign_file_under_our_names_is_refused_and_stays(tmp_path, name):
     assert files(tmp_path) == [name]
 
 
+def test_nothing_is_written_or_deleted_through_a_link(tmp_path):
+    folder, other = tmp_path / "results", tmp_path / "photos"
+    folder.mkdir()
+    write(other / "mine.webp", "mine")
+    (folder / "pictures").symlink_to(other)
+    (folder / NAME).write_text(json.dumps(["pictures/mine.webp"]))  # a stranger's list
+    with pytest.raises(UserError, match="pictures is a link to another folder"), listed(folder, NAMES):
+        raise AssertionError
+    with pytest.raises(UserError, match="pictures is a link to another folder"):
+        Manifest(folder).add(folder / "pictures" / "new.webp")
+    assert (other / "mine.webp").read_text() == "mine"
+
+
 def test_a_foreign_file_that_no_pattern_names_is_not_replaced(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match="notes.txt was not written"), listed(tmp_path, NAMES):

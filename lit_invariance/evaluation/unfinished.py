@@ -94,6 +94,8 @@ class Unfinished:
     @rank_zero_only
     def _remove(self, folders: list[Path]) -> None:
         for folder in folders:
+            if folder.is_symlink() or folder.parent.is_symlink():  # what lies behind a link is not ours
+                continue
             for part in folder.glob("*.npz"):
                 part.unlink(missing_ok=True)
             remove_leftovers(folder)

@@ -144,3 +144,17 @@ def test_a_mistake_before_the_first_batch_leaves_nothing_to_go_on_from(in_folder
     with pytest.raises(UserError, match="cannot read the image"):
         evaluate([*NEW, "--data.root", "pictures", "--data.image_size", "16", *QUICK])
     assert list((in_folder / "results").iterdir()) == []
+
+
+@pytest.mark.parametrize("link", ["unfinished", "unfinished/abc"])
+def test_nothing_is_deleted_through_a_link(link, tmp_path):
+    other, output = tmp_path / "other", tmp_path / "out"
+    (other / "abc").mkdir(parents=True)
+    output.mkdir()
+    mine = other / "mine.npz" if link.endswith("abc") else other / "abc" / "mine.npz"
+    mine.write_text("mine")
+    (output / link).parent.mkdir(exist_ok=True)
+    (output / link).symlink_to(other)
+    (output / ".lit_invariance.json").write_text('["unfinished/abc"]')  # a stranger's list
+    Unfinished(output, "abc").remove()
+    assert mine.read_text() == "mine"
