@@ -25,6 +25,10 @@ def _one_thread() -> Iterator[None]:
     import cv2
 
     before = cv2.getNumThreads()
+    if before == 1:
+        # Also what a worker has, whose number must stay: OpenCV would wait there for threads that were not forked.
+        yield
+        return
     cv2.setNumThreads(0)
     try:
         yield

@@ -1,9 +1,16 @@
 import os
 import subprocess
 import sys
+import time
 
+import cv2
+import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset
 
+from lit_invariance.data.augmentation import TrainingView
+from lit_invariance.data.datamodule import TrainingSet
+from lit_invariance.data.labelled_pictures import LabelledPictures
 from lit_invariance.data.workers import begin_worker
 
 
@@ -37,3 +44,19 @@ def test_the_main_process_ends_them_and_leaves() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stdout == "0\n", done.stderr
+
+
+def test_workers_of_a_process_that_used_opencv_s_threads_do_not_hang():
+    """OpenCV's threads are not in a forked worker, and what stops them would wait for them."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 0)  # starts the threads
+        time.sleep(0.5)  # they spin before they sleep, and only one asleep is waited for
+        pictures = [(torch.full((3, 20, 20), 9 * number, dtype=torch.uint8), number) for number in range(4)]
+        training = TrainingSet(LabelledPictures(pictures), TrainingView(16, translation={"kind": "affine"}))
+        settings = {"num_workers": 1, "worker_init_fn": begin_worker, "multiprocessing_context": "fork", "timeout": 30}
+        loader = DataLoader(training, **settings)
+        assert [int(batch["label"]) for batch in loader] == [0, 1, 2, 3]
+    finally:
+        cv2.setNumThreads(before)
