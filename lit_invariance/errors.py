@@ -44,12 +44,12 @@ def said_by(error: BaseException) -> str:
     return line if len(line) <= MOST_LETTERS else f"{line[:MOST_LETTERS]}..."
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+def unknown(kind: str, name: str | None, known: Iterable[str]) -> UserError:
     """Build the error for a name that is not in a registry.
 
     Args:
         kind: What the name should have been, such as `"protocol"`.
-        name: The name as the user wrote it.
+        name: The name as the user wrote it; a config may say null.
         known: The names that exist.
 
     Returns:
@@ -57,6 +57,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """
     names = sorted(known)
     by_case = {known_name.lower(): known_name for known_name in names}
-    near = [by_case[found] for found in difflib.get_close_matches(name.lower(), by_case, n=3, cutoff=0.5)]
+    near = [by_case[found] for found in difflib.get_close_matches(str(name).lower(), by_case, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}."
     return UserError(f"unknown {kind} '{name}'; {hint}")

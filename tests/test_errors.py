@@ -75,3 +75,7 @@ def test_build_passes_options_and_tells_what_a_factory_refuses():
         build("thing", {"a": make}, {"a": {"side": "wide"}}, size=3)
     with pytest.raises(UserError, match="unknown thing 'b'"):
         build("thing", {"a": make}, "b")
+
+
+def test_a_name_that_is_null_is_unknown_as_well():
+    assert str(unknown("data set", None, ["shapes"])) == "unknown data set 'None'; known are shapes."

@@ -28,14 +28,14 @@ def check_trainer_options(options: Mapping[str, Any]) -> None:
             raise UserError(f"--trainer.{option} is {interval}; it must be above 0.")
 
 
-def check_seed(seed: int | bool) -> None:
+def check_seed(seed: int | bool | None) -> None:
     """Refuse a seed that the random generators do not accept.
 
     Args:
-        seed: The seed; a bool chooses one.
+        seed: The seed; a bool chooses one; None where a config says null.
 
     Raises:
         UserError: If it is out of their range.
     """
-    if not isinstance(seed, bool) and not 0 <= seed <= HIGHEST_SEED:
+    if not isinstance(seed, bool) and (seed is None or not 0 <= seed <= HIGHEST_SEED):
         raise UserError(f"--seed_everything is {seed}; it is a whole number from 0 to {HIGHEST_SEED}.")

@@ -91,7 +91,7 @@ def load_shapes(
     smallest = {"train_images": 1, "val_images": 1, "size": image_size, "seed": 0}
     for name, value in counts.items():
         least = smallest[name]
-        if not isinstance(value, int) or value < least:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise UserError(f"shapes: {name} is {value}; it must be a whole number, at least {least}.")
     for name, share in {"bias": bias, "val_bias": val_bias}.items():
         if not 0 <= share <= 1:

@@ -174,6 +174,7 @@ def test_other_errors_are_no_users_mistakes():
     (["--trainer.check_val_every_n_epoch", "0"], "check_val_every_n_epoch is 0; it must be above 0"),
     (["--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches is 0; it must be above 0"),
     (["--trainer.devices", "-5"], "trainer options do not fit this machine"),
+    (["--config", "{seed_everything: null}"], "seed_everything is None; it is a whole number from 0 to 4294967295"),
     (["--seed_everything", "-1"], "seed_everything is -1; it is a whole number from 0 to 4294967295"),
     (["--seed_everything", "99999999999999999999"], "it is a whole number from 0 to 4294967295"),
 ])  # fmt: skip

@@ -39,6 +39,7 @@ def test_train_images_do_not_depend_on_how_many_there_are() -> None:
         ({"val_images": 0.5}, "val_images is 0.5; it must be a whole number, at least 1"),
         ({"size": 40}, "size is 40; it must be a whole number, at least 64"),
         ({"seed": -1}, "seed is -1"),
+        ({"train_images": True}, "train_images is True"),
     ],
 )
 def test_wrong_numbers_are_named(options: dict[str, float], said: str) -> None:
