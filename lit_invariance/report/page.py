@@ -137,7 +137,6 @@ def _models(results: ResultsContent) -> list[dict[str, Any]]:
             # The network's own black would not be seen at night.
             "colour": COLOURS[place % len(COLOURS)].replace("#000000", "currentColor"),
             "symbol": SYMBOLS[(place + place // len(COLOURS)) % len(SYMBOLS)],
-            "at_chance": is_at_chance(results, model["name"], leading_protocol(results)),
             "sentence": summary_sentence(results, model["name"]),
             "preprocessing": describe(model),
         }
@@ -157,7 +156,13 @@ def _overview(results: ResultsContent) -> dict[str, Any]:
     measured = any(value is not None for line in costs for _, _, value in line[1:])
     return {
         "columns": columns,
-        "cells": [[_cell(results, model["name"], *column) for column in columns] for model in results["models"]],
+        "cells": [
+            [
+                _cell(results, model["name"], *column) | {"at_chance": is_at_chance(results, model["name"], column[0])}
+                for column in columns
+            ]
+            for model in results["models"]
+        ],
         "cost_names": [name for name, _, _ in costs[0]] if measured else [],
         "costs": costs if measured else [[] for _ in costs],
     }

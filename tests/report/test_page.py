@@ -174,6 +174,14 @@ def test_one_model_and_one_view(tmp_path):
         assert heading not in text
 
 
+def test_a_model_at_chance_is_marked_where_it_is(tmp_path):
+    results, outcomes = evaluation(["only", "other"], tmp_path, {"centre_crop": ("px", 1), "crop": ("px", 2)})
+    results["at_chance"] = {"crop": ["other"]}
+    text = "".join(Reader(save_page(results, outcomes, tmp_path).read_text()).text)
+    start = text.index("Click a heading")
+    assert text[start : text.index("Up is more often right", start)].count("at chance") == 1
+
+
 def test_published_numbers(tmp_path):
     results, outcomes = evaluation(["only"], tmp_path, {"crop": ("px", 2)})
     results["models"][0] |= {"backbone": "torchvision/resnet50"}
