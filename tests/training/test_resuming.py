@@ -8,6 +8,7 @@ import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 
 from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.experiments.reliability.stopped_trainings import same
 from lit_invariance.training.checkpoint_files import Best, Last, RunIdentity, WholeCheckpoints, identity_of
 from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.training.loop_counters import Counters
@@ -57,16 +58,6 @@ def run(folder, *callbacks, model=None, data=None, kind=LitClassifier, resume=No
         warnings.filterwarnings("ignore", ".*(exists and is not empty|many workers)")
         trained.fit(module, images, ckpt_path=resume, weights_only=True)
     return trained
-
-
-def same(one, other):
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other
 
 
 TRAINED = ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "epoch")
