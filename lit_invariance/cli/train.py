@@ -11,30 +11,24 @@ import pytorch_lightning as pl
 from jsonargparse import Namespace
 from lightning_fabric.plugins import CheckpointIO
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.callbacks import Callback, LearningRateMonitor, OnExceptionCheckpoint
+from pytorch_lightning.callbacks import Callback, OnExceptionCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-from pytorch_lightning.loggers import TensorBoardLogger
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
 
 from lit_invariance.cli.configs import ConfigFile
 from lit_invariance.cli.failures import in_one_sentence
+from lit_invariance.cli.loggers import Curves
 from lit_invariance.cli.quiet import without_advertisements
+from lit_invariance.cli.run_callbacks import RunCallbacks
 from lit_invariance.cli.run_folder import OURS, RUNS, RunFolder, check_no_foreign_checkpoint
-from lit_invariance.cli.signals import Stopped, StopRequest, command_line, stop_requests, stops_at_once
-from lit_invariance.cli.stopping import Stopping
+from lit_invariance.cli.signals import Stopped, command_line, stop_requests, stops_at_once
 from lit_invariance.cli.trainer_options import check_seed, check_trainer_options
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.files import owned, replacing
 from lit_invariance.parser import OneSentenceErrors
-from lit_invariance.training.checkpoint_files import BEST, LAST, Best, Last, RunIdentity, WholeCheckpoints
+from lit_invariance.training.checkpoint_files import BEST, LAST, WholeCheckpoints
 from lit_invariance.training.classifier import LitClassifier
-from lit_invariance.training.finite_loss import FiniteLoss
-from lit_invariance.training.loop_counters import Counters
-from lit_invariance.training.progress import progress
-from lit_invariance.training.restored import Restored
-from lit_invariance.training.step_seeds import StepSeeds
-from lit_invariance.training.tensorboard import Hyperparameters, ProbePictures, Throughput
 from lit_invariance.version import version
 
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")
@@ -44,23 +38,6 @@ COUNTS_OR_SHARES = {f"trainer.limit_{stage}_batches" for stage in ("train", "val
 
 class TrainingParser(OneSentenceErrors, LightningArgumentParser):
     """Lightning's parser, whose errors are one sentence."""
-
-
-class Curves(TensorBoardLogger):
-    """A TensorBoard logger that keeps important curves visible: TensorBoard opens only the first two groups.
-
-    The epoch number, which would be a separate group, is left out, and learning rates go into the `train` group.
-    """
-
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Write scalars.
-
-        Args:
-            metrics: Tag to value.
-            step: The training step.
-        """
-        tags = {tag: f"train/{tag}" if tag.startswith("lr-") else tag for tag in metrics if tag != "epoch"}
-        super().log_metrics({tags[tag]: metrics[tag] for tag in tags}, step)
 
 
 class TrainingCLI(LightningCLI):
@@ -200,20 +177,10 @@ class TrainingCLI(LightningCLI):
         trainer = self.config_init["trainer"]
         bar = trainer["enable_progress_bar"] is not False
         trainer["enable_progress_bar"] = bar and sys.stdout.isatty()
-        given = trainer["callbacks"] or []
-        self.restored = Restored(self.config["ckpt_path"])
-        callbacks = [self.restored, *(given if isinstance(given, list) else [given])]
-        callbacks += [LearningRateMonitor(), *progress(bar)]
-        callbacks += [FiniteLoss(), Throughput(), ProbePictures(), Hyperparameters()]
-        callbacks += [StepSeeds(), Counters(), RunIdentity()]
-        path = self.folder.last if self._keeps_checkpoints else None
-        self.stopping = Stopping(StopRequest(), path, self.resume_command, lambda: self.folder.stands, self._requeue)
-        self.best = Best(self.folder.checkpoints)
-        callbacks.append(self.stopping)
-        if self._keeps_checkpoints:
-            last = Last(self.folder.checkpoints)
-            callbacks += [last] if trainer["limit_val_batches"] == 0 else [self.best, last]
-        return callbacks
+        self.callbacks = RunCallbacks(
+            self.folder, self._keeps_checkpoints, self.config["ckpt_path"], self.resume_command, self._requeue
+        )
+        return self.callbacks.around(trainer["callbacks"], bar, trainer["limit_val_batches"] != 0)
 
     @property
     def resume_command(self) -> str:
@@ -230,9 +197,9 @@ class TrainingCLI(LightningCLI):
         with ExitStack() as stack:
             if self._leaves_files:
                 self._begin(stack)
-            self.stopping.request = stack.enter_context(stop_requests())
+            self.callbacks.stopping.request = stack.enter_context(stop_requests())
             stack.enter_context(in_one_sentence(self.folder.checkpoints))
-            stack.enter_context(self.restored.in_one_sentence())
+            stack.enter_context(self.callbacks.restored.in_one_sentence())
             try:
                 self.trainer.fit(self.model, self.datamodule, ckpt_path=self.config["ckpt_path"], weights_only=True)
             except (UserError, MisconfigurationException, OSError, RuntimeError, MemoryError) as error:
@@ -243,7 +210,7 @@ class TrainingCLI(LightningCLI):
     def _begin(self, stack: ExitStack) -> None:
         @rank_zero_only
         def leave_nothing() -> None:
-            if not self.trainer.global_step or not self.restored.done:
+            if not self.trainer.global_step or not self.callbacks.restored.done:
                 self.folder.leave_nothing()
 
         self.folder.make()
@@ -265,7 +232,7 @@ class TrainingCLI(LightningCLI):
         """Say where the outputs are."""
         if not self._keeps_checkpoints or not self.folder.last.is_file():
             return
-        score = self.best.best_model_score
+        score = self.callbacks.best.best_model_score
         kept, named = LAST, f" --models {self.folder.last}"
         if score is not None:  # without --models, the best ones are compared
             kept, named = f"{BEST} (val/acc {score:.4f}) and {LAST}", ""
