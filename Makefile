@@ -10,7 +10,7 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into .venv: some GB with torch, a few minutes without further words ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[antialiased,hf,export,webdataset,dev]'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[antialiased,hf,export,webdataset,loggers,dev]'
 	@touch $@
 
 # Train a plain, an augmented and an anti-aliased network on the built-in shapes, then compare them.
