@@ -9,6 +9,7 @@ from pytorch_lightning.utilities import rank_zero_info
 from torch import nn
 
 from lit_invariance.errors import UserError, unknown
+from lit_invariance.extras import optional
 from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.models.torchvision_networks import convert_names
@@ -24,12 +25,7 @@ def antialiased_network(model: str, weights: str | None) -> Entry:
     Raises:
         UserError: If the package is missing or has no network of that name.
     """
-    try:
-        import antialiased_cnns
-    except ImportError as error:
-        raise UserError(
-            "antialiased-cnns is not installed; 'pip install lit-invariance[antialiased]' brings it."
-        ) from error
+    antialiased_cnns = optional("antialiased_cnns", "antialiased", f"antialiased_cnns/{model}")
     known = set(torchvision.models.list_models(module=torchvision.models)) & set(vars(antialiased_cnns))
     if model not in known:
         raise unknown("backbone", f"antialiased_cnns/{model}", [f"antialiased_cnns/{other}" for other in known])
