@@ -21,13 +21,13 @@ def windows(images: Tensor, corners: Tensor, height: int, width: int, padding: s
     Returns:
         `(N, C, height, width)`, in channels_last.
     """
-    corners = corners.to(images.device).expand(len(images), 2)
+    corners = corners.to(images.device).expand(images.shape[0], 2)  # len() would fix the batch of an exported file
     rows = corners[:, :1] + torch.arange(height, device=images.device)
     columns = corners[:, 1:] + torch.arange(width, device=images.device)
     # Black is also what the windows of protocols stand on: 0 before normalisation.
     inner = "replicate" if padding == "zero" else padding
     at_rows, at_columns = fold(rows, images.shape[2], inner), fold(columns, images.shape[3], inner)
-    batch = torch.arange(len(images), device=images.device)[:, None, None]
+    batch = torch.arange(images.shape[0], device=images.device)[:, None, None]
     taken = images.permute(0, 2, 3, 1)[batch, at_rows[:, :, None], at_columns[:, None, :]]
     if padding == "zero":
         inside = (at_rows == rows)[:, :, None] & (at_columns == columns)[:, None, :]
