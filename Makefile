@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install quickstart mitigations reliability test test-minimum lint wheel clean
+.PHONY: install quickstart mitigations reliability benchmark test test-minimum lint wheel clean
 
 install: $(INSTALLED)
 
@@ -59,6 +59,11 @@ checkpoints/m_distilled/best.ckpt: checkpoints/m_plain/best.ckpt | $(INSTALLED)
 # Inject every fault that the program is to survive, and print what became of each; under 15 minutes on two cores.
 reliability: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m lit_invariance.experiments.reliability
+
+# Measure time and memory, and write docs/performance.md; under 15 minutes on two cores. LIT_INVARIANCE_DATA names a folder of
+# real pictures and weights; without it, drawn pictures and random weights are measured.
+benchmark: install
+	$(BIN)/python -m lit_invariance.experiments.benchmark --output docs/performance.md
 
 test: install
 	$(BIN)/pytest
