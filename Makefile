@@ -54,7 +54,7 @@ checkpoints/m_blurpool_consistency/best.ckpt: | $(INSTALLED)
 	$(ON_SHAPES) --name m_blurpool_consistency --model.mitigations '[blurpool, consistency]'
 checkpoints/m_distilled/best.ckpt: checkpoints/m_plain/best.ckpt | $(INSTALLED)
 	$(ON_SHAPES) --name m_distilled --model.mitigations '[blurpool, distillation]' --model.weights $< \
-	    --model.reestimate_batch_norm 1000 --model.freeze_batch_norm true --model.lr 0.001
+	    --model.reestimate_batch_norm 1000 --model.freeze_batch_norm true --model.lr 0.002
 
 # Inject every fault that the program is to survive, and print what became of each; under 15 minutes on two cores.
 reliability: install

@@ -22,6 +22,7 @@ from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import ImageTooSmall, views_of
 from lit_invariance.training.answers import not_finite
 from lit_invariance.training.invariance_callback import VIEWS_SEED, InvarianceCallback, with_neighbours
+from lit_invariance.training.learning_rate import rate_in_use, scaled, true_batch
 from lit_invariance.training.measuring_cost import measuring_cost
 from lit_invariance.training.mistakes import Mistakes
 from lit_invariance.training.options import check_ranges
@@ -51,8 +52,10 @@ class LitClassifier(pl.LightningModule):
             re-estimated before the first step, which is recommended after surgery; 0 keeps those of the weights.
         freeze_batch_norm: Keep these statistics fixed during training.
         optimizer: `sgd` (Nesterov) or `adamw`.
-        lr: Learning rate, reached after the warm-up.
+        lr: Learning rate for a batch of 256 images, reached after the warm-up.
         backbone_lr: Learning rate of everything but the classification layer; None means `lr`.
+        lr_scaling: Scale both to the true batch, processes and accumulated passes included: in proportion for `sgd`, by
+            the square root for `adamw`.
         momentum: Momentum of SGD, first beta of AdamW.
         weight_decay: Decay of weights; biases and normalisation are not decayed.
         warmup_epochs: Epochs of linear warm-up, before the cosine decay to 0.
@@ -80,6 +83,7 @@ class LitClassifier(pl.LightningModule):
         optimizer: str = "sgd",
         lr: float = 0.01,
         backbone_lr: float | None = None,
+        lr_scaling: bool = True,
         momentum: float = 0.9,
         weight_decay: float = 1e-4,
         warmup_epochs: float = 0.0,
@@ -195,7 +199,8 @@ class LitClassifier(pl.LightningModule):
             loss.prepare(self)
 
     def on_train_start(self) -> None:
-        """Report the cost of the measurement, and re-estimate batch normalisation unless the training is resumed."""
+        """Report rate and costs, and re-estimate batch normalisation unless the training is resumed."""
+        rank_zero_info(rate_in_use(self.trainer, self.hparams))
         cost = measuring_cost(self.trainer, self.protocol, self.hparams["invariance_images"], self.mitigated.passes)
         if cost is not None:
             rank_zero_info(cost)
@@ -261,12 +266,16 @@ class LitClassifier(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule, which advances with every batch."""
         options = self.hparams
-        backbone_lr = options["lr"] if options["backbone_lr"] is None else options["backbone_lr"]
-        groups = parameter_groups(self.backbone, self.heads, options["lr"], backbone_lr, options["weight_decay"])
-        optimizer = OPTIMIZERS[options["optimizer"]](groups, options["momentum"])
         warmup, total = planned_steps(self.trainer, options["warmup_epochs"])
+        lr, backbone_lr = self._rate(options["lr"]), options["backbone_lr"]
+        backbone_lr = lr if backbone_lr is None else self._rate(backbone_lr)
+        groups = parameter_groups(self.backbone, self.heads, lr, backbone_lr, options["weight_decay"])
+        optimizer = OPTIMIZERS[options["optimizer"]](groups, options["momentum"])
         curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
+
+    def _rate(self, lr: float) -> float:
+        return scaled(lr, self.hparams["optimizer"], true_batch(self.trainer)) if self.hparams["lr_scaling"] else lr
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def parameter_groups(
 
 
 def planned_steps(trainer: pl.Trainer, warmup_epochs: float) -> tuple[int, float]:
-    """Count the optimiser steps of a training.
+    """Count the optimiser steps of a training, whose loaders are set up with that.
 
     Args:
         trainer: Its trainer.

@@ -22,8 +22,8 @@ QUIET = {
 
 def make(**options):
     torch.manual_seed(0)
-    settings = {"backbone": "tiny_resnet", "num_classes": 10, "image_size": 32, "optimizer": "adamw", "lr": 0.001}
-    return LitClassifier(**settings | options)
+    settings = {"backbone": "tiny_resnet", "num_classes": 10, "image_size": 32}
+    return LitClassifier(**settings | {"optimizer": "adamw", "lr": 0.001, "lr_scaling": False} | options)
 
 
 def shapes():

@@ -29,9 +29,8 @@ QUIET = {
 
 def classifier(**options):
     torch.manual_seed(0)
-    return LitClassifier(
-        **{"backbone": "tiny_resnet", "num_classes": 10, "image_size": 32, "invariance_protocol": CROP, **options}
-    )
+    settings = {"backbone": "tiny_resnet", "num_classes": 10, "image_size": 32, "lr_scaling": False}
+    return LitClassifier(**settings | {"invariance_protocol": CROP} | options)
 
 
 def shapes(**options):

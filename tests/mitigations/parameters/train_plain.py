@@ -27,6 +27,7 @@ def main() -> None:
         image_size=32,
         optimizer="adamw",
         lr=0.008,
+        lr_scaling=False,
         weight_decay=0.05,
         warmup_epochs=1,
         invariance_images=0,
