@@ -10,6 +10,7 @@ from typing import Any
 from lit_invariance.data.batch import Positioned
 from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.protocols import ProtocolChoice
+from lit_invariance.models.backbones import files_of
 from lit_invariance.models.state_dict import is_file_name, split_entry
 
 LENGTH = 16  # hexadecimal digits
@@ -63,6 +64,9 @@ def run_fingerprint(
 
 
 def _state(source: ModelSource) -> list[int]:
-    weights = source.weights if source.weights is not None and is_file_name(source.weights) else None
-    file = source.checkpoint or (Path(split_entry(weights)[0]) if weights else None)
-    return [] if file is None else [file.stat().st_size, file.stat().st_mtime_ns]
+    files = [source.checkpoint] if source.checkpoint else []
+    if source.backbone:
+        files += files_of(source.backbone, source.weights)
+    if source.weights is not None and is_file_name(source.weights):
+        files.append(Path(split_entry(source.weights)[0]))
+    return [value for file in files for value in (file.stat().st_size, file.stat().st_mtime_ns)]

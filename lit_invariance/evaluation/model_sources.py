@@ -11,11 +11,13 @@ import yaml
 
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError, unknown
+from lit_invariance.evaluation.source_text import split_mitigations, split_name, split_source
 from lit_invariance.mitigations import LOSSES, MITIGATIONS
-from lit_invariance.models.state_dict import is_file_name, split_entry
+from lit_invariance.models.python_networks import PYTHON
+from lit_invariance.models.torch_file import read_torch_file
 from lit_invariance.names import printable
 from lit_invariance.registry import Spec, parse_spec
-from lit_invariance.training.checkpoint import read_checkpoint
+from lit_invariance.training.checkpoint import check_code, read_checkpoint
 
 CHECKPOINTS = Path("checkpoints")
 
@@ -28,7 +30,7 @@ class ModelSource:
         name: Its name in tables.
         text: The source as the user wrote it.
         checkpoint: A checkpoint file of this project, or None.
-        backbone: Name of a backbone; empty for a checkpoint.
+        backbone: Name of a backbone; for a checkpoint, the code that the user lets it run, otherwise empty.
         weights: None for random ones, `"default"`, a published name or a file; see `create_backbone`.
         image_size: Side of a backbone's input in pixels, None for that of its recipe or of the data.
         classes: Number of outputs of a checkpoint, None for a backbone.
@@ -84,42 +86,32 @@ def parse_source(text: str) -> ModelSource:
     Args:
         text: `[name=]source[+mitigation...]`; the source is the path of a `.ckpt` file, `<backbone>` for its published
             weights, or `<backbone>@<weights>` with `none`, a published name or a local file as weights;
-            `<backbone>:299` gives it its own input size. Each
+            `<backbone>:299` gives it its own input size. `create_backbone` says what a backbone may be. Each
             mitigation, surgery or inference wrapper, is a name or `{name: {option: value}}`.
 
     Raises:
         UserError: If the source is a URL, a missing file, no checkpoint, or a weights file without its backbone, or a
             mitigation is unknown or acts on training only.
     """
-    name, given, source = text.partition("=")
-    if not given or any(sign in name for sign in "/@+"):
-        name, source = "", text
-    plain, added = _split_mitigations(source)
+    name, source = split_name(text)
+    plain, added = split_mitigations(source)
     found = _plain_source(name, plain)
     # Bytes that are not UTF-8 may be in a path, but not in a table or a page.
     name, text = printable(found.name), printable(source)
-    return replace(found, name=name, text=text, mitigations=[*found.mitigations, *added])
+    return replace(found, name=name, text=text, mitigations=[*found.mitigations, *map(_mitigation, added)])
 
 
 def _plain_source(name: str, source: str) -> ModelSource:
     """Read a source without mitigations added; an empty name is taken from it."""
-    if "://" in source:
+    if "://" in source.partition("{")[0]:
         raise UserError(f"'{source}' is a URL; download the file yourself and name the local copy.")
-    backbone, at, weights = source.partition("@")
-    if source.endswith(".ckpt") and (not at or os.path.isfile(source)):
+    if source.endswith(".ckpt") and ("@" not in source or os.path.isfile(source)):
         return _checkpoint(name, source)
-    if not backbone or (at and not weights):
-        raise UserError(
-            f"'{source}' does not name a model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>."
-        )
-    if not at and is_file_name(source):
-        raise UserError(f"'{source}' is a weights file; name the network it belongs to, as <backbone>@{source}.")
-    wanted = {"": "default", "none": None}.get(weights, weights)
-    backbone, colon, side = backbone.partition(":")
-    if colon and not (side.isdecimal() and int(side)):
-        raise UserError(f"'{side}' in '{source}' is not an image size; write <backbone>:299 for 299 x 299 pixels.")
-    size = int(side) if colon else None
-    return ModelSource(name or backbone.rpartition("/")[2], source, backbone=backbone, weights=wanted, image_size=size)
+    parts = split_source(source)
+    if parts.backbone.startswith(PYTHON) and parts.weights is not None and _is_ours(parts.weights):
+        return _checkpoint(name, parts.weights, parts.backbone)
+    weights = {None: "default", "none": None}.get(parts.weights, parts.weights)
+    return ModelSource(name or parts.short, source, backbone=parts.backbone, weights=weights, image_size=parts.size)
 
 
 def choose_reference(sources: Sequence[ModelSource], wanted: str | None, listed: bool) -> str:
@@ -146,19 +138,6 @@ def choose_reference(sources: Sequence[ModelSource], wanted: str | None, listed:
     return plain[0] if len(plain) == 1 else names[0]
 
 
-def _split_mitigations(source: str) -> tuple[str, list[Spec]]:
-    """Separate a source from the mitigations added to it; a file whose name contains a plus sign is kept whole."""
-    parts = source.split("+")
-    files = [count for count in range(1, len(parts) + 1) if _is_file("+".join(parts[:count]))]
-    length = max(files, default=1)
-    return "+".join(parts[:length]), [_mitigation(part) for part in parts[length:]]
-
-
-def _is_file(source: str) -> bool:
-    path, entry = split_entry(source.partition("@")[2])
-    return os.path.isfile(source) or (os.path.isfile(path) and "+" not in (entry or ""))
-
-
 def _mitigation(text: str) -> Spec:
     try:
         spec: Spec = yaml.safe_load(text)
@@ -172,18 +151,28 @@ def _mitigation(text: str) -> Spec:
     return spec
 
 
-def _checkpoint(name: str, text: str) -> ModelSource:
+def _is_ours(path: str) -> bool:
+    """Whether a file is a checkpoint of this project, and not of another LightningModule."""
+    if not path.endswith(".ckpt") or not os.path.isfile(path):
+        return False
+    content = read_torch_file(path)
+    return isinstance(content, dict) and "backbone" in (content.get("hyper_parameters") or ())
+
+
+def _checkpoint(name: str, text: str, code: str = "") -> ModelSource:
     path = Path(text)
     if not path.is_file():
         known = [str(other) for other in sorted(CHECKPOINTS.glob("*/*.ckpt"))]
         near = difflib.get_close_matches(text, known, n=3, cutoff=0.5)
         raise UserError(f"there is no checkpoint '{text}'; {f'did you mean {near[0]}?' if near else 'check the path.'}")
     content = read_checkpoint(path)
+    check_code(path, content, code or None)
     run = path.absolute().parent.name if path.stem in ("best", "last") else path.stem
     return ModelSource(
         name or run,
         text,
         checkpoint=path,
+        backbone=code,
         classes=content["hyper_parameters"].get("num_classes"),
         class_names=content.get(InvarianceData.__name__, {}).get("class_names"),
         data=content.get("datamodule_hyper_parameters", {}),

@@ -121,7 +121,7 @@ def _load(source: ModelSource, num_classes: int, geometry: Geometry, seed: int) 
     if source.checkpoint is not None:
         content = dict(source.content) or read_checkpoint(source.checkpoint)
         source.content.clear()  # the network holds it from now on
-        classifier = rebuild(source.checkpoint, content, source.mitigations)
+        classifier = rebuild(source.checkpoint, content, source.mitigations, source.backbone or None)
         classifier.configure_preprocessing(geometry.of_training(classifier.preprocessing))
         return classifier
     expected = geometry.of_weights(preprocessing_of(source.backbone, source.weights), source.image_size)

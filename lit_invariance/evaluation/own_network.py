@@ -133,8 +133,8 @@ class Normalise(nn.Module):
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
-        for name in ("mean", "std"):
-            self.register_buffer(name, torch.tensor(getattr(preprocessing, name))[:, None, None], persistent=False)
+        for name, values in zip(("mean", "std"), preprocessing.scale, strict=True):
+            self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from lit_invariance.data.class_order import check_same_classes
 from lit_invariance.data.synsets import imagenet_classes
 from lit_invariance.evaluation.model_sources import ModelSource
-from lit_invariance.models.backbones import classes_of_file, published_classes
+from lit_invariance.models.backbones import classes_of_file, published_class_names, published_classes
 from lit_invariance.models.state_dict import is_file_name
 
 IMAGENET = list(imagenet_classes().values())
@@ -39,18 +39,24 @@ def see_same_classes(sources: Sequence[ModelSource], data: Sequence[str]) -> Non
         UserError: If a model has as many classes as the data, and others.
     """
     for source in sources:
-        names = source.class_names or (IMAGENET if len(data) == len(IMAGENET) and _is_imagenets(source) else ())
+        names = _names(source) or (IMAGENET if len(data) == len(IMAGENET) and _is_imagenets(source) else ())
         if len(names) == len(data):
             check_same_classes(f"model {source.name}", names, data)
 
 
 def _numbers(sources: Sequence[ModelSource]) -> Iterator[int]:
-    weighted = [source for source in sources if source.weights is not None]
+    weighted = [source for source in sources if source.checkpoint is None and source.weights is not None]
     yield from (source.classes for source in sources if source.classes)
     yield from filter(None, (published_classes(source.backbone, source.weights) for source in weighted))
     for source in weighted:
         if is_file_name(str(source.weights)) and (classes := classes_of_file(source.backbone, str(source.weights))):
             yield classes
+
+
+def _names(source: ModelSource) -> Sequence[str] | None:
+    if source.checkpoint is not None or not source.backbone:
+        return source.class_names
+    return published_class_names(source.backbone, source.weights)
 
 
 def _is_imagenets(source: ModelSource) -> bool:

@@ -1,20 +1,20 @@
 """From a name such as `torchvision/resnet50` to a network, its weights and the preprocessing it expects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.utilities import rank_zero_info
 from torch import nn
 
-from lit_invariance.errors import UserError, unknown
-from lit_invariance.models.antialiased_networks import antialiased_network
+from lit_invariance.errors import UserError
+from lit_invariance.models.classification_layer import layers_with
 from lit_invariance.models.dry_pass import see_answer
 from lit_invariance.models.entry import Entry
+from lit_invariance.models.libraries import find_entry
 from lit_invariance.models.preprocessing import Preprocessing
-from lit_invariance.models.small_resnet import SmallResNet
 from lit_invariance.models.state_dict import first_of, is_file_name, read_state_dict, without_prefix
-from lit_invariance.models.torchvision_networks import torchvision_network
 from lit_invariance.models.weights import load_strictly
 
 USUAL_CLASSES = 1000
@@ -26,11 +26,12 @@ class Backbone:
 
     Attributes:
         network: `(N, 3, S, S)` normalised images -> logits `(N, K)`.
-        heads: Names of the modules that map features to classes; the networks that timm distilled have two.
+        heads: Names of the modules that map features to classes; the networks that timm distilled have two, a user's
+            own may have none.
         preprocessing: What its weights expect of a picture.
         num_classes: Number of outputs K.
         trained_classes: Number of classes its weights were made for, 0 where they hold no classification layer; None
-            for random weights.
+            for random weights, and where it is not known.
     """
 
     network: nn.Module
@@ -49,10 +50,10 @@ def create_backbone(name: str, weights: str | None, num_classes: int, image_size
     """Build a network by name and load its weights.
 
     Args:
-        name: `torchvision/<model>`, `timm/<model>[.<tag>]`, `antialiased_cnns/<model>`, `tiny_resnet` or
-            `cifar_resnet20`.
+        name: `torchvision/<model>`, `timm/<model>[.<tag>]`, `antialiased_cnns/<model>`, `tiny_resnet`,
+            `cifar_resnet20`, or `python:` and code that returns a network, which is run; see `python_network`.
         weights: None for random ones; `"default"` or a published name (`IMAGENET1K_V1`, a timm tag); or a local file,
-            see `read_state_dict`.
+            see `read_state_dict`. With code, None and `"default"` stand for those that it gives the network.
         num_classes: Number of outputs K. Where the weights have another number, the head is a new one.
         image_size: Side S of the pictures it will be given. One is passed through it before any weights are looked for,
             to see that the network takes it; None leaves that out.
@@ -64,17 +65,18 @@ def create_backbone(name: str, weights: str | None, num_classes: int, image_size
         UserError: If the name is unknown, the network refuses the size, or the weights are unknown, out of reach or
             made for another network.
     """
-    entry = _find(name, weights)
+    entry = find_entry(name, weights)
     network = entry.make(num_classes)
     heads = _heads(network, entry, num_classes, name)
     if image_size is not None:
         see_answer(network, name, image_size, num_classes)
+    if entry.whole:
+        return Backbone(network, heads, entry.preprocessing, num_classes, entry.classes)
     if weights is None:
         return Backbone(network, heads, preprocessing_of(name, None), num_classes)
     state = _converted(entry, weights, network)
     load_strictly(network, name, state, f"'{weights}'", heads)
-    last = f"{heads[0]}.weight"
-    return Backbone(network, heads, entry.preprocessing, num_classes, len(state[last]) if last in state else 0)
+    return Backbone(network, heads, entry.preprocessing, num_classes, _classes_of(state, heads))
 
 
 def preprocessing_of(name: str, weights: str | None) -> Preprocessing:
@@ -91,8 +93,9 @@ def preprocessing_of(name: str, weights: str | None) -> Preprocessing:
     Raises:
         UserError: If the name is unknown.
     """
-    preprocessing = _find(name, weights).preprocessing
-    return preprocessing.fixed(preprocessing.size) if weights is None else preprocessing
+    entry = find_entry(name, weights)
+    preprocessing = entry.preprocessing
+    return preprocessing.fixed(preprocessing.size) if weights is None and not entry.whole else preprocessing
 
 
 def published_classes(name: str, weights: str | None) -> int | None:
@@ -108,10 +111,36 @@ def published_classes(name: str, weights: str | None) -> int | None:
     Raises:
         UserError: If the name is unknown.
     """
-    return _find(name, weights).classes
+    return find_entry(name, weights).classes
 
 
-def classes_of_file(name: str, weights: str) -> int:
+def published_class_names(name: str, weights: str | None) -> Sequence[str] | None:
+    """Return the class of each output of published weights; None where they do not say.
+
+    Args:
+        name: Name of the backbone.
+        weights: As in `create_backbone`.
+
+    Raises:
+        UserError: If the name is unknown.
+    """
+    return find_entry(name, weights).class_names
+
+
+def files_of(name: str, weights: str | None) -> tuple[Path, ...]:
+    """Return the files on the disk that a network is made from, beside a file of weights that the user names.
+
+    Args:
+        name: Name of the backbone.
+        weights: As in `create_backbone`.
+
+    Raises:
+        UserError: If the name is unknown.
+    """
+    return find_entry(name, weights).files
+
+
+def classes_of_file(name: str, weights: str) -> int | None:
     """Return the number of classes that a file of weights was made for, by reading it.
 
     Args:
@@ -119,39 +148,32 @@ def classes_of_file(name: str, weights: str) -> int:
         weights: The file.
 
     Returns:
-        Their number; 0 for weights without a classification layer.
+        Their number; 0 for weights without a classification layer; None where the network has none that is known.
 
     Raises:
         UserError: If the name is unknown, or the file cannot be read.
     """
-    entry = _find(name, weights)
+    entry = find_entry(name, weights)
     network = entry.make(USUAL_CLASSES)
-    state, last = _converted(entry, weights, network), f"{_heads(network, entry, USUAL_CLASSES, name)[0]}.weight"
-    return len(state[last]) if last in state else 0
-
-
-def _find(name: str, weights: str | None) -> Entry:
-    library, _, model = name.partition("/")
-    if not model and library in BUILT_IN:
-        return _built_in(BUILT_IN[library], weights)
-    if library not in LIBRARIES or not model:
-        raise unknown("backbone", name, [f"{library}/resnet50" for library in LIBRARIES] + list(BUILT_IN))
-    return LIBRARIES[library](model, weights)
+    return _classes_of(_converted(entry, weights, network), _heads(network, entry, USUAL_CLASSES, name))
 
 
 def _heads(network: nn.Module, entry: Entry, num_classes: int, name: str) -> tuple[str, ...]:
     """Names of the layers that have one output per class: those the library names, otherwise the last one."""
-    fitting = [path for path, module in network.named_modules() if _outputs(module) == num_classes]
+    fitting = layers_with(network, num_classes)
+    if not fitting and entry.headless:
+        return ()
     if not fitting:
         raise UserError(f"backbone {name} has no classification layer with {num_classes} outputs; choose a classifier.")
     named = tuple(path for path in entry.heads if path in fitting)
     return named if named and len(named) == len(entry.heads) else (fitting[-1],)
 
 
-def _outputs(module: nn.Module) -> int | None:
-    if isinstance(module, nn.Linear):
-        return module.out_features
-    return module.out_channels if isinstance(module, nn.Conv2d) else None
+def _classes_of(state: Mapping[str, Any], heads: Sequence[str]) -> int | None:
+    if not heads:
+        return None
+    last = f"{heads[0]}.weight"
+    return len(state[last]) if last in state else 0
 
 
 def _converted(entry: Entry, weights: str, network: nn.Module) -> Mapping[str, Any]:
@@ -167,27 +189,3 @@ def _converted(entry: Entry, weights: str, network: nn.Module) -> Mapping[str, A
     for key in unused:
         del state[key]
     return state if state.keys() == names else entry.convert(state, network)
-
-
-def _built_in(make: Callable[[int], nn.Module], weights: str | None) -> Entry:
-    def published() -> Mapping[str, Any]:
-        raise UserError(f"there are no published weights '{weights}' for a built-in network; give a file, or none.")
-
-    return Entry(make, published, Preprocessing())
-
-
-def _timm_network(model: str, weights: str | None) -> Entry:
-    from lit_invariance.models.timm_networks import timm_network  # timm takes half a second to import
-
-    return timm_network(model, weights)
-
-
-LIBRARIES: dict[str, Callable[[str, str | None], Entry]] = {
-    "torchvision": torchvision_network,
-    "timm": _timm_network,
-    "antialiased_cnns": antialiased_network,
-}
-BUILT_IN: dict[str, Callable[[int], nn.Module]] = {
-    "tiny_resnet": lambda num_classes: SmallResNet(num_classes, blocks=2, pool=True),
-    "cifar_resnet20": lambda num_classes: SmallResNet(num_classes, blocks=3, pool=False),
-}

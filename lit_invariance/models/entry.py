@@ -1,7 +1,8 @@
 """One network of one library with the weights that were chosen for it, not yet built or read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from torch import Tensor, nn
 
@@ -24,6 +25,11 @@ class Entry:
         auxiliary: Prefixes of weights that the network has no use for.
         heads: Names of the classification layers, if the library gives them.
         convert: State dict and network -> the state dict under the network's present names, as the library does it.
+        whole: Whether `make` returns the network with its own weights, so that none need be chosen; `classes` is then
+            the number of classes of these.
+        headless: Whether it may be without a linear or convolutional layer that has one output per class.
+        class_names: The class of each output of the chosen published weights, None where they do not say.
+        files: The files on the disk that the network is made from, beside a file of weights that the user names.
     """
 
     make: Callable[[int], nn.Module]
@@ -33,3 +39,7 @@ class Entry:
     auxiliary: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     convert: Callable[[State, nn.Module], State] = lambda state, network: state
+    whole: bool = False
+    headless: bool = False
+    class_names: Sequence[str] | None = None
+    files: tuple[Path, ...] = ()

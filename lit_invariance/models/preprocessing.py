@@ -18,7 +18,7 @@ class Preprocessing:
     """How a decoded picture becomes a network's input.
 
     Attributes:
-        mean: Channel means in [0, 1] that the input is reduced by.
+        mean: Channel means in [0, 1] that the input is reduced by; also the colour of a background called `mean`.
         std: Channel standard deviations that it is divided by.
         size: Side S of the input in pixels.
         crop_pct: The picture is resized to `S / crop_pct` before S is cut; None for the geometry that is one for all
@@ -27,6 +27,7 @@ class Preprocessing:
         crop_mode: `"center"`, `"squash"` or `"border"`, see `Standard`.
         recipe: Whose published recipe it is, such as `torchvision resnet50 IMAGENET1K_V2`; None for the geometry that
             is one for all. Two recipes of different names and equal values are equal.
+        inside: Whether the network normalises by itself, and takes pictures in [0, 1].
     """
 
     mean: tuple[float, ...] = IMAGENET_MEAN
@@ -36,6 +37,12 @@ class Preprocessing:
     interpolation: str = "bilinear"
     crop_mode: str = "center"
     recipe: str | None = field(default=None, compare=False)
+    inside: bool = False
+
+    @property
+    def scale(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation that pictures in [0, 1] are normalised with in front of the network."""
+        return ((0.0,) * len(self.mean), (1.0,) * len(self.std)) if self.inside else (self.mean, self.std)
 
     def at(self, size: int) -> "Preprocessing":
         """Return the same recipe for another side S of the input, in pixels."""
@@ -56,7 +63,7 @@ class Preprocessing:
         Args:
             size: Side S of the input in pixels.
         """
-        return Preprocessing(self.mean, self.std, size)
+        return Preprocessing(self.mean, self.std, size, inside=self.inside)
 
     def protocol(self, spec: Spec) -> Protocol:
         """Make a protocol whose views are prepared like this, as far as its own geometry allows.

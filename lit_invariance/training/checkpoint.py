@@ -1,6 +1,7 @@
 """A network back from a training's checkpoint, without executing anything the file holds."""
 
 import inspect
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -12,8 +13,10 @@ from torch import Tensor
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.models.backbones import preprocessing_of
+from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.torch_file import read_torch_file
 from lit_invariance.models.weights import load_strictly
+from lit_invariance.names import printable
 from lit_invariance.registry import Spec
 from lit_invariance.training.classifier import LitClassifier
 
@@ -47,12 +50,16 @@ class Parts(BaseModel):
     data: DataParts = Field(DataParts(), alias="InvarianceData")
 
 
-def load_checkpoint(path: str | Path, mitigations: Sequence[Spec] | None = None) -> LitClassifier:
+def load_checkpoint(
+    path: str | Path, mitigations: Sequence[Spec] | None = None, code: str | None = None
+) -> LitClassifier:
     """Rebuild a trained classifier.
 
     Args:
         path: A `.ckpt` file that `train.py` wrote.
         mitigations: Those it is given; None takes those it was trained with.
+        code: For a network of the user's own, the text `python:...` that it was trained with. The file names it too,
+            but code is run only if you name it yourself.
 
     Returns:
         The classifier in evaluation mode, on the CPU.
@@ -61,23 +68,27 @@ def load_checkpoint(path: str | Path, mitigations: Sequence[Spec] | None = None)
         UserError: If the file is a URL, missing, cut off, no checkpoint of this project, or does not fit its own
             hyperparameters.
     """
-    return rebuild(path, read_checkpoint(path), mitigations)
+    return rebuild(path, read_checkpoint(path), mitigations, code)
 
 
-def rebuild(path: str | Path, content: Mapping[str, Any], mitigations: Sequence[Spec] | None = None) -> LitClassifier:
+def rebuild(
+    path: str | Path, content: Mapping[str, Any], mitigations: Sequence[Spec] | None = None, code: str | None = None
+) -> LitClassifier:
     """Rebuild a trained classifier from a checkpoint that was read already.
 
     Args:
         path: The file, for error messages.
         content: What `read_checkpoint` returned of it.
         mitigations: As in `load_checkpoint`.
+        code: As in `load_checkpoint`.
 
     Returns:
         The classifier in evaluation mode, on the CPU.
 
     Raises:
-        UserError: If the content does not fit its own hyperparameters.
+        UserError: If the content does not fit its own hyperparameters, or names code that the user does not.
     """
+    check_code(path, content, code)
     known = inspect.signature(LitClassifier).parameters
     options = {key: value for key, value in content["hyper_parameters"].items() if key in known}
     if mitigations is not None:
@@ -120,6 +131,27 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if size > MOST_SIDE:
         raise UserError(f"'{path}' is for pictures of {size} pixels; the limit is {MOST_SIDE}.")
     return content  # type: ignore[no-any-return]
+
+
+def check_code(path: str | Path, content: Mapping[str, Any], code: str | None) -> None:
+    """Refuse to run code that a checkpoint names, and the user does not: the file may be a stranger's.
+
+    Args:
+        path: The file, for error messages.
+        content: What `read_checkpoint` returned of it.
+        code: The code that the user names, if any.
+
+    Raises:
+        UserError: If it names code, and not the same.
+    """
+    named = content["hyper_parameters"]["backbone"]
+    if code is None and named.startswith(PYTHON):
+        raise UserError(
+            f"'{path}' was trained with the code {printable(named)}, which is run only if you name it: "
+            f"write {shlex.quote(printable(f'{named}@{path}'))}."
+        )
+    if code is not None and named != code:
+        raise UserError(f"'{path}' was trained with model.backbone {printable(named)}, not {code}; name that.")
 
 
 def _see(path: str | Path, schema: type[BaseModel], values: Mapping[str, Any]) -> None:

@@ -116,8 +116,8 @@ class LitClassifier(pl.LightningModule):
             preprocessing: The preprocessing that the network expects, at its own image size.
         """
         self.preprocessing, self.mean = preprocessing, preprocessing.mean
-        self.register_buffer("_mean", _per_channel(preprocessing.mean), persistent=False)
-        self.register_buffer("_std", _per_channel(preprocessing.std), persistent=False)
+        for name, values in zip(("_mean", "_std"), preprocessing.scale, strict=True):
+            self.register_buffer(name, _per_channel(values), persistent=False)
         self.configure_views()
 
     def configure_views(self) -> None:

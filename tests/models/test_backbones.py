@@ -9,7 +9,8 @@ import torch
 import torchvision
 
 from lit_invariance.errors import UserError
-from lit_invariance.models.backbones import BUILT_IN, create_backbone, preprocessing_of, published_classes
+from lit_invariance.models.backbones import create_backbone, preprocessing_of, published_classes
+from lit_invariance.models.libraries import BUILT_IN
 from lit_invariance.models.timm_networks import timm_network
 from lit_invariance.models.torchvision_networks import published_name
 
