@@ -80,10 +80,29 @@ def _crop(image_size: int, scale: Sequence[float] = (0.08, 1.0), ratio: Sequence
     return [_albumentations().RandomResizedCrop((image_size, image_size), **options, area_for_downscale="image")]
 
 
-def _pad(image_size: int, pixels: int | None = None, fill: str = "black") -> list[Any]:
+def pad_options(image_size: int, pixels: int | None = None, fill: str = "black") -> tuple[int, str]:
+    """Check and complete the options of `pad`.
+
+    Args:
+        image_size: Side S of the network's input in pixels.
+        pixels: Width of the padding on each side; None means S / 8.
+        fill: A key of `FILLS`.
+
+    Returns:
+        Width and fill.
+
+    Raises:
+        ValueError: If one is out of its range.
+    """
     pixels = image_size // 8 if pixels is None else pixels
     if pixels < 0:
         raise ValueError(f"pixels is {pixels}; it must not be negative.")
+    _check_fill(fill)
+    return pixels, fill
+
+
+def _pad(image_size: int, pixels: int | None = None, fill: str = "black") -> list[Any]:
+    pixels, fill = pad_options(image_size, pixels, fill)
     return [
         _resized(image_size),
         _albumentations().Pad(pixels, **_filling(fill)),
@@ -110,9 +129,13 @@ def _range(name: str, values: Sequence[float], most: float = 10.0) -> tuple[floa
     return values[0], values[1]
 
 
-def _filling(fill: str) -> dict[str, Any]:
+def _check_fill(fill: str) -> None:
     if fill not in FILLS:
         raise ValueError(f"fill is '{fill}'; known are {', '.join(FILLS)}.")
+
+
+def _filling(fill: str) -> dict[str, Any]:
+    _check_fill(fill)
     import cv2
 
     return {**FILLS[fill], "border_mode": getattr(cv2, FILLS[fill]["border_mode"])}

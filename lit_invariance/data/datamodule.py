@@ -13,17 +13,19 @@ from lit_invariance.data.augmentation import TrainingView
 from lit_invariance.data.batch import Positioned, collate
 from lit_invariance.data.class_order import check_same_classes
 from lit_invariance.data.epochs import EpochLoader, EpochSampler, Place
+from lit_invariance.data.held import HeldTrainingSet, augments, whole
 from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.data.rendered_shapes import load_shapes
 from lit_invariance.data.source import Source, Splits
 from lit_invariance.data.subset import random_positions
-from lit_invariance.data.torchvision_sets import TORCHVISION_SETS, load_imagenet
+from lit_invariance.data.torchvision_sets import SETS, TORCHVISION_SETS, load_imagenet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
 from lit_invariance.data.workers import begin_worker
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.registry import build
 
 DATASETS = ("shapes", "image_folder", *TORCHVISION_SETS)
+IN_MEMORY = ("shapes", *(name for name, spec in SETS.items() if spec.held))
 MOST_WORKERS = 8
 
 
@@ -69,8 +71,8 @@ class InvarianceData(LightningDataModule):
         image_size: Side S of the network's input in pixels.
         batch_size: Training images per batch, in each process.
         val_batch_size: Validation images per batch. Default: `batch_size`.
-        num_workers: Processes that decode and augment. Default: one per core, at most 8; none for `shapes`, whose
-            images are already in memory.
+        num_workers: Processes that decode and augment. Default: one per core, at most 8; none for `shapes` and the
+            CIFAR sets, whose images are already in memory and augmented a batch at a time.
         flip: Mirror training images left to right at random.
         translation: Training translations, such as `{kind: pad, pixels: 4}`. Kinds are `crop`, `pad`, `affine`
             and `any_of`; their options are described in `TrainingView`. Without it, training uses the centre of each
@@ -204,13 +206,16 @@ class InvarianceData(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """Return the loader of augmented training batches, which are divided among the processes."""
         options, seed = self.hparams, self.training_seed
-        view = TrainingView(options["image_size"], options["flip"], options["translation"], seed)
-        training = TrainingSet(self.training_images(), view)
+        source, shown = self.training_images(), (options["image_size"], options["flip"], options["translation"], seed)
+        held = augments(source, options["image_size"], options["translation"])
+        training = HeldTrainingSet(source, *shown) if held else TrainingSet(source, TrainingView(*shown))
         batch_size = options["batch_size"]
         sampler = EpochSampler(training, seed, batch_size, *self._processes(), self._batches_done)
         # Batch normalisation fails on a last batch of one image, and a small one would disturb its statistics.
         drop_last = len(sampler) >= batch_size
-        return EpochLoader(training, batch_size=batch_size, sampler=sampler, drop_last=drop_last, **self._serving())
+        gather = {"collate_fn": whole} if held else {}
+        loading = gather | self._serving()
+        return EpochLoader(training, batch_size=batch_size, sampler=sampler, drop_last=drop_last, **loading)
 
     def _batches_done(self) -> int:
         return 0 if self.trainer is None else self.trainer.fit_loop.batch_idx + 1
@@ -270,7 +275,7 @@ class InvarianceData(LightningDataModule):
         return TORCHVISION_SETS[name](options["root"], download)
 
     def _default_workers(self) -> int:
-        if self.hparams["dataset"] == "shapes":
+        if self.hparams["dataset"] in IN_MEMORY:
             return 0
         # Schedulers may give a job fewer cores than the machine has; not every system reports this.
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

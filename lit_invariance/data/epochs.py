@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 Place = tuple[int, int]
 """An epoch, from 0, and a position in the data set."""
-PURPOSES = ("order", "view", "step")
+PURPOSES = ("order", "view", "step", "block")
 
 
 def generator_of(purpose: str, *numbers: int) -> np.random.Generator:

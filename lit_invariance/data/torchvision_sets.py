@@ -7,13 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 from torchvision import datasets
 
+from lit_invariance.data.held import HeldImages
 from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.data.images import naming, open_picture, to_rgb
-from lit_invariance.data.source import Splits
+from lit_invariance.data.source import Source, Splits
 from lit_invariance.errors import UserError
 from lit_invariance.names import printable
 
@@ -30,6 +33,7 @@ class TorchvisionSet:
         val: Arguments that choose the images to validate on: the published test split, as the literature reports.
         classes: Number of classes.
         files: The files that must be in the root folder.
+        held: Whether torchvision's object holds all pictures in memory, as `data` (N, H, W, 3) and `targets`.
     """
 
     make: Callable[..., Any]
@@ -37,14 +41,25 @@ class TorchvisionSet:
     val: dict[str, Any]
     classes: int
     files: str
+    held: bool = False
 
 
 SETS: dict[str, TorchvisionSet] = {
     "CIFAR10": TorchvisionSet(
-        datasets.CIFAR10, {"train": True}, {"train": False}, 10, "cifar-10-batches-py (from cifar-10-python.tar.gz)"
+        datasets.CIFAR10,
+        {"train": True},
+        {"train": False},
+        10,
+        "cifar-10-batches-py (from cifar-10-python.tar.gz)",
+        True,
     ),
     "CIFAR100": TorchvisionSet(
-        datasets.CIFAR100, {"train": True}, {"train": False}, 100, "cifar-100-python (from cifar-100-python.tar.gz)"
+        datasets.CIFAR100,
+        {"train": True},
+        {"train": False},
+        100,
+        "cifar-100-python (from cifar-100-python.tar.gz)",
+        True,
     ),
     "STL10": TorchvisionSet(
         datasets.STL10, {"split": "train"}, {"split": "test"}, 10, "stl10_binary (from stl10_binary.tar.gz)"
@@ -88,8 +103,7 @@ class TorchvisionImages:
 
     def __init__(self, name: str, dataset: Any, classes: int) -> None:
         self.name, self.dataset = name, dataset
-        where = f"{printable(dataset.root)} ({name})"
-        self.about = f"{len(dataset)} images of {classes} classes in {where}"
+        self.about = _about(name, dataset, classes)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -98,6 +112,17 @@ class TorchvisionImages:
         with naming(f"{index} of {self.name} in {self.dataset.root}"):
             image, label = self.dataset[index]
             return to_rgb(image), int(label)
+
+
+def _about(name: str, dataset: Any, classes: int) -> str:
+    return f"{len(dataset)} images of {classes} classes in {printable(dataset.root)} ({name})"
+
+
+def _images(name: str, spec: TorchvisionSet, dataset: Any) -> Source:
+    if not spec.held:
+        return TorchvisionImages(name, dataset, spec.classes)
+    images = torch.from_numpy(dataset.data).permute(0, 3, 1, 2).contiguous()
+    return HeldImages(images, np.asarray(dataset.targets, dtype=np.int64), _about(name, dataset, spec.classes))
 
 
 def load_torchvision_set(name: str, root: str | None, download: bool = False) -> Splits:
@@ -119,10 +144,8 @@ def load_torchvision_set(name: str, root: str | None, download: bool = False) ->
     class_names = [str(entry) for entry in getattr(val, "classes", range(spec.classes))]
     return Splits(
         class_names=class_names,
-        val=TorchvisionImages(name, val, spec.classes),
-        load_train=lambda: TorchvisionImages(
-            name, _open(name, root, download, spec.files, spec.make, **spec.train), spec.classes
-        ),
+        val=_images(name, spec, val),
+        load_train=lambda: _images(name, spec, _open(name, root, download, spec.files, spec.make, **spec.train)),
     )
 
 

@@ -5,28 +5,30 @@ from torchvision.models.resnet import BasicBlock, conv1x1
 
 
 class SmallResNet(nn.Module):
-    """A three-stage residual network with 16, 32 and 64 channels.
+    """A three-stage residual network whose channels double from stage to stage.
 
-    Without pooling and with `blocks=3` it is the 20-layer CIFAR network of He et al., "Deep Residual Learning for Image
-    Recognition", CVPR 2016, section 4.2 (with projection shortcuts). Parameter names are those of torchvision's ResNet.
+    With 16 channels in the first stage, without pooling and with `blocks=3` it is the 20-layer CIFAR network of He et
+    al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2 (with projection shortcuts). Parameter
+    names are those of torchvision's ResNet.
 
     Args:
         num_classes: Number of outputs K.
         blocks: Residual blocks in each stage.
         pool: Whether a strided max-pool follows the stem, as in ImageNet networks; subsampling is 8 with it, else 4.
+        width: Channels of the first stage; the stem has 16.
     """
 
-    def __init__(self, num_classes: int, blocks: int, pool: bool) -> None:
+    def __init__(self, num_classes: int, blocks: int, pool: bool, width: int = 16) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(16)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if pool else nn.Identity()
-        self.layer1 = self._stage(16, 16, blocks, stride=1)
-        self.layer2 = self._stage(16, 32, blocks, stride=2)
-        self.layer3 = self._stage(32, 64, blocks, stride=2)
+        self.layer1 = self._stage(16, width, blocks, stride=1)
+        self.layer2 = self._stage(width, 2 * width, blocks, stride=2)
+        self.layer3 = self._stage(2 * width, 4 * width, blocks, stride=2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(64, num_classes)
+        self.fc = nn.Linear(4 * width, num_classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
