@@ -13,8 +13,8 @@ LIBRARIES = ("torch", "torchvision", "timm", "pytorch_lightning", "numpy", "pill
 CPU_INFO = Path("/proc/cpuinfo")
 HEAD = """# Performance
 
-Written by `make benchmark`. All figures are of one run on one machine. What is compared takes turns in that run, so that
-ratios hold where rates do not: another machine, or another program on this one, changes the rates.
+Written by `make benchmark`. All figures are of one run on one machine. What is compared takes turns in that run, so
+that ratios hold where rates do not: another machine, or another program on this one, changes the rates.
 """
 
 
