@@ -8,7 +8,7 @@ from lit_invariance.models.libraries import library_of
 from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.state_dict import is_file_name, split_entry
 
-WITH_COLONS = (PYTHON,)
+WITH_COLONS = (PYTHON, "timm/hf-hub:", "timm/local-dir:")
 """Beginnings of names that have colons of their own; only a number after the last one is a size."""
 
 
@@ -28,8 +28,8 @@ class SourceText(NamedTuple):
     @property
     def short(self) -> str:
         """A name for tables."""
-        last = self.backbone.partition("{")[0].rpartition("/")[2]
-        return last.rpartition(":")[2] if self.backbone.startswith(PYTHON) else last
+        last = self.backbone.partition("{")[0].rstrip("/").rpartition("/")[2]
+        return last.rpartition(":")[2]
 
 
 def split_name(text: str) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from lit_invariance.models.backbones import classes_of_file, published_class_nam
 from lit_invariance.models.state_dict import is_file_name
 
 IMAGENET = list(imagenet_classes().values())
+ALIKE = 0.9
+"""Share of ImageNet's names from which a list is taken for it: some of them are written in several ways."""
 
 
 def known_outputs(sources: Sequence[ModelSource]) -> int | None:
@@ -56,7 +58,19 @@ def _numbers(sources: Sequence[ModelSource]) -> Iterator[int]:
 def _names(source: ModelSource) -> Sequence[str] | None:
     if source.checkpoint is not None or not source.backbone:
         return source.class_names
-    return published_class_names(source.backbone, source.weights)
+    names = published_class_names(source.backbone, source.weights)
+    return IMAGENET if names and _name_imagenets(names) else names
+
+
+def _name_imagenets(names: Sequence[str]) -> bool:
+    """Whether names are those of ImageNet's classes in the usual order, by synset or by the first of their synonyms."""
+    if len(names) != len(IMAGENET):
+        return False
+    alike = [
+        name == synset or name.split(",")[0].replace("_", " ").lower() == own.lower()
+        for name, (synset, own) in zip(names, imagenet_classes().items(), strict=True)
+    ]
+    return sum(alike) >= ALIKE * len(IMAGENET)
 
 
 def _is_imagenets(source: ModelSource) -> bool:

@@ -51,8 +51,8 @@ def create_backbone(name: str, weights: str | None, num_classes: int, image_size
 
     Args:
         name: `torchvision/<model>`, `timm/<model>[.<tag>]`, `antialiased_cnns/<model>`, `tiny_resnet`,
-            `cifar_resnet8`, `cifar_resnet20`, or `python:` and code that returns a network, which is run; see
-            `python_network`.
+            `cifar_resnet8`, `cifar_resnet20`, `hf/<folder or hub id>`, or `python:` and code that returns a network,
+            which is run; see `python_network`.
         weights: None for random ones; `"default"` or a published name (`IMAGENET1K_V1`, a timm tag); or a local file,
             see `read_state_dict`. With code, None and `"default"` stand for those that it gives the network.
         num_classes: Number of outputs K. Where the weights have another number, the head is a new one.

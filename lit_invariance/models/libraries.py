@@ -53,10 +53,17 @@ def _timm_network(model: str, weights: str | None) -> Entry:
     return timm_network(model, weights)
 
 
+def _hf_network(model: str, weights: str | None) -> Entry:
+    from lit_invariance.models.hf_networks import hf_network
+
+    return hf_network(model, weights)
+
+
 LIBRARIES: dict[str, Library] = {
     "torchvision/": torchvision_network,
     "timm/": _timm_network,
     "antialiased_cnns/": antialiased_network,
+    "hf/": _hf_network,
     PYTHON: python_network,
 }
 """What a name begins with, to what describes the network that the rest of it names."""

@@ -56,7 +56,8 @@ def python_network(text: str, weights: str | None) -> Entry:
     Raises:
         UserError: If the code does not exist, fails, or returns something else, or the weights are not a file.
     """
-    code = find_code(text)
+    with torch.random.fork_rng(devices=[]):  # what a module draws when it is first imported is not drawn again
+        code = find_code(text)
     chosen = None if weights in (None, "default") else weights
     if chosen is not None and not is_file_name(chosen):
         raise UserError(f"'{chosen}' is not a file of weights; name a file as {PYTHON}{text}@FILE, or none.")

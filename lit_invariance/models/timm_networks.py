@@ -2,20 +2,19 @@
 
 import inspect
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import timm
 from torch import nn
 
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.entry import Entry, State
+from lit_invariance.models.hub import fetch
 from lit_invariance.models.preprocessing import BY_DEFAULT, Preprocessing
 from lit_invariance.models.state_dict import is_file_name, split_entry
+from lit_invariance.models.timm_hub import timm_hub_network
 from lit_invariance.models.torch_file import read_torch_file
 
 # What timm calls the functions that convert a network's files; each module of networks has its own.
@@ -27,12 +26,16 @@ def timm_network(model: str, weights: str | None) -> Entry:
     """Describe a network of timm with the weights chosen for it.
 
     Args:
-        model: Name of the network, with or without the tag of weights: `resnet50`, `resnet50.a1_in1k`.
+        model: Name of the network, with or without the tag of weights: `resnet50`, `resnet50.a1_in1k`; or
+            `hf-hub:<id>`, `local-dir:<folder>`.
         weights: As in `create_backbone`; a tag of published weights goes before the one in the name.
 
     Raises:
         UserError: If timm has no such network, or no weights of that tag.
     """
+    scheme, colon, place = model.partition(":")
+    if colon:
+        return timm_hub_network(scheme, place, weights)
     architecture, _, tag = model.partition(".")
     if not timm.is_model(architecture):
         raise unknown("backbone", f"timm/{model}", [f"timm/{other}" for other in timm.list_models()])
@@ -97,27 +100,8 @@ def _weights(architecture: str, config: Any) -> State:
             f"the weights of timm/{architecture} are not on its hub; download {config.url} and give weights as the "
             "path of that file."
         )
-    repository = config.hf_hub_id
-    try:
-        with _quiet():
-            file = huggingface_hub.hf_hub_download(repository, SAFETENSORS)
-    except Exception as error:  # the client raises another family of errors with each of its releases
-        raise UserError(
-            f"the weights of timm/{architecture} cannot be downloaded; fetch {SAFETENSORS} of the hub repository "
-            f"{repository} and give weights as the path of that file."
-        ) from error
-    return read_torch_file(file)  # type: ignore[no-any-return]
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide the client's messages about retries; one sentence says what went wrong."""
-    before = huggingface_hub.logging.get_verbosity()
-    huggingface_hub.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        huggingface_hub.logging.set_verbosity(before)
+    whose = f"the weights of timm/{architecture}"
+    return read_torch_file(fetch(config.hf_hub_id, SAFETENSORS, whose))  # type: ignore[no-any-return]
 
 
 def _convert(architecture: str, state: State, network: nn.Module) -> State:

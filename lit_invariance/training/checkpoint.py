@@ -13,6 +13,7 @@ from torch import Tensor
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.models.backbones import preprocessing_of
+from lit_invariance.models.hub import from_disk
 from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.torch_file import read_torch_file
 from lit_invariance.models.weights import load_strictly
@@ -94,10 +95,11 @@ def rebuild(
     if mitigations is not None:
         options["mitigations"] = list(mitigations)
     try:
-        # The checkpoint holds every parameter, so the weights that the training started from are not needed.
-        classifier = LitClassifier(**{**options, "weights": None})
-        # They decide on what it expects of a picture all the same.
-        recipe = preprocessing_of(options["backbone"], options.get("weights"))
+        with from_disk():
+            # The checkpoint holds every parameter, so the weights that the training started from are not needed.
+            classifier = LitClassifier(**{**options, "weights": None})
+            # They decide on what it expects of a picture all the same.
+            recipe = preprocessing_of(options["backbone"], options.get("weights"))
         classifier.configure_preprocessing(recipe.trained_at(classifier.image_size))
     except UserError as error:
         raise UserError(f"'{path}' cannot be turned into a network: {error}") from error
