@@ -9,6 +9,7 @@ from lit_invariance.mitigations.graph.actions import ORDER, Action, Densify
 from lit_invariance.mitigations.graph.border import has_border
 from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.graph.decisions import Downsampler, Site, decide
+from lit_invariance.mitigations.graph.hints import other_ways
 from lit_invariance.mitigations.graph.hooks import is_antialiased
 from lit_invariance.mitigations.graph.rewriting import forward_of
 from lit_invariance.mitigations.graph.strided_ops import Strided, strided_places
@@ -60,7 +61,7 @@ def antialias_strides(network: nn.Module, downsampler: Downsampler, name: str, s
     changes = [action.change for action in actions]
     if not any(change.changed for change in changes):
         left = "; ".join(map(str, changes)) or "it has no strided operation"
-        raise UserError(f"{name} finds nothing to change in {kind}: {left}.")
+        raise UserError(f"{name} finds nothing to change in {kind}: {left}{other_ways(network)}.")
     for action in sorted(actions, key=lambda action: ORDER.index(type(action))):
         action.apply(network)
     return changes

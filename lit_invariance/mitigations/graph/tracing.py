@@ -9,6 +9,7 @@ from torch import nn
 from torch.fx import Graph, Node, Proxy, Tracer
 
 from lit_invariance.errors import UserError, said_by
+from lit_invariance.mitigations.graph.hints import parts_to_change
 
 # Kept whole: subclasses of torch's own layers, whose forward passes may compute with sizes.
 WHOLE = (
@@ -53,9 +54,18 @@ def trace(network: nn.Module) -> Trace:
     except Exception as error:  # a traced forward pass may fail with anything at all
         raise UserError(
             f"{type(network).__name__} cannot be traced with torch.fx ({said_by(error)}); surgery needs a forward pass "
-            "whose control flow does not depend on the values or sizes of its tensors."
+            "whose control flow does not depend on the values or sizes of its tensors; "
+            f"{parts_to_change(network, _can_trace)}."
         ) from error
     return Trace(graph, dict(network.named_modules()), tracer.outputs, tracer.owners, tracer.calls)
+
+
+def _can_trace(part: nn.Module) -> bool:
+    try:
+        _Tracer().trace(part)
+    except Exception:  # as above
+        return False
+    return True
 
 
 class _Tracer(Tracer):

@@ -7,6 +7,7 @@ from torch import nn
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations.graph.border import Border, make_dense, surround
 from lit_invariance.mitigations.graph.change import Change, layer_kind, stride_words
+from lit_invariance.mitigations.graph.hints import other_ways
 from lit_invariance.mitigations.graph.hooks import is_antialiased
 from lit_invariance.mitigations.graph.lattices import lattices_of
 from lit_invariance.mitigations.graph.strided_ops import Strided, places_of
@@ -79,7 +80,7 @@ def polyphase(network: nn.Module, learned: bool = False, stem: bool = True) -> l
     changes = [decided[place.name] for place in places]
     if not any(change.changed for change in changes):
         left = "; ".join(map(str, changes)) or "it has no strided operation"
-        raise UserError(f"polyphase finds nothing to change in {kind}: {left}.")
+        raise UserError(f"polyphase finds nothing to change in {kind}: {left}{other_ways(network)}.")
     for action in actions:
         action.apply(network)
     return changes
