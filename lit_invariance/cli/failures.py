@@ -1,6 +1,7 @@
 """Errors that can end a training after it has begun, in one sentence."""
 
 import errno
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,11 @@ from lit_invariance.evaluation.runner import DEAD_WORKER
 from lit_invariance.files import cannot_write
 from lit_invariance.parser import one_sentence
 
+# What gloo, NCCL and the store say of a process that is no longer there.
+DEAD_PEER = re.compile(
+    r"connection (closed|reset) by peer|broken pipe|remote process exited|connection was likely closed|failed to recv",
+    re.IGNORECASE,
+)
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -24,8 +30,8 @@ def in_one_sentence(folder: Path) -> Iterator[None]:
         folder: Where the training writes, for errors that name no file.
 
     Raises:
-        UserError: If the disk is full or a folder closed, a process that loads pictures died, the memory did not
-            suffice, or the Trainer's options do not fit the data.
+        UserError: If the disk is full or a folder closed, another process of the training or one that loads pictures
+            died, the memory did not suffice, or the Trainer's options do not fit the data.
     """
     try:
         yield
@@ -46,6 +52,11 @@ def in_one_sentence(folder: Path) -> Iterator[None]:
             raise UserError(
                 "a process that loads pictures was killed, probably because memory ran out; use fewer processes "
                 "(--data.num_workers 1) or smaller batches (--data.batch_size)."
+            ) from error
+        if DEAD_PEER.search(str(error)):
+            raise UserError(
+                "another process of this training has ended, and without it the training cannot go on; look for its "
+                "message above, or in the log of its node, and resume."
             ) from error
         if is_out_of_memory(error):
             raise UserError(

@@ -21,12 +21,12 @@ from lit_invariance.models.backbones import Backbone, create_backbone
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import ImageTooSmall, views_of
 from lit_invariance.training.answers import not_finite
+from lit_invariance.training.guards import guards
 from lit_invariance.training.invariance_callback import VIEWS_SEED, InvarianceCallback, with_neighbours
 from lit_invariance.training.learning_rate import rate_in_use, scaled, true_batch
 from lit_invariance.training.measuring_cost import measuring_cost
 from lit_invariance.training.mistakes import Mistakes
 from lit_invariance.training.options import check_ranges
-from lit_invariance.training.rising_loss import RisingLoss
 from lit_invariance.training.schedule import OPTIMIZERS, parameter_groups, planned_steps, warmup_cosine
 
 OWN_PREFIX = "val/"
@@ -131,10 +131,10 @@ class LitClassifier(pl.LightningModule):
         self.invariance = InvarianceCallback(self.protocol, images, prefix=OWN_PREFIX, **scale) if images else None
 
     def configure_callbacks(self) -> list[Callback]:
-        """Return the callbacks for loss and invariance, and the user's own ones, which Lightning would drop."""
+        """Return those that warn or measure invariance, and the user's own ones, which Lightning would drop."""
         present: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
         own = [other for other in present if isinstance(other, InvarianceCallback) and other.prefix != OWN_PREFIX]
-        watching: list[Callback] = [RisingLoss()] if self.invariance is None else [RisingLoss(), *own, self.invariance]
+        watching = guards() if self.invariance is None else [*guards(), *own, self.invariance]
         return [] if self.invariance in present else watching
 
     def configure_metrics(self) -> None:

@@ -23,8 +23,8 @@ def measuring_cost(trainer: pl.Trainer, protocol: Protocol, images: int, passes:
     loader = first_loader(trainer)
     if loader is None or not images or not sum(trainer.num_val_batches):
         return None
-    train = _images(trainer, trainer.train_dataloader, trainer.num_training_batches)
-    shown = _images(trainer, loader, trainer.num_val_batches[0])
+    train = images_of(trainer, trainer.train_dataloader, trainer.num_training_batches)
+    shown = images_of(trainer, loader, trainer.num_val_batches[0])
     measured = min(images, shown)
     views = measured * len(protocol.steps) * passes
     share = views / (3 * train + shown * passes + views)
@@ -34,6 +34,6 @@ def measuring_cost(trainer: pl.Trainer, protocol: Protocol, images: int, passes:
     )
 
 
-def _images(trainer: pl.Trainer, loader: Any, batches: float) -> int:
-    """Images of an epoch on all processes."""
+def images_of(trainer: pl.Trainer, loader: Any, batches: float) -> int:
+    """Return how many images a loader shows in so many batches, on all processes."""
     return int(min(len(loader.dataset), batches * loader.batch_size * trainer.world_size))

@@ -8,6 +8,8 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_info
 
 EPOCHS = 2
+# Of the first loss, which moves by some rounding even where nothing is learnt.
+NOISE = 0.01
 
 
 class RisingLoss(Callback):
@@ -35,7 +37,7 @@ class RisingLoss(Callback):
         loss = float(self._sum) / self._steps
         if self._first is None:
             self._first = loss
-        self._above = self._above + 1 if loss > self._first else 0
+        self._above = self._above + 1 if loss > self._first + NOISE * abs(self._first) else 0
         if self._above == EPOCHS:
             rank_zero_info(
                 f"warning: the training loss has been above that of the first epoch ({self._first:.4g}) for {EPOCHS} "

@@ -50,11 +50,14 @@ def test_a_training_that_goes_on_remembers_the_first_epoch(in_folder, caplog):
     assert "(1) for 2 epochs and is 3;" in caplog.text
 
 
-def test_the_classifier_has_it():
+def test_the_classifier_has_it_and_the_other_guards():
     trainer = pl.Trainer(**QUIET)
     module = classifier()
     module.trainer = trainer
     assert [type(callback).__name__ for callback in module.configure_callbacks()] == [
+        "FewPictures",
+        "StaleStatistics",
         "RisingLoss",
+        "AtChance",
         "InvarianceCallback",
     ]
