@@ -18,6 +18,7 @@ from lit_invariance.models.torch_file import read_torch_file
 from lit_invariance.names import printable
 from lit_invariance.registry import Spec, parse_spec
 from lit_invariance.training.checkpoint import check_code, read_checkpoint
+from lit_invariance.training.packed import is_packed
 
 CHECKPOINTS = Path("checkpoints")
 
@@ -62,13 +63,14 @@ def find_sources(texts: Sequence[str] | None, folder: Path = CHECKPOINTS) -> lis
     """Resolve what the user asked to compare.
 
     Args:
-        texts: Entries `name=source` or `source`; None takes every `best.ckpt` below `folder`, named by its run.
+        texts: Entries `name=source` or `source`; None takes every `best.ckpt` below `folder`, named by its run; before
+            the first training, those of the built-in data that come with the project.
         folder: Where training leaves its runs.
 
     Raises:
         UserError: If there is nothing to compare, a file is missing, or two models have the same name.
     """
-    texts = [str(path) for path in sorted(folder.glob("*/best.ckpt"))] if texts is None else texts
+    texts = [str(path) for path in _trained(folder)] if texts is None else texts
     if not texts:
         raise UserError(f"there is no {folder}/*/best.ckpt; train a model first, or name one with --models.")
     sources: dict[str, ModelSource] = {}
@@ -101,11 +103,15 @@ def parse_source(text: str) -> ModelSource:
     return replace(found, name=name, text=text, mitigations=[*found.mitigations, *map(_mitigation, added)])
 
 
+def _trained(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/best.ckpt")) or sorted(folder.glob("released/shapes/*/model.safetensors"))
+
+
 def _plain_source(name: str, source: str) -> ModelSource:
     """Read a source without mitigations added; an empty name is taken from it."""
     if "://" in source.partition("{")[0]:
         raise UserError(f"'{source}' is a URL; download the file yourself and name the local copy.")
-    if source.endswith(".ckpt") and ("@" not in source or os.path.isfile(source)):
+    if (source.endswith(".ckpt") and ("@" not in source or os.path.isfile(source))) or is_packed(source):
         return _checkpoint(name, source)
     parts = split_source(source)
     if parts.backbone.startswith(PYTHON) and parts.weights is not None and _is_ours(parts.weights):
@@ -167,7 +173,7 @@ def _checkpoint(name: str, text: str, code: str = "") -> ModelSource:
         raise UserError(f"there is no checkpoint '{text}'; {f'did you mean {near[0]}?' if near else 'check the path.'}")
     content = read_checkpoint(path)
     check_code(path, content, code or None)
-    run = path.absolute().parent.name if path.stem in ("best", "last") else path.stem
+    run = path.absolute().parent.name if path.stem in ("best", "last", "model") else path.stem
     return ModelSource(
         name or run,
         text,

@@ -15,11 +15,12 @@ from lit_invariance.errors import UserError
 from lit_invariance.models.backbones import preprocessing_of
 from lit_invariance.models.hub import from_disk
 from lit_invariance.models.python_networks import PYTHON
-from lit_invariance.models.torch_file import read_torch_file
+from lit_invariance.models.torch_file import SAFETENSORS, read_torch_file
 from lit_invariance.models.weights import load_strictly
 from lit_invariance.names import printable
 from lit_invariance.registry import Spec
 from lit_invariance.training.classifier import LitClassifier
+from lit_invariance.training.packed import read_packed
 
 NEEDED = ("backbone", "num_classes", "image_size")
 MOST_SIDE = 4096
@@ -57,7 +58,7 @@ def load_checkpoint(
     """Rebuild a trained classifier.
 
     Args:
-        path: A `.ckpt` file that `train.py` wrote.
+        path: A `.ckpt` file that `train.py` wrote, or a `.safetensors` file that `pack` made of it.
         mitigations: Those it is given; None takes those it was trained with.
         code: For a network of the user's own, the text `python:...` that it was trained with. The file names it too,
             but code is run only if you name it yourself.
@@ -111,7 +112,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint's content and see that it is one of this project's, and whole.
 
     Args:
-        path: A `.ckpt` file that `train.py` wrote.
+        path: A `.ckpt` file that `train.py` wrote, or a `.safetensors` file that `pack` made of it.
 
     Returns:
         Lightning's dictionary, with `state_dict`, `hyper_parameters` and `datamodule_hyper_parameters`.
@@ -119,7 +120,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         UserError: If it is not.
     """
-    content = read_torch_file(path)
+    content = read_packed(path) if Path(path).suffix == SAFETENSORS else read_torch_file(path)
     options = content.get("hyper_parameters") if isinstance(content, dict) else None
     if not isinstance(options, dict) or "backbone" not in options:
         raise UserError(f"'{path}' is not a checkpoint of this project; name a bare state dict as <backbone>@{path}.")
