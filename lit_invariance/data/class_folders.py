@@ -1,4 +1,4 @@
-"""Listing of directories with one folder of pictures per class: each file once; skipped files are reported."""
+"""Listing of directories of pictures, with one folder per class or without: each file once; skips are reported."""
 
 import os
 from collections import Counter
@@ -22,15 +22,21 @@ HIDDEN, REPEATED, IRREGULAR, OTHER, LOOSE = (
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of a directory of class folders.
+    """The pictures of a directory.
 
     Attributes:
-        samples: Pairs of class folder name and path, in sorted order.
+        samples: Pairs of class folder name, empty where folders are no classes, and path, in sorted order.
         passed_over: Reason why files were skipped, to how often.
     """
 
     samples: list[tuple[str, str]]
     passed_over: Counter[str]
+
+    @property
+    def remark(self) -> str:
+        """What was skipped, in words that can follow the directory's name; empty where nothing was."""
+        left_out = ", ".join(f"{count} {why}" for why, count in sorted(self.passed_over.items()))
+        return f"; passed over: {left_out}" if left_out else ""
 
 
 def class_folders(directory: Path) -> list[str]:
@@ -74,7 +80,10 @@ def list_images(directory: Path) -> Listing:
     if not names:
         loose = walk.passed_over[LOOSE]
         what = f"{loose} pictures but no class folders" if loose else "no class folders"
-        raise UserError(f"{printable(directory)} holds {what}; put the images of each class into a folder of its own.")
+        raise UserError(
+            f"{printable(directory)} holds {what}; put the images of each class into a folder of its own, list them "
+            "with their labels in a table (--data.dataset csv), or set --data.dataset unlabelled."
+        )
     # A link inside one class to another one's folder, or to all of them, takes no pictures from there.
     for folder in (directory, *(directory / name for name in names)):
         walk.is_new(str(folder), os.stat(folder).st_ino)
@@ -90,6 +99,25 @@ def list_images(directory: Path) -> Listing:
             )
         samples += [(name, picture) for picture in pictures]
     return Listing(samples, walk.passed_over)
+
+
+def list_loose_images(directory: Path) -> Listing:
+    """List the pictures below a directory, whatever its folders are called, as `list_images` does.
+
+    Args:
+        directory: The directory.
+
+    Raises:
+        UserError: If it is missing, cannot be read, or holds no picture.
+    """
+    if not directory.is_dir():
+        raise UserError(f"there is no folder or list of pictures {printable(directory)}; check --data.root.")
+    walk = _Walk()
+    walk.is_new(str(directory), os.stat(directory).st_ino)
+    pictures = walk.pictures(directory)
+    if not pictures:
+        raise UserError(f"{printable(directory)} holds no image ({' '.join(sorted(EXTENSIONS))}); check --data.root.")
+    return Listing([("", picture) for picture in pictures], walk.passed_over)
 
 
 class _Walk:

@@ -15,6 +15,7 @@ NUMBER = re.compile(r"[0-9]{1,9}")
 LAST_WORD = re.compile(r"[,\s]+(?=[^,\s]+$)")  # the separator before it
 SYNSET = re.compile(r"n[0-9]{8}")
 IMAGENET = 1000
+MOSTLY = 0.8
 ClassMap = Mapping[str, int]
 
 
@@ -58,8 +59,30 @@ def class_order(folders: set[str], wanted: int | None = None, class_map: ClassMa
         ordered = sorted(folders, key=lambda name: (int(name), name))
     outputs = {name: output for output, name in enumerate(ordered)}
     if len(folders) == IMAGENET and all(NUMBER.fullmatch(name) and int(name) == outputs[name] for name in folders):
-        return ClassOrder(outputs, _imagenet_names())
+        return ClassOrder(outputs, _imagenet())
     return ClassOrder(outputs, [printable(name) for name in ordered])
+
+
+def label_order(labels: set[str], wanted: int | None = None, class_map: ClassMap | None = None) -> ClassOrder:
+    """Choose the outputs of the labels of a table, where a number is that of an output.
+
+    Args:
+        labels: Different labels, numbers or names. Names are treated as those of class folders, see `class_order`.
+        wanted: Number of outputs of the model, where it is known.
+        class_map: Label to output.
+
+    Returns:
+        The outputs. Numbers with gaps are of a part of ImageNet, unless the model says how many outputs there are.
+
+    Raises:
+        UserError: If a label is not in the map, or a number is none of the model's outputs.
+    """
+    if class_map is None and all(NUMBER.fullmatch(label) for label in labels):
+        highest = max(map(int, labels))
+        if wanted is not None and highest >= wanted:
+            raise UserError(f"the data have the label {highest}, but the model has {wanted} outputs, from 0 on.")
+        class_map = {label: int(label) for label in labels}
+    return class_order(labels, wanted, class_map)
 
 
 def read_class_map(path: str | Path) -> ClassMap:
@@ -113,6 +136,24 @@ def check_same_classes(model: str, trained_on: Sequence[str], data: Sequence[str
             )
 
 
+def imagenet_names(names: Sequence[str]) -> list[str] | None:
+    """Return the names that this project has for ImageNet's classes if these are their names in the usual order.
+
+    Args:
+        names: Names of classes; each may go on with synonyms after a comma.
+
+    Returns:
+        None if they are other classes. Lists of ImageNet's names differ in some words, so a few may disagree.
+    """
+    own = _imagenet()
+    same = sum(name.partition(",")[0].lower() == known.lower() for name, known in zip(names, own, strict=False))
+    return own if len(names) == len(own) and same > MOSTLY * len(own) else None
+
+
+def _imagenet() -> list[str]:
+    return list(imagenet_classes().values())
+
+
 def _pairs(path: Path) -> list[tuple[str, str]]:
     text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")  # folders' names need not be UTF-8
     if path.suffix.lower() == ".json":
@@ -140,7 +181,7 @@ def _output(text: str) -> int:
 
 def _synsets(folders: set[str], wanted: int | None) -> ClassOrder:
     if wanted != len(folders):
-        return ClassOrder(imagenet_outputs(), _imagenet_names())
+        return ClassOrder(imagenet_outputs(), _imagenet())
     ordered = sorted(folders)
     outputs = {synset: output for output, synset in enumerate(ordered)}
     return ClassOrder(outputs, [imagenet_classes()[synset] for synset in ordered])
@@ -155,10 +196,6 @@ def _mapped(folders: set[str], wanted: int | None, class_map: ClassMap) -> Class
     if max(used) >= count:
         raise UserError(f"data.class_map names output {max(used)}, but the model has {count}; correct the map.")
     if count == IMAGENET:
-        return ClassOrder(class_map, _imagenet_names())
+        return ClassOrder(class_map, _imagenet())
     names = {output: printable(folder) for folder, output in sorted(class_map.items(), reverse=True)}
     return ClassOrder(class_map, [names.get(output, f"class {output}") for output in range(count)])
-
-
-def _imagenet_names() -> list[str]:
-    return list(imagenet_classes().values())

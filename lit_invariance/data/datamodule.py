@@ -6,68 +6,46 @@ from typing import Any
 import torch
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities import rank_zero_info
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from lit_invariance.data.augmentation import TrainingView
 from lit_invariance.data.batch import Positioned, collate
 from lit_invariance.data.class_order import check_same_classes
-from lit_invariance.data.epochs import EpochLoader, EpochSampler, Place
+from lit_invariance.data.epochs import EpochLoader, EpochSampler
 from lit_invariance.data.held import HeldTrainingSet, augments, whole
-from lit_invariance.data.image_folder import load_image_folder
-from lit_invariance.data.rendered_shapes import load_shapes
+from lit_invariance.data.kinds import check_options, find_kind, load_data
 from lit_invariance.data.source import Source, Splits
 from lit_invariance.data.subset import random_positions
-from lit_invariance.data.torchvision_sets import SETS, TORCHVISION_SETS, load_imagenet
+from lit_invariance.data.training_set import TrainingSet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
-from lit_invariance.data.workers import begin_worker
-from lit_invariance.errors import UserError, unknown
-from lit_invariance.registry import build
-
-DATASETS = ("shapes", "image_folder", *TORCHVISION_SETS)
-IN_MEMORY = ("shapes", *(name for name, spec in SETS.items() if spec.held))
-MOST_WORKERS = 8
-
-
-class TrainingSet(Dataset[dict[str, Any]]):
-    """Images of a source, shown in a different view in every epoch.
-
-    Args:
-        source: Decoded images with labels.
-        view: Turns an image into the network's input.
-    """
-
-    def __init__(self, source: Source, view: TrainingView) -> None:
-        self.source, self.view = source, view
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self.source)
-
-    def __getitem__(self, place: Place | int) -> dict[str, Tensor | int]:
-        """Return `{"image": uint8 (3, S, S), "label": int}`; a position without an epoch counts as the first epoch."""
-        epoch, index = place if isinstance(place, tuple) else (0, place)
-        image, label = self.source[index]
-        return {"image": self.view(image, (epoch, index)), "label": label}
+from lit_invariance.data.workers import begin_worker, usual_workers
+from lit_invariance.errors import UserError
+from lit_invariance.registry import parse_spec
 
 
 class InvarianceData(LightningDataModule):
     """Training batches are augmented in the workers; validation and prediction batches hold decoded source images.
 
     A training batch is `{"image": uint8 (N, 3, S, S), "label": int64 (N,)}`; a validation or prediction batch is a
-    `Batch`. Validation and prediction use the same images in the same order, each exactly once over all processes.
-    The order and augmentation of training depend only on `seed_everything`, the epoch and each image's position, not on
-    the number of workers. A training resumed from a checkpoint sees what it would have seen without the interruption.
+    `Batch`. A label of -1 means that the class is not known. Validation and prediction use the same images in the same
+    order, each exactly once over all processes. The order and augmentation of training depend only on
+    `seed_everything`, the epoch and each image's position, not on the number of workers. A training resumed from a
+    checkpoint sees what it would have seen without the interruption.
 
     Args:
-        dataset: `shapes` (built in), `image_folder`, or a torchvision name: CIFAR10, CIFAR100, STL10, Imagenette,
-            OxfordIIITPet, Flowers102, Food101, ImageNet.
+        dataset: `shapes` (built in), `image_folder`, `csv` (a table of paths and labels), `unlabelled` (pictures
+            without labels), `webdataset` (shards), `hf/<folder or id>` (of Hugging Face's library `datasets`),
+            `python:<module or file.py>:<factory>` (a `Dataset` or `LightningDataModule` of your own; this runs the
+            code), or a torchvision name: CIFAR10, CIFAR100, STL10, Imagenette, OxfordIIITPet, Flowers102, Food101,
+            ImageNet. Options of hf/ and python: are written as `{name: {option: value}}`.
         root: Directory of the data set. For `image_folder`: the directory that holds the class folders, or `train` and
-            `val` folders under any of the usual names.
-        val_root: `image_folder` only: another directory with the validation images.
-        val_fraction: `image_folder` only: share of the images used for validation if there is no validation folder.
-            With 1, all images are validation images, as needed for evaluation.
-        download: Download a torchvision data set that is not in `root`, or unpack its archive.
+            `val` folders under any of the usual names. For `csv`: the table. For `unlabelled`: a folder, or a text file
+            with a path in each line. For `webdataset`: a folder, or a pattern such as `DIR/train-{000000..000012}.tar`.
+        val_root: The same with the validation images, if they are elsewhere; not for torchvision's data sets, hf/ and
+            python:.
+        val_fraction: Share of the images used for validation if the data set has no part for it. With 1, all images are
+            validation images, as needed for evaluation. Not for torchvision's data sets.
+        download: Download a data set of torchvision or hf/ that is not on the disk, or unpack its archive.
         image_size: Side S of the network's input in pixels.
         batch_size: Training images per batch, in each process.
         val_batch_size: Validation images per batch. Default: `batch_size`.
@@ -80,15 +58,15 @@ class InvarianceData(LightningDataModule):
         seed: Determines the images of `shapes`, the part held out by `val_fraction` and the choice of `max_images`.
         shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`; see `load_shapes`.
         max_images: Validate on this many images, chosen at random. They keep their indices in the whole data set.
-        boxes: `image_folder` and `ImageNet` only: folder of the validation images' bounding boxes in Pascal VOC XML,
-            `<stem>.xml` or `<class folder>/<stem>.xml`, for protocols that keep the object in view.
-        class_map: `image_folder` only: file that says which output belongs to which class folder, as JSON, CSV or text
-            with lines `folder,output`. An output is a number or an ILSVRC2012 synset.
+        boxes: `image_folder`, `csv` and `ImageNet` only: folder of the validation images' bounding boxes in Pascal VOC
+            XML, `<stem>.xml` or `<class folder>/<stem>.xml`, for protocols that keep the object in view.
+        class_map: Not for torchvision's data sets: file that says which output belongs to which class folder or label,
+            as JSON, CSV or text with lines `folder,output`. An output is a number or an ILSVRC2012 synset.
     """
 
     def __init__(
         self,
-        dataset: str = "shapes",
+        dataset: str | dict[str, Any] = "shapes",
         root: str | None = None,
         val_root: str | None = None,
         val_fraction: float = 0.1,
@@ -107,18 +85,15 @@ class InvarianceData(LightningDataModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        if dataset not in DATASETS:
-            raise unknown("data set", dataset, DATASETS)
+        kind = find_kind(dataset)
         for name in ("image_size", "batch_size", "val_batch_size", "max_images"):
             if self.hparams[name] is not None and self.hparams[name] < 1:
                 raise UserError(f"data.{name} is {self.hparams[name]}; it must be at least 1.")
-        if boxes is not None and dataset not in ("image_folder", "ImageNet"):
-            raise UserError(f"data.boxes applies to image_folder and ImageNet, not to {dataset}; leave it out.")
-        if class_map is not None and dataset != "image_folder":
-            raise UserError(f"data.class_map applies to image_folder, not to {dataset}; leave it out.")
+        check_options(dataset, self.hparams)
         if num_workers is not None and num_workers < 0:
             raise UserError(f"data.num_workers is {num_workers}; it must not be negative.")
-        self.workers = self._default_workers() if num_workers is None else num_workers
+        usual = 0 if kind.in_memory else usual_workers()
+        self.workers = usual if num_workers is None else num_workers
         self._outputs: int | None = None
         self._described = False
         self._splits: Splits | None = None
@@ -194,7 +169,17 @@ class InvarianceData(LightningDataModule):
     @property
     def num_classes(self) -> int:
         """The number of outputs K that labels refer to."""
+        if not self.class_names:
+            raise UserError(
+                f"data {self._name} do not say how many classes there are; set --model.num_classes to the number "
+                "of the model's outputs."
+            )
         return len(self.class_names)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the classes of the images are known."""
+        return self._opened().labelled
 
     @property
     def training_seed(self) -> int:
@@ -210,7 +195,8 @@ class InvarianceData(LightningDataModule):
         held = augments(source, options["image_size"], options["translation"])
         training = HeldTrainingSet(source, *shown) if held else TrainingSet(source, TrainingView(*shown))
         batch_size = options["batch_size"]
-        sampler = EpochSampler(training, seed, batch_size, *self._processes(), self._batches_done)
+        runs = getattr(training.source, "runs", None)
+        sampler = EpochSampler(training, seed, batch_size, *self._processes(), self._batches_done, runs)
         # Batch normalisation fails on a last batch of one image, and a small one would disturb its statistics.
         drop_last = len(sampler) >= batch_size
         gather = {"collate_fn": whole} if held else {}
@@ -255,31 +241,18 @@ class InvarianceData(LightningDataModule):
             "worker_init_fn": begin_worker,
         }
 
+    @property
+    def _name(self) -> str:
+        return parse_spec("data set", self.hparams["dataset"])[0]
+
     def _opened(self) -> Splits:
         if self._splits is None:
             self._splits = self._load(download=False)
         return self._splits
 
     def _load(self, download: bool) -> Splits:
-        options = self.hparams
-        name = options["dataset"]
-        if name == "shapes":
-            registry = {name: load_shapes}
-            given = {"image_size": options["image_size"], "seed": options["seed"]}
-            return build("data set", registry, {name: options["shapes"]}, **given)
-        if name == "image_folder":
-            chosen = ("root", "val_root", "val_fraction", "seed", "boxes", "class_map")
-            return load_image_folder(**{option: options[option] for option in chosen}, outputs=self._outputs)
-        if name == "ImageNet":
-            return load_imagenet(options["root"], download, options["boxes"])
-        return TORCHVISION_SETS[name](options["root"], download)
-
-    def _default_workers(self) -> int:
-        if self.hparams["dataset"] in IN_MEMORY:
-            return 0
-        # Schedulers may give a job fewer cores than the machine has; not every system reports this.
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(cores, MOST_WORKERS)
+        given = {**self.hparams, "download": download, "outputs": self._outputs}
+        return load_data(self.hparams["dataset"], given)
 
     def check_classes(self, outputs: int | None) -> None:
         """Open the data set and compare its number of classes with the number of a model's outputs, if that is known.
@@ -296,6 +269,6 @@ class InvarianceData(LightningDataModule):
         classes = self.num_classes
         if outputs is not None and outputs != classes:
             raise UserError(
-                f"data {self.hparams['dataset']} has {classes} classes but model.num_classes is {outputs}; "
+                f"data {self._name} has {classes} classes but model.num_classes is {outputs}; "
                 f"set --model.num_classes {classes}."
             )

@@ -3,15 +3,17 @@
 So a resumed training sees what it would have seen without a pause, and the number of workers changes nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 Place = tuple[int, int]
 """An epoch, from 0, and a position in the data set."""
 PURPOSES = ("order", "view", "step", "block")
+BUFFER = 5000
 
 
 def generator_of(purpose: str, *numbers: int) -> np.random.Generator:
@@ -23,6 +25,27 @@ def generator_of(purpose: str, *numbers: int) -> np.random.Generator:
     """
     # The purpose is a key and no further number: numpy fills short lists with zeros, so that [3, 0] is [3].
     return np.random.default_rng(np.random.SeedSequence(numbers, spawn_key=(PURPOSES.index(purpose),)))
+
+
+def order_in_runs(runs: Sequence[int], generator: np.random.Generator, buffer: int = BUFFER) -> NDArray[np.int64]:
+    """Shuffle positions as it is done with shards: the runs first, then what is in a buffer.
+
+    Args:
+        runs: Numbers of neighbouring positions that belong together; their sum is the number N of positions.
+        generator: Draws the order.
+        buffer: Number of positions that wait for their turn; each is the next one with equal probability.
+
+    Returns:
+        `(N,)`, every position once.
+    """
+    ends = np.cumsum(runs)
+    order = np.concatenate([np.arange(ends[run] - runs[run], ends[run]) for run in generator.permutation(len(runs))])
+    waiting = order[:buffer].copy()
+    coming = order[buffer:].copy()
+    for place, slot in enumerate(generator.integers(len(waiting), size=len(coming))):
+        order[place], waiting[slot] = waiting[slot], coming[place]
+    order[len(coming) :] = generator.permutation(waiting)
+    return order
 
 
 class EpochSampler(DistributedSampler[Any]):
@@ -37,6 +60,7 @@ class EpochSampler(DistributedSampler[Any]):
         world: Number of processes.
         rank: This process, from 0.
         batches_done: Returns how many batches of the epoch an interrupted training has finished.
+        runs: Numbers of neighbours that are read fast one after another, which `order_in_runs` keeps near each other.
     """
 
     def __init__(
@@ -47,16 +71,18 @@ class EpochSampler(DistributedSampler[Any]):
         world: int = 1,
         rank: int = 0,
         batches_done: Callable[[], int] = lambda: 0,
+        runs: Sequence[int] | None = None,
     ) -> None:
         super().__init__(dataset, num_replicas=world, rank=rank, seed=seed)
-        self.batch_size, self.batches_done = batch_size, batches_done
+        self.batch_size, self.batches_done, self.runs = batch_size, batches_done, runs
 
     def __iter__(self) -> Iterator[Place]:
         """Iterate over this process's places, from the first batch that is not done."""
         images = len(self.dataset)  # type: ignore[arg-type]
-        order = np.resize(generator_of("order", self.seed, self.epoch).permutation(images), self.total_size)
-        share = order[self.rank :: self.num_replicas][self.batches_done() * self.batch_size :]
-        return ((self.epoch, int(index)) for index in share)
+        generator = generator_of("order", self.seed, self.epoch)
+        order = generator.permutation(images) if self.runs is None else order_in_runs(self.runs, generator)
+        share = np.resize(order, self.total_size)[self.rank :: self.num_replicas]
+        return ((self.epoch, int(index)) for index in share[self.batches_done() * self.batch_size :])
 
 
 class EpochLoader(DataLoader[Any]):

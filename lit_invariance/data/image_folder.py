@@ -6,52 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from torch import Tensor
-
 from lit_invariance.data.boxes import BoxFiles
 from lit_invariance.data.class_folders import Listing, class_folders, list_images
-from lit_invariance.data.class_order import ClassMap, ClassOrder, class_order, read_class_map
+from lit_invariance.data.class_order import ClassMap, ClassOrder, class_order
 from lit_invariance.data.images import decode
+from lit_invariance.data.listed_pictures import ListedPictures, counted
 from lit_invariance.data.parts import parts_of, refuse_parts
 from lit_invariance.data.source import Splits
 from lit_invariance.data.stratified import stratified_choice
 from lit_invariance.errors import UserError
 from lit_invariance.names import printable
-
-
-class ImageFiles:
-    """Picture files, decoded when asked for.
-
-    Args:
-        listing: The files.
-        outputs: Class folder name to label.
-        where: The directory they are from, with further remarks about it.
-        boxes: Folder of bounding boxes, if there is one.
-
-    Attributes:
-        paths: The files.
-        boxes: Position to box or None; see `BoxFiles`. None without a folder of boxes.
-        about: How many, of how many classes, from where, and what was skipped there.
-
-    Raises:
-        UserError: If the folder of boxes is missing, or holds no box for any of the pictures.
-    """
-
-    def __init__(self, listing: Listing, outputs: ClassMap, where: str, boxes: str | None = None) -> None:
-        self.paths = [path for _, path in listing.samples]
-        self.labels = [outputs[name] for name, _ in listing.samples]
-        self.boxes = None if boxes is None else BoxFiles(boxes, self.paths)
-        folders = len({name for name, _ in listing.samples})
-        self.about = f"{_counted(len(self.paths), 'image')} in {_counted(folders, 'class folder')} of {where}"
-        if listing.passed_over:
-            left_out = ", ".join(f"{count} {why}" for why, count in sorted(listing.passed_over.items()))
-            self.about += f"; passed over: {left_out}"
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return decode(self.paths[index]), self.labels[index]
 
 
 class Folders(NamedTuple):
@@ -74,7 +38,7 @@ def load_image_folder(
     val_fraction: float = 0.1,
     seed: int = 0,
     boxes: str | None = None,
-    class_map: str | None = None,
+    class_map: ClassMap | None = None,
     outputs: int | None = None,
 ) -> Splits:
     """Find the pictures of a data set of class folders.
@@ -91,8 +55,7 @@ def load_image_folder(
             are left to train on.
         seed: Names the random share.
         boxes: Folder of the validation images' bounding boxes, see `BoxFiles`.
-        class_map: File that says which output belongs to which class folder, see `read_class_map`; without it
-            `class_order` decides.
+        class_map: Class folder to output; without it `class_order` decides.
         outputs: Number of outputs of the model, where it is known.
 
     Returns:
@@ -104,7 +67,7 @@ def load_image_folder(
     """
     if root is None:
         raise UserError("image_folder needs the directory of the class folders; set --data.root DIR.")
-    order = partial(class_order, wanted=outputs, class_map=None if class_map is None else read_class_map(class_map))
+    order = partial(class_order, wanted=outputs, class_map=class_map)
     folders = find_folders(Path(root), None if val_root is None else Path(val_root))
     if folders.validation is not None:
         return _two_folders(folders, order, boxes)
@@ -168,14 +131,14 @@ def _two_folders(folders: Folders, order: Callable[[set[str]], ClassOrder], boxe
         stranger = printable(validation / min(names - to_train))
         raise UserError(f"the class folder {stranger} has no counterpart in {training}; add or remove it.")
     outputs, class_names = order(names | to_train)
-    source = ImageFiles(held_out, outputs, f"{printable(validation)}{folders.note}", boxes)
+    source = _files(held_out, outputs, f"{printable(validation)}{folders.note}", boxes)
     return Splits(class_names, source, partial(_all, training, validation, outputs))
 
 
-def _all(training: Path | None, validation: Path, outputs: ClassMap) -> ImageFiles:
+def _all(training: Path | None, validation: Path, outputs: ClassMap) -> ListedPictures:
     if training is None:
         raise UserError(f"beside {printable(validation)} there is no data folder train; there is nothing to train on.")
-    return ImageFiles(_listed(training), outputs, printable(training))
+    return _files(_listed(training), outputs, printable(training))
 
 
 def _one_folder(
@@ -192,18 +155,21 @@ def _one_folder(
     rest = [sample for sample, is_chosen in zip(listing.samples, chosen, strict=True) if not is_chosen]
     drawn = f", drawn at random ({val_fraction:.0%})" if rest else ""
     where = f"{printable(directory)}{drawn}{folders.note}"
-    source = ImageFiles(Listing(held_out, listing.passed_over), outputs, where, boxes)
+    source = _files(Listing(held_out, listing.passed_over), outputs, where, boxes)
     fix = "set --data.val_fraction 0.1" if val_fraction == 1 else "add images, or set --data.val_root to others"
     return Splits(class_names, source, partial(_remaining, directory, rest, outputs, fix))
 
 
-def _remaining(directory: Path, rest: list[tuple[str, str]], outputs: ClassMap, fix: str) -> ImageFiles:
+def _remaining(directory: Path, rest: list[tuple[str, str]], outputs: ClassMap, fix: str) -> ListedPictures:
     if not rest:
         raise UserError(
             f"all images of {printable(directory)} are used for validation and none is left for training; {fix}."
         )
-    return ImageFiles(Listing(rest, Counter()), outputs, f"{printable(directory)}, those that do not validate")
+    return _files(Listing(rest, Counter()), outputs, f"{printable(directory)}, those that do not validate")
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+def _files(listing: Listing, outputs: ClassMap, where: str, boxes: str | None = None) -> ListedPictures:
+    paths, labels = [path for _, path in listing.samples], [outputs[name] for name, _ in listing.samples]
+    folders = counted(len({name for name, _ in listing.samples}), "class folder")
+    about = f"{counted(len(paths), 'image')} in {folders} of {where}{listing.remark}"
+    return ListedPictures(paths, labels, decode, about, paths, None if boxes is None else BoxFiles(boxes, paths))

@@ -1,5 +1,6 @@
 """Decoding: any picture file to 8-bit RGB, or an error that names the broken file."""
 
+import io
 import mmap
 import warnings
 from collections.abc import Iterator
@@ -45,11 +46,31 @@ def decode(path: str | Path) -> Tensor:
         UserError: If the file is missing, broken, holds no picture, or one so large that decoding it would take more
             than 4 GiB of memory; it names the file.
     """
-    with naming(path), open_picture(path) as image:
+    return _decoded(path, path)
+
+
+def decode_bytes(content: bytes, name: str) -> Tensor:
+    """Read a picture from what a file of it would hold.
+
+    Args:
+        content: As a file in one of `FORMATS`.
+        name: Which picture it is, for error messages.
+
+    Returns:
+        What `decode` returns of a file with this content.
+
+    Raises:
+        UserError: As `decode`.
+    """
+    return _decoded(io.BytesIO(content), name)
+
+
+def _decoded(file: str | Path | io.BytesIO, name: str | Path) -> Tensor:
+    with naming(name), open_picture(file) as image:
         sixteen_bits = reads_sixteen_bits(image)
         pixels = to_rgb(image)
     if sixteen_bits and is_dark(pixels):
-        _warn_of_depth(path)
+        _warn_of_depth(name)
     return pixels
 
 
@@ -67,11 +88,11 @@ def decoded_size(path: str | Path) -> tuple[int, int]:
         return (height, width) if image.getexif().get(ORIENTATION) in TURNED else (width, height)
 
 
-def open_picture(path: str | Path) -> Image.Image:
+def open_picture(path: str | Path | io.BytesIO) -> Image.Image:
     """Open a picture with the readers of `FORMATS` only.
 
     Args:
-        path: The file.
+        path: The file, or its content.
 
     Raises:
         ValueError: If decoding it would take too much memory.

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from lit_invariance.protocols.protocol import Box
 
+UNLABELLED = -1
+"""The label of an image whose class is not known."""
+
 
 class Boxes(typing.Protocol):
     """Where the objects of a source's images are."""
@@ -40,7 +43,7 @@ class Source(typing.Protocol):
         ...
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return the image, uint8 (3, H, W) of any size, and its label."""
+        """Return the image, uint8 (3, H, W) of any size, and its label, or `UNLABELLED`."""
         ...
 
 
@@ -49,11 +52,14 @@ class Splits:
     """The two parts of a data set.
 
     Attributes:
-        class_names: One printable name for each output of a network trained on it.
+        class_names: One printable name for each output of a network trained on it; empty where neither the data nor a
+            model says how many there are.
         val: The images to validate and evaluate on.
         load_train: Returns the images to train on; they may be absent or costly, and evaluation never asks.
+        labelled: Whether the classes of the images are known.
     """
 
     class_names: list[str]
     val: Source
     load_train: Callable[[], Source]
+    labelled: bool = True

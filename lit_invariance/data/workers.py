@@ -1,9 +1,18 @@
-"""The setup of every process that decodes pictures for a loader."""
+"""The processes that decode pictures for a loader: how many there are, and their setup."""
 
 import multiprocessing
 import os
 import signal
 import threading
+
+MOST_WORKERS = 8
+
+
+def usual_workers() -> int:
+    """Return the number of processes that decode where the user names none: one per core, at most `MOST_WORKERS`."""
+    # Schedulers may give a job fewer cores than the machine has; not every system reports this.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_WORKERS)
 
 
 def begin_worker(number: int) -> None:

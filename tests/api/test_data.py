@@ -11,8 +11,8 @@ import lit_invariance as li
 from lit_invariance.api.data import open_data
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.images import to_rgb
+from lit_invariance.data.kinds import KINDS, Kind
 from lit_invariance.data.rendered_shapes import load_shapes
-from lit_invariance.data.torchvision_sets import TORCHVISION_SETS
 
 
 def opened(data, outputs=3, max_images=None, num_workers=None):
@@ -163,6 +163,6 @@ def test_a_data_set_is_fetched_where_that_was_asked_for(tmp_path, monkeypatch):
         assert place.exists()
         return load_shapes(32, train_images=4, val_images=6)
 
-    monkeypatch.setitem(TORCHVISION_SETS, "CIFAR10", opens)
+    monkeypatch.setitem(KINDS, "CIFAR10", Kind(opens, ("root", "download")))
     data = InvarianceData("CIFAR10", root=str(tmp_path), image_size=32, download=True)
     assert len(opened(data, outputs=None).images) == 6

@@ -101,7 +101,7 @@ def test_wrong_folders_are_told(tmp_path):
         BoxFiles(tmp_path / "absent", [path])
     with pytest.raises(UserError, match=r"boxes of none of the images; a\.xml would be that of .*a\.png"):
         BoxFiles(tmp_path, [path])
-    with pytest.raises(UserError, match=r"data\.boxes applies to image_folder and ImageNet, not to shapes"):
+    with pytest.raises(UserError, match=r"data\.boxes applies to image_folder, csv, ImageNet, not to shapes"):
         InvarianceData(boxes=str(tmp_path))
 
 

@@ -9,9 +9,10 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor, nn
 
-from lit_invariance.data import datamodule
 from lit_invariance.data.batch import Batch
 from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.data.kinds import KINDS, Kind
+from lit_invariance.data.rendered_shapes import load_shapes
 from lit_invariance.data.synsets import imagenet_classes
 from lit_invariance.errors import UserError, sentence
 
@@ -195,9 +196,9 @@ def test_download_is_asked_for_in_prepare_data_only(tmp_path: Path, monkeypatch:
 
     def fake(root: str | None, download: bool) -> Any:
         asked.append(download)
-        return datamodule.load_shapes(32, **FEW)
+        return load_shapes(32, **FEW)
 
-    monkeypatch.setitem(datamodule.TORCHVISION_SETS, "CIFAR10", fake)
+    monkeypatch.setitem(KINDS, "CIFAR10", Kind(fake, ("root", "download")))
     data = InvarianceData("CIFAR10", root=str(tmp_path), image_size=32, download=True)
     data.prepare_data()
     data.setup("fit")
