@@ -41,6 +41,8 @@ def open_data(
         data = InvarianceData("image_folder", root=str(data), seed=seed, **options)
     if isinstance(data, InvarianceData):
         rank_zero_only(data.prepare_data)()
+        if not data.class_names:  # nobody but the models says how many classes there are
+            outputs = outputs or PUBLISHED_CLASSES
         with suppress(UserError):  # folders of synsets may have the models' number of classes; others fail below
             data.check_classes(outputs)
         return EvaluationData.of(data)

@@ -1,6 +1,7 @@
 """`evaluate`: any models, any pictures, in one call; what the command calls as well."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.video import Film
 from lit_invariance.diagnostics.run import check_diagnostics
 from lit_invariance.errors import UserError, one_sentence_errors, unknown
+from lit_invariance.evaluation.data import EvaluationData
 from lit_invariance.evaluation.film import find_class, frame_view
 from lit_invariance.evaluation.geometry import RECIPE, Geometry
 from lit_invariance.evaluation.model_sources import choose_reference
 from lit_invariance.evaluation.models import PUBLISHED_CLASSES
 from lit_invariance.evaluation.precision import EXACT, PRECISIONS
-from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols
+from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols, without_labels
 from lit_invariance.evaluation.settings import Settings
-from lit_invariance.evaluation.trained_classes import see_same_classes
+from lit_invariance.evaluation.trained_classes import names_of_outputs, see_same_classes, see_same_number
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.registry import Spec
 
@@ -150,12 +152,26 @@ def evaluate(
             pictures = open_data(data, candidates.known_outputs, max_images, num_workers, seed)
             rank_zero_info(pictures.describe())
             see_same_classes(candidates.sources, pictures.compared_names or ())
+            if not pictures.labelled:
+                pictures, chosen = _without_labels(pictures, chosen, candidates, size)
             neighbours = any(len(choice.build(Preprocessing(size=size)).steps) > 1 for choice in chosen)
             candidates.check_looked_into(diagnose)
             boxes = check_diagnostics(diagnose, diagnose_images, diagnose_boxes, neighbours, pictures)
             loaded = candidates.load(pictures.described["classes"], shown, seed)
             folder = None if unfinished is None else Path(unfinished)
             return evaluate_images(pictures, loaded, chosen, settings, boxes, folder)
+
+
+def _without_labels(
+    pictures: EvaluationData, chosen: list[ProtocolChoice], candidates: Candidates, size: int
+) -> tuple[EvaluationData, list[ProtocolChoice]]:
+    """Take the classes from the models, and leave out and name the protocols that say nothing without labels."""
+    outputs = pictures.described["classes"]
+    see_same_number(candidates.sources, outputs)
+    chosen, single = without_labels(chosen, size)
+    left_out = f", {', '.join(choice.label for choice in single)}" if single else ""
+    rank_zero_info(f"the pictures have no labels; left out: accuracy and all other scores that need them{left_out}")
+    return replace(pictures, class_names=names_of_outputs(candidates.sources, outputs)), chosen
 
 
 def _film(

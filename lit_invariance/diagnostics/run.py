@@ -78,6 +78,8 @@ def check_diagnostics(
             raise unknown("diagnostic", name, DIAGNOSTICS)
     if "bias" in names and boxes is None:
         raise UserError("--diagnose bias tests bounding boxes; name their folder or file with --diagnose_boxes PATH.")
+    if "size" in names and not data.labelled:
+        raise UserError("--diagnose size measures accuracy, but the pictures have no labels; leave size out.")
     if "typicality" in names and not neighbours:
         raise UserError("--diagnose typicality needs a protocol with neighbouring views; add crop to --protocols.")
     if "typicality" in names:

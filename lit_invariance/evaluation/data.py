@@ -32,6 +32,7 @@ class EvaluationData:
         images: The pictures, decoded when asked for.
         class_names: One name per output of a network; None if they have no names.
         compared_names: Those of them that a model's own are compared with; None where the user says that they agree.
+        labelled: Whether the classes of the pictures are known.
         described: Description of the data for the results.
         load_training: Returns the images that the models were trained on; raises `UserError` where there are none.
         batch_size: Images decoded together.
@@ -45,6 +46,7 @@ class EvaluationData:
     batch_size: int
     workers: int
     compared_names: list[str] | None = None
+    labelled: bool = True
 
     def describe(self) -> str:
         """Say which images are evaluated, how many, and from where."""
@@ -61,12 +63,14 @@ class EvaluationData:
             described={
                 **{name: _shown(options[name]) for name in DESCRIBING},
                 "classes": data.num_classes,
+                **({} if data.labelled else {"labelled": False}),
                 "imagenet_validation": is_imagenet_validation(data.validation.paths or ()),
             },
             load_training=data.training_images,
             batch_size=options["val_batch_size"] or options["batch_size"],
             workers=data.workers,
-            compared_names=data.class_names if options["class_map"] is None else None,
+            compared_names=data.class_names if options["class_map"] is None and data.labelled else None,
+            labelled=data.labelled,
         )
 
 

@@ -39,7 +39,7 @@ def worst_pictures(
     """Make the worst pair of neighbouring views of the worst images once more, as WebP.
 
     The worst images of a protocol are those on which the reference model changes its answer from one view to the next
-    and the true class's probability most.
+    and the true class's probability most; where no class is known, those on which it is most sure of both answers.
 
     Args:
         outcomes: What the models answered.
@@ -90,6 +90,9 @@ def write_pictures(contents: Mapping[str, bytes], folder: Path) -> None:
 def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) -> list[tuple[int, int]]:
     """Find the images whose true class's probability jumps most where the answer changes; then, where it does not.
 
+    Where no class is known, the jump is the probability of the less certain of two different answers, or the change of
+    that of an answer that stays.
+
     Args:
         answers: Of one model under one protocol.
         side: Of the grid of shifts that the views are, row by row; the end of a row is no neighbour of the next one.
@@ -100,11 +103,16 @@ def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) ->
     """
     if answers.true_probability.shape[1] < 2:
         return []
-    jumps: NDArray[np.float64] = np.nan_to_num(np.abs(np.diff(answers.true_probability.astype(np.float64), axis=1)))
+    changed = np.diff(answers.predictions, axis=1) != 0
+    top = answers.top_probability.astype(np.float64)
+    jumps: NDArray[np.float64] = np.abs(np.diff(answers.true_probability.astype(np.float64), axis=1))
+    if np.isnan(answers.true_probability).all():
+        jumps = np.where(changed, np.minimum(top[:, 1:], top[:, :-1]), np.abs(np.diff(top, axis=1)))
+    jumps = np.nan_to_num(jumps)
     if side is not None:
         jumps[:, side - 1 :: side] = 0
     # A jump is at most 1, so that every change of the answer comes before all else.
-    badness = jumps + ((np.diff(answers.predictions, axis=1) != 0) & (jumps > 0))
+    badness = jumps + (changed & (jumps > 0))
     rows = np.argsort(-badness.max(1), kind="stable")[:most]
     return [(int(row), int(badness[row].argmax())) for row in rows if badness[row].max() > 0]
 

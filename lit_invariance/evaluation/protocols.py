@@ -86,6 +86,25 @@ def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
     return list(choices.values())
 
 
+def without_labels(choices: Sequence[ProtocolChoice], size: int) -> tuple[list[ProtocolChoice], list[ProtocolChoice]]:
+    """Divide protocols into those that can be measured on pictures without labels, and those of a single view.
+
+    Args:
+        choices: The protocols.
+        size: Side of the input in pixels.
+
+    Raises:
+        UserError: If all of them show a single view, about which only a label says anything.
+    """
+    single = [choice for choice in choices if len(choice.build(Preprocessing(size=size)).steps) < 2]
+    if len(single) == len(choices):
+        raise UserError(
+            f"the pictures have no labels, but {single[0].label} shows a single view, whose scores all need them; name "
+            "a protocol with neighbouring views, such as crop."
+        )
+    return [choice for choice in choices if choice not in single], single
+
+
 def _members(spec: Spec) -> tuple[Spec, ...]:
     """The protocols of a name or a group; a protocol's name with options never means the group."""
     name, options = parse_spec("protocol", spec)

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_invariance.data.source import UNLABELLED
 from lit_invariance.metrics import SCORES
 from lit_invariance.results.outcomes import PARTS, Answers, Cell, Column, Outcomes
 
@@ -16,7 +17,7 @@ class Group:
     """The views of some images under one protocol.
 
     Attributes:
-        labels: `(N,)`, on the logits' device.
+        labels: `(N,)`, on the logits' device; `UNLABELLED` for images whose class is not known.
         shown: For each image which of the protocol's steps its views are.
         steps: Number T of the protocol's steps.
     """
@@ -24,6 +25,11 @@ class Group:
     labels: Tensor
     shown: Sequence[range]
     steps: int
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the classes of the images are known, as they are of all images of a data set or of none."""
+        return bool((self.labels != UNLABELLED).all())
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def _scores(stacks: Sequence[Tensor], group: Group) -> Iterable[tuple[Tensor, st
     else:
         parts = list(zip((stack[None] for stack in stacks), group.labels[:, None], strict=True))
     for name, score in SCORES.items():
-        if score.views > group.steps:
+        if score.views > group.steps or (score.labelled and not group.labelled):
             continue
         for logits, labels in parts:
             enough = score.views <= logits.shape[1]
@@ -94,7 +100,8 @@ def _answers(logits: Tensor, group: Group) -> Answers:
     lengths = torch.tensor([len(steps) for steps in group.shown], device=logits.device)
     probabilities = logits.softmax(-1)
     labels = group.labels.repeat_interleave(lengths)
-    said = logits.argmax(-1), probabilities.amax(-1), probabilities.gather(1, labels[:, None])[:, 0]
+    true = probabilities.gather(1, labels[:, None])[:, 0] if group.labelled else torch.full(labels.shape, torch.nan)
+    said = logits.argmax(-1), probabilities.amax(-1), true
     rows = np.repeat(np.arange(len(group.shown)), lengths.cpu().numpy())
     places = np.concatenate([np.asarray(steps, dtype=np.int64) for steps in group.shown])
     size = (len(group.shown), group.steps)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from lit_invariance.data.class_order import check_same_classes
 from lit_invariance.data.synsets import imagenet_classes
+from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.models.backbones import classes_of_file, published_class_names, published_classes
 from lit_invariance.models.state_dict import is_file_name
@@ -41,9 +42,47 @@ def see_same_classes(sources: Sequence[ModelSource], data: Sequence[str]) -> Non
         UserError: If a model has as many classes as the data, and others.
     """
     for source in sources:
-        names = _names(source) or (IMAGENET if len(data) == len(IMAGENET) and _is_imagenets(source) else ())
+        names = _own_names(source, len(data))
         if len(names) == len(data):
             check_same_classes(f"model {source.name}", names, data)
+
+
+def see_same_number(sources: Sequence[ModelSource], outputs: int) -> None:
+    """Refuse to compare models of different classes on pictures without labels: more classes change more often.
+
+    Args:
+        sources: Where the models come from.
+        outputs: Number of outputs of one of them.
+
+    Raises:
+        UserError: If another one is known to have another number.
+    """
+    for number in _numbers(sources):
+        if number != outputs:
+            raise UserError(
+                f"the models have {outputs} and {number} outputs, so that their changes of the answer cannot be "
+                "compared; evaluate them one by one."
+            )
+
+
+def names_of_outputs(sources: Sequence[ModelSource], outputs: int) -> list[str]:
+    """Return what the outputs are called where the data do not say it: as the models say, if they agree.
+
+    Args:
+        sources: Where the models come from.
+        outputs: Number of their outputs.
+
+    Returns:
+        Numbers where no model says it or two of them disagree.
+    """
+    known = [list(names) for source in sources if len(names := _own_names(source, outputs)) == outputs]
+    if known and all(names == known[0] for names in known):
+        return known[0]
+    return [str(number) for number in range(outputs)]
+
+
+def _own_names(source: ModelSource, outputs: int) -> Sequence[str]:
+    return _names(source) or (IMAGENET if outputs == len(IMAGENET) and _is_imagenets(source) else ())
 
 
 def _numbers(sources: Sequence[ModelSource]) -> Iterator[int]:

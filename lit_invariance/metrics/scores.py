@@ -28,6 +28,7 @@ class Score:
         unit: What the number is.
         higher_is_better: Its good direction.
         meaning: What it says, in a few words.
+        labelled: Whether it needs the label.
     """
 
     function: Callable[[Tensor, Tensor], Tensor]
@@ -35,6 +36,7 @@ class Score:
     unit: str
     higher_is_better: bool
     meaning: str
+    labelled: bool = True
 
 
 SCORES: dict[str, Score] = {
@@ -42,7 +44,7 @@ SCORES: dict[str, Score] = {
     "top5_accuracy": Score(top5_accuracy, 1, "share", True, "views with the label among the first five classes"),
     "worst_case_accuracy": Score(worst_case_accuracy, 1, "share", True, "images answered correctly at every view"),
     "top1_change": Score(
-        lambda logits, _: top1_change(logits), 2, "share", False, "neighbouring views with another answer"
+        lambda logits, _: top1_change(logits), 2, "share", False, "neighbouring views with another answer", False
     ),
     "mean_absolute_change": Score(
         lambda logits, _: mean_absolute_change(logits),
@@ -50,6 +52,7 @@ SCORES: dict[str, Score] = {
         "probability",
         False,
         "how far the first view's answer changes its probability",
+        labelled=False,
     ),
     "top1_change_given_correct": Score(
         top1_change_given_correct,
@@ -58,8 +61,12 @@ SCORES: dict[str, Score] = {
         False,
         "top1_change where the first view is right: of each model's own images",
     ),
-    "agreement": Score(lambda logits, _: agreement(logits), 2, "share", True, "later views that answer as the first"),
-    "all_agree": Score(lambda logits, _: all_agree(logits), 2, "share", True, "images with one answer at all views"),
+    "agreement": Score(
+        lambda logits, _: agreement(logits), 2, "share", True, "later views that answer as the first", False
+    ),
+    "all_agree": Score(
+        lambda logits, _: all_agree(logits), 2, "share", True, "images with one answer at all views", False
+    ),
     "both_correct": Score(both_correct, 2, "share", True, "neighbouring views that are both right"),
     "total_variation": Score(
         total_variation, 2, "probability", False, "length of the way the true class's probability goes up and down"

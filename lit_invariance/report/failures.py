@@ -13,9 +13,10 @@ from lit_invariance.report.views import (
     is_sweep,
     map_figure,
     place_of,
+    shown_probability,
 )
 from lit_invariance.results.outcomes import Outcomes
-from lit_invariance.results.schema import PictureEntry, ResultsContent
+from lit_invariance.results.schema import PictureEntry, ResultsContent, is_labelled
 from lit_invariance.results.steps import grid_side
 
 
@@ -25,8 +26,10 @@ def failure(
     """Lay out one failure: the two views, what each model said of them, and curves or maps over all views."""
     protocol = next(entry for entry in results["protocols"] if entry["label"] == picture["protocol"])
     row, label = outcomes.indices.tolist().index(picture["index"]), picture["protocol"]
-    truth = class_name(results, int(outcomes.labels[row]))
-    what = f"{truth}, image {picture['index']}"
+    known = is_labelled(results)
+    truth = class_name(results, int(outcomes.labels[row])) if known else f"image {picture['index']}"
+    what = f"{truth}, image {picture['index']}" if known else truth
+    shown = f"class {truth}" if known else "answer"
     views = []
     for file, view in zip(picture["files"], picture["views"], strict=True):
         said = [_said(results, outcomes, model["name"], label, row, view) for model in results["models"]]
@@ -34,14 +37,14 @@ def failure(
     figures = [
         draw(
             partial(curve_figure, results, outcomes, protocol, row, picture["views"]),
-            f"Probability of the class {truth} against the shift under {label}, image {picture['index']}, by model.",
+            f"Probability of the {shown} against the shift under {label}, image {picture['index']}, by model.",
         )
     ]
     if grid_side(protocol) is not None:
         figures = [
             draw(
                 partial(map_figure, results, outcomes, protocol, model["name"], row),
-                f"Label and probability of {truth} at every shift of image {picture['index']}, model {model['name']}.",
+                f"Answer and probability of the {shown} at every shift of image {picture['index']}, {model['name']}.",
             )
             for model in results["models"]
         ]
@@ -66,7 +69,7 @@ def _said(
         "model": model,
         "answer": class_name(results, label) if label >= 0 else "not shown",
         "probability": float(answers.top_probability[row, view]) if label >= 0 else 0.0,
-        "right": label == int(outcomes.labels[row]),
+        "right": label == int(outcomes.labels[row]) if is_labelled(results) else None,
     }
 
 
@@ -77,8 +80,8 @@ def heat_maps(results: ResultsContent, outcomes: Outcomes, draw: Drawing) -> lis
         rows = heat_rows(outcomes, protocol["label"], results["reference"])
         figures = [
             draw(
-                partial(heat_figure, outcomes, protocol, model["name"], rows),
-                f"Heat map of the true class's probability over the shifts of {protocol['label']}, {len(rows)} images, "
+                partial(heat_figure, results, outcomes, protocol, model["name"], rows),
+                f"Heat map of {shown_probability(results)} over the shifts of {protocol['label']}, {len(rows)} images, "
                 f"model {model['name']}.",
             )
             for model in results["models"]

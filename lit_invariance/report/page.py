@@ -19,7 +19,7 @@ from lit_invariance.report.classes import class_lines
 from lit_invariance.report.costs import cost_cells, how_measured
 from lit_invariance.report.failures import failure, heat_maps
 from lit_invariance.report.inline import Drawing
-from lit_invariance.report.plots import STABILITY, stability_protocols, tradeoff_panel
+from lit_invariance.report.plots import STABILITY, stability_protocols, tradeoff_panel, tradeoff_protocols
 from lit_invariance.report.preprocessing import cautions, describe
 from lit_invariance.report.published import published_rows
 from lit_invariance.report.sentences import leading_protocol, summary_sentence
@@ -36,6 +36,7 @@ from lit_invariance.results.schema import (
     headline_scores,
     is_at_chance,
     is_different,
+    is_labelled,
     samples,
 )
 
@@ -75,7 +76,8 @@ def save_page(results: ResultsContent, outcomes: Outcomes, folder: Path) -> Path
 def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[str, Any]:
     leading, draw = leading_protocol(results), Drawing()
     # Pairs of frames are all of one class.
-    lines, classes = class_lines(results, outcomes, leading) if "samples" not in results else ([], 0)
+    by_class = "samples" not in results and is_labelled(results)
+    lines, classes = class_lines(results, outcomes, leading) if by_class else ([], 0)
     return {
         "results": results,
         "leading": leading,
@@ -91,8 +93,9 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
                 partial(tradeoff_panel, results, protocol),
                 f"Accuracy against top-1 change under {protocol}; the numbers are those of the tables.",
             )
-            for protocol in stability_protocols(results)
+            for protocol in tradeoff_protocols(results)
         ],
+        "labelled": is_labelled(results),
         "failures": [
             failure(results, outcomes, picture, folder, draw)
             for picture in results["pictures"]

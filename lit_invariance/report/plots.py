@@ -30,7 +30,7 @@ def save_plots(results: ResultsContent, folder: Path) -> list[Path]:
     stems = file_stems(protocol["label"] for protocol in results["protocols"])
     for label, stem in stems.items():
         written += save_figure(partial(scores_figure, results, label), folder / f"scores_{stem}")
-    if stability_protocols(results):
+    if tradeoff_protocols(results):
         written += save_figure(partial(tradeoff_figure, results), folder / f"accuracy_against_{STABILITY}")
     return written
 
@@ -76,9 +76,9 @@ def tradeoff_figure(results: ResultsContent) -> Figure:
     """Draw accuracy against top-1 change, a panel for each protocol that has neighbouring views.
 
     Args:
-        results: The results.
+        results: The results, of pictures whose classes are known.
     """
-    protocols = stability_protocols(results)
+    protocols = tradeoff_protocols(results)
     columns = 2 if len(protocols) == 4 else min(3, len(protocols))
     lines = -(-len(protocols) // columns)
     figure = Figure(figsize=(3.9 * columns + 0.3, 3.3 * lines + 0.8), layout="constrained")
@@ -117,9 +117,14 @@ def _tradeoff(axes: Axes, results: ResultsContent, protocol: str) -> None:
 
 
 def stability_protocols(results: ResultsContent) -> list[str]:
-    """Return the labels of the protocols that have neighbouring views."""
+    """Return the labels of the protocols whose tables show the stability of neighbouring views."""
     labels = [protocol["label"] for protocol in results["protocols"]]
-    return [label for label in labels if {"accuracy", STABILITY} <= set(headline_scores(results, label))]
+    return [label for label in labels if STABILITY in headline_scores(results, label)]
+
+
+def tradeoff_protocols(results: ResultsContent) -> list[str]:
+    """Return those of `stability_protocols` whose tables show accuracy as well."""
+    return [label for label in stability_protocols(results) if "accuracy" in headline_scores(results, label)]
 
 
 def look_of(place: int) -> dict[str, Any]:

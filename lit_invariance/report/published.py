@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 import yaml
 
-from lit_invariance.results.schema import ModelEntry, ResultsContent, estimate, find_row
+from lit_invariance.results.schema import ModelEntry, ResultsContent, estimate, find_row, scores_under
 
 NORMAL = 1.959964
 
@@ -46,7 +46,8 @@ def published_rows(results: ResultsContent) -> list[PublishedRow]:
         for row in source["rows"]:
             for protocol in results["protocols"]:
                 same = (row["protocol"], row.get("options", {})) == (protocol["name"], protocol["options"])
-                for model in results["models"] if same else []:
+                measured = row["score"] in scores_under(results, protocol["label"])
+                for model in results["models"] if same and measured else []:
                     if (architecture := model["backbone"].rpartition("/")[2]) in row["values"]:
                         value = row["values"][architecture]
                         rows.append(_row(results, model, protocol["label"], row["score"], value, source))

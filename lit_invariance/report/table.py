@@ -15,6 +15,7 @@ from lit_invariance.results.schema import (
     headline_scores,
     is_at_chance,
     is_different,
+    is_labelled,
     samples,
 )
 
@@ -23,12 +24,17 @@ LONGEST_NAME = 28
 GAP = "  "
 ALWAYS_SHOWN = "accuracy"
 OWN_IMAGES = "top1_change_given_correct"
+WITHOUT_LABELS = (
+    "the pictures have no labels: accuracy is not measured, and a model that always gave one answer would look "
+    "perfectly steady"
+)
 
 
 def format_tables(results: ResultsContent, width: int = WIDTH) -> str:
     """Lay the results out for a terminal.
 
-    Every table shows accuracy, because a classifier that always gives the same answer is perfectly stable.
+    Every table shows accuracy where the classes are known, because a classifier that always gives the same answer is
+    perfectly stable.
 
     Args:
         results: The results.
@@ -157,6 +163,8 @@ def _legend(results: ResultsContent) -> list[str]:
         )
         if OWN_IMAGES in shown:
             lines.append(f"{OWN_IMAGES} is a mean over the {what} that a model gets right, which differ between models")
+    if not is_labelled(results):
+        lines.append(WITHOUT_LABELS)
     if any(results.get("at_chance", {}).values()):
         lines.append(
             "at chance: not shown to be more accurate than always giving the most common answer; the stability of "

@@ -195,6 +195,11 @@ def samples(results: ResultsContent) -> str:
     return results.get("samples", "images")
 
 
+def is_labelled(results: ResultsContent) -> bool:
+    """Tell whether the classes of the pictures were known, so that accuracy was measured."""
+    return "accuracy" in results["scores"]
+
+
 def scores_under(results: ResultsContent, protocol: str) -> list[str]:
     """Return the scores measured under a protocol, in their order."""
     present = {row["score"] for row in results["rows"] if row["protocol"] == protocol}
