@@ -14,7 +14,7 @@ from lit_invariance.results.steps import grid_side
 
 GRID = {"label": "grid", "unit": "shift", "steps": [*map(float, range(9))]}
 SWEEP = {"label": "sweep", "unit": "px", "steps": [*map(float, range(-4, 5))]}
-RESULTS = {"models": [{"name": "a"}], "class_names": ["cat", "dog", "cow"], "reference": "a"}
+RESULTS = {"models": [{"name": "a"}], "class_names": ["cat", "dog", "cow"], "reference": "a", "scores": {"accuracy": {}}}
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_heat_map_rows_fall(outcomes, monkeypatch):
     few = heat_rows(outcomes, "sweep", "a")
     assert len(few) == 5
     assert (few[0], few[-1]) == (rows[0], rows[-1])
-    shown = heat_figure(outcomes, SWEEP, "a", few).axes[0].images[0].get_array()
+    shown = heat_figure(RESULTS, outcomes, SWEEP, "a", few).axes[0].images[0].get_array()
     np.testing.assert_array_equal(shown.filled(np.nan), outcomes.answers["a", "sweep"].true_probability[few])
 
 
