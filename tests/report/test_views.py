@@ -14,7 +14,8 @@ from lit_invariance.results.steps import grid_side
 
 GRID = {"label": "grid", "unit": "shift", "steps": [*map(float, range(9))]}
 SWEEP = {"label": "sweep", "unit": "px", "steps": [*map(float, range(-4, 5))]}
-RESULTS = {"models": [{"name": "a"}], "class_names": ["cat", "dog", "cow"], "reference": "a", "scores": {"accuracy": {}}}
+RESULTS = {"models": [{"name": "a"}], "class_names": ["cat", "dog", "cow"], "reference": "a"}
+RESULTS["scores"] = {"accuracy": {}}
 
 
 @pytest.fixture
