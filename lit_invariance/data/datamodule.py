@@ -192,14 +192,16 @@ class InvarianceData(LightningDataModule):
         """Return the loader of augmented training batches, which are divided among the processes."""
         options, seed = self.hparams, self.training_seed
         source, shown = self.training_images(), (options["image_size"], options["flip"], options["translation"], seed)
-        held = augments(source, options["image_size"], options["translation"])
-        training = HeldTrainingSet(source, *shown) if held else TrainingSet(source, TrainingView(*shown))
+        if augments(source, options["image_size"], options["translation"]):
+            training: HeldTrainingSet | TrainingSet = HeldTrainingSet(source, *shown)
+        else:
+            training = TrainingSet(source, TrainingView(*shown))
         batch_size = options["batch_size"]
         runs = getattr(training.source, "runs", None)
         sampler = EpochSampler(training, seed, batch_size, *self._processes(), self._batches_done, runs)
         # Batch normalisation fails on a last batch of one image, and a small one would disturb its statistics.
         drop_last = len(sampler) >= batch_size
-        gather = {"collate_fn": whole} if held else {}
+        gather = {"collate_fn": whole} if isinstance(training, HeldTrainingSet) else {}
         loading = gather | self._serving()
         return EpochLoader(training, batch_size=batch_size, sampler=sampler, drop_last=drop_last, **loading)
 

@@ -40,7 +40,7 @@ class AtChance(Callback):
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Compare the accuracy of the validation with that of the rival."""
         assert self._counts is not None
-        counts: Tensor = trainer.strategy.reduce(self._counts, reduce_op="sum")  # type: ignore[assignment]
+        counts: Tensor = trainer.strategy.reduce(self._counts, reduce_op="sum")
         if trainer.sanity_checking or int((counts > 0).sum()) < 2:
             return
         images, share = int(counts.sum()), float(counts.max() / counts.sum())

@@ -133,7 +133,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise UserError(f"'{path}' contradicts itself: none of its parameters has {classes} classes; train again.")
     if size > MOST_SIDE:
         raise UserError(f"'{path}' is for pictures of {size} pixels; the limit is {MOST_SIDE}.")
-    return content  # type: ignore[no-any-return]
+    return content
 
 
 def check_code(path: str | Path, content: Mapping[str, Any], code: str | None) -> None:

@@ -59,7 +59,7 @@ def _header(path: str | Path) -> dict[str, str]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+        with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (OSError, SafetensorError):
         return {}

@@ -59,7 +59,7 @@ def built(name: str) -> dict[str, nn.Module]:
 def _timm(name: str) -> nn.Module:
     """Timm's own, whose filters have 3 taps unless told otherwise."""
     import timm
-    from timm.layers import BlurPool2d
+    from timm.layers.blur_pool import BlurPool2d
 
     network: nn.Module = timm.create_model(name, aa_layer=BlurPool2d)
     return network
@@ -73,5 +73,5 @@ def infer(network: nn.Module, images: Tensor) -> None:
 
 def train(network: nn.Module, images: Tensor) -> None:
     """Run a forward and a backward pass in training mode."""
-    F.cross_entropy(network.train()(images), torch.arange(len(images))).backward()
+    F.cross_entropy(network.train()(images), torch.arange(len(images))).backward()  # type: ignore[no-untyped-call]
     network.zero_grad()
