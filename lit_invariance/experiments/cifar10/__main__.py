@@ -91,6 +91,7 @@ def _run(config: str, name: str, options: dict[str, str]) -> Path:
     best = CHECKPOINTS / RUNS / name / BEST
     if not best.is_file():
         given = {"config": config, "name": f"{RUNS}/{name}", "ckpt_path": "auto", **options}
+        given["trainer.enable_model_summary"] = "false"
         train([word for option, value in given.items() for word in (f"--{option}", value)])
     return best
 

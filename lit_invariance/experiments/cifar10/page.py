@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t as student
 
-from lit_invariance.evaluation.statistics import Array, bootstrap
+from lit_invariance.evaluation.statistics import Array, Intervals, bootstrap
 from lit_invariance.experiments.benchmark.page import table
 from lit_invariance.experiments.cifar10.arms import ARMS, BASE, CONTROL
 from lit_invariance.report.table import number
@@ -27,6 +27,8 @@ SCORES = {
 """Part of the measurement to column to protocol and score."""
 COLUMNS = [column for columns in SCORES.values() for column in columns]
 LEVEL = 0.95
+FEWEST_REPEATED = 3
+"""Trainings beyond the first of an arm; from fewer, a deviation is hardly known."""
 HEAD = """# CIFAR-10: every mitigation on one network
 
 Written by `make results`. All arms begin with the same network of 8 layers (`resnet8_cifar10.yaml`). Three only change
@@ -131,35 +133,46 @@ def _differences(rows: Sequence[Row]) -> list[str]:
 
 
 def _cells(values: Mapping[str, Array], sign: str = "-") -> list[str]:
-    """Mean and interval of every column."""
-    least = 0.0 if sign == "-" else -1.0  # of a share, or of a difference of two
-    found = [
-        bootstrap(part, seed=0).intervals(bounds=(np.full(part.shape[1], least), np.ones(part.shape[1])))
-        for part in values.values()
-    ]
+    """Mean and interval of every column; with sign `+` of differences."""
+    found = _intervals(values, least=0.0 if sign == "-" else -1.0)
     ends = (np.concatenate([getattr(of, end) for of in found]) for end in ("mean", "low", "high"))
     return [
         f"{number(m, sign)} [{number(low, sign)}, {number(high, sign)}]" for m, low, high in zip(*ends, strict=True)
     ]
 
 
+def _intervals(values: Mapping[str, Array], least: float) -> list[Intervals]:
+    return [
+        bootstrap(part, seed=0).intervals(bounds=(np.full(part.shape[1], least), np.ones(part.shape[1])))
+        for part in values.values()
+    ]
+
+
 def _ranges(rows: Sequence[Row]) -> list[str]:
-    """Where one more training of an arm lands in 95 of 100 cases, from the spread of all arms with several seeds."""
+    """Where one more training of an arm is expected."""
     trained = [row for row in rows if ARMS[row.arm].trained is not None]
     freedom = sum(len(row.seeds) - 1 for row in trained)
-    if not freedom:
-        said = "Every arm was trained once, so how far another training would land from these numbers is not known."
-        return ["## Training again", said]
-    squares = sum((row.runs.var(0) * len(row.seeds) for row in trained), np.zeros(len(COLUMNS)))
-    spread = np.sqrt(squares / freedom)
-    quantile = float(student.ppf((1 + LEVEL) / 2, freedom))
+    spread = freedom >= FEWEST_REPEATED
+    reaches = _by_spread(trained, freedom) if spread else [np.concatenate(_widths(row)) for row in trained]
     lines = []
-    for row in trained:
-        mean, reach = row.runs.mean(0), quantile * spread * np.sqrt(1 + 1 / len(row.seeds))
-        cells = [f"{number(max(0.0, m - r))} to {number(min(1.0, m + r))}" for m, r in zip(mean, reach, strict=True)]
-        lines.append([f"`{row.arm}`", *cells])
-    said = (
-        "One more training of an arm from the same network, with another seed, lands here in 95 of 100 cases, if all "
-        f"arms vary alike: the deviation between trainings is estimated from {freedom} repeated ones."
+    for row, reach in zip(trained, reaches, strict=True):
+        ends = zip(row.runs.mean(0) - reach, row.runs.mean(0) + reach, strict=True)
+        lines.append([f"`{row.arm}`", *(f"{number(max(0.0, low))} to {number(min(1.0, high))}" for low, high in ends)])
+    said = "One more training of an arm from the same network, with another seed, is expected within these ranges. "
+    said += (
+        f"They hold 95 of 100 trainings if all arms vary alike; {freedom} repeated ones gave the deviation."
+        if spread
+        else f"They are the intervals over pictures, twice as wide: a rule of thumb, as only {freedom} were repeated."
     )
-    return ["## Training again", said, table(["arm", *COLUMNS], lines)]
+    return ["## Training again", said, table(["arm", *COLUMNS], lines)] if trained else []
+
+
+def _by_spread(trained: Sequence[Row], freedom: int) -> list[Array]:
+    """Half the width of a prediction interval, from the deviation between seeds pooled over all arms."""
+    squares = sum((row.runs.var(0) * len(row.seeds) for row in trained), np.zeros(len(COLUMNS)))
+    quantile = float(student.ppf((1 + LEVEL) / 2, freedom))
+    return [quantile * np.sqrt(squares / freedom * (1 + 1 / len(row.seeds))) for row in trained]
+
+
+def _widths(row: Row) -> list[Array]:
+    return [of.high - of.low for of in _intervals(row.values, least=0.0)]
