@@ -1,5 +1,6 @@
 """The training command: LightningCLI with the project's output folders."""
 
+import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ from lit_invariance.cli.trainer_options import check_seed, check_trainer_options
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.files import owned, replacing
+from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.parser import OneSentenceErrors
 from lit_invariance.training.checkpoint_files import BEST, LAST, WholeCheckpoints
 from lit_invariance.training.classifier import LitClassifier
@@ -233,14 +235,21 @@ class TrainingCLI(LightningCLI):
         if not self._keeps_checkpoints or not self.folder.last.is_file():
             return
         score = self.callbacks.best.best_model_score
-        kept, named = LAST, f" --models {self.folder.last}"
+        kept, named = LAST, self._named(self.folder.last)
         if score is not None:  # without --models, the best ones are compared
-            kept, named = f"{BEST} (val/acc {score:.4f}) and {LAST}", ""
+            own = self.config["model"]["backbone"].startswith(PYTHON)
+            kept, named = f"{BEST} (val/acc {score:.4f}) and {LAST}", self._named(self.folder.best) if own else ""
         rank_zero_info(
             f"checkpoints: {self.folder.checkpoints}/{kept}, with config.yaml\n"
             f"curves:      tensorboard --logdir {RUNS}\n"
             f"compare:     python evaluate.py{named}"
         )
+
+    def _named(self, path: Path) -> str:
+        """How a checkpoint is named; the code of a network of the user's own is run only where it is named too."""
+        backbone = self.config["model"]["backbone"]
+        text = f"{self.config['name']}={backbone}@{path}" if backbone.startswith(PYTHON) else str(path)
+        return f" --models {shlex.quote(text)}"
 
 
 def train(args: list[str] | None = None) -> TrainingCLI:

@@ -116,7 +116,9 @@ def _plain_source(name: str, source: str) -> ModelSource:
     parts = split_source(source)
     if parts.backbone.startswith(PYTHON) and parts.weights is not None and _is_ours(parts.weights):
         return _checkpoint(name, parts.weights, parts.backbone)
-    weights = {None: "default", "none": None}.get(parts.weights, parts.weights)
+    # The weights that code gives a network are no choice of ours.
+    none = "default" if parts.backbone.startswith(PYTHON) else None
+    weights = {None: "default", "none": none}.get(parts.weights, parts.weights)
     return ModelSource(name or parts.short, source, backbone=parts.backbone, weights=weights, image_size=parts.size)
 
 

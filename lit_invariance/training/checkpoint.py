@@ -105,6 +105,7 @@ def rebuild(
     except UserError as error:
         raise UserError(f"'{path}' cannot be turned into a network: {error}") from error
     load_strictly(classifier, options["backbone"], content["state_dict"], f"'{path}'")
+    classifier.trained_classes = classifier.num_classes  # whatever code of the user's gave the network before
     return classifier.eval()
 
 

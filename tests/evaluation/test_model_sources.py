@@ -22,6 +22,16 @@ def described(text):
         ("m=torchvision/vgg16@w/v=1/vgg.pth", ("m", "torchvision/vgg16", "w/v=1/vgg.pth")),
         ("torchvision/vgg16@w/v=1/vgg.pth", ("vgg16", "torchvision/vgg16", "w/v=1/vgg.pth")),
         ("m=tiny_resnet@other.ckpt", ("m", "tiny_resnet", "other.ckpt")),
+        ("python:a/nets.py:make", ("make", "python:a/nets.py:make", "default")),
+        ("python:pkg.nets:make@none", ("make", "python:pkg.nets:make", "default")),
+        (
+            "m=python:nets.py:make{k: 'a=b', f: x@y+z}@w.pth",
+            ("m", "python:nets.py:make{k: 'a=b', f: x@y+z}", "w.pth"),
+        ),
+        ("python:nets.py:make{k: 'a=b'}", ("make", "python:nets.py:make{k: 'a=b'}", "default")),
+        ("hf/owner/net-18", ("net-18", "hf/owner/net-18", "default")),
+        ("hf/some/folder/@none", ("folder", "hf/some/folder/", None)),
+        ("timm/hf-hub:owner/net.tag@default", ("net.tag", "timm/hf-hub:owner/net.tag", "default")),
     ],
 )
 def test_backbones(text, expected):
@@ -40,6 +50,15 @@ def test_a_backbone_may_have_an_input_of_its_own(text, size):
     source = parse_source(text)
     assert source.backbone == "timm/inception_resnet_v2"
     assert source.image_size == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["python:nets.py:make:64", "python:nets.py:make{k: 1}:64@w.pth", "timm/hf-hub:owner/net:64", "hf/owner/net:64"],
+)
+def test_a_name_with_colons_may_have_one_too(text):
+    source = parse_source(text)
+    assert (source.image_size, source.backbone) == (64, text.partition(":64")[0])
 
 
 @pytest.mark.parametrize("text", ["timm/resnet50:big", "timm/resnet50:", "timm/resnet50:0"])

@@ -8,6 +8,7 @@ from PIL import Image
 from lit_invariance.api.evaluate import evaluate
 from lit_invariance.data.synsets import imagenet_classes
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation import trained_classes
 from lit_invariance.evaluation.model_sources import ModelSource, parse_source
 from lit_invariance.evaluation.trained_classes import known_outputs, see_same_classes
 from lit_invariance.models.small_resnet import SmallResNet
@@ -32,6 +33,22 @@ def test_imagenet_weights_want_imagenets_classes():
         see_same_classes([PUBLISHED], [f"class {number}" for number in range(1000)])
     random = ModelSource("net", "torchvision/resnet18@none", backbone="torchvision/resnet18")
     see_same_classes([random], [f"class {number}" for number in range(1000)])
+
+
+def test_names_that_weights_bring_along_are_compared(monkeypatch):
+    """Those of ImageNet are written with synonyms, or as synsets; other lists of a thousand are not taken for it."""
+    net = ModelSource("net", "hf/net", backbone="hf/net", weights="default")
+
+    def see(own, data):
+        monkeypatch.setattr(trained_classes, "published_class_names", lambda name, weights: own)
+        see_same_classes([net], data)
+
+    see([f"{name.replace(' ', '_')}, another name" for name in NAMES], NAMES)
+    see(list(imagenet_classes()), NAMES)
+    see(["cat", "dog"], ["cat", "dog"])
+    for own, data in ((["cat", "dog"], ["dog", "cat"]), (NAMES[::-1], NAMES)):
+        with pytest.raises(UserError, match="output 0 of model net is .*class_map"):
+            see(own, data)
 
 
 def test_a_file_of_a_thousand_outputs_is_taken_for_imagenets(tmp_path):

@@ -1,7 +1,13 @@
+import os
+
+import huggingface_hub
 import pytest
 import torch
 
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.geometry import Geometry
+from lit_invariance.evaluation.model_sources import parse_source
+from lit_invariance.evaluation.models import load_models
 from lit_invariance.training.checkpoint import load_checkpoint, read_checkpoint
 from lit_invariance.training.classifier import LitClassifier
 
@@ -155,3 +161,51 @@ def test_the_weights_training_began_from_decide_on_normalisation_and_view(tmp_pa
         )
         assert restored.centre_crop.interpolation == "bicubic"
         assert restored.centre_crop.mean == mean
+
+
+CODE = """
+from torch import nn
+
+open("ran", "a").close()
+
+
+def make():
+    return nn.Sequential(nn.Flatten(), nn.Linear(48, 4))
+"""
+
+
+def test_code_that_a_checkpoint_names_is_run_only_if_the_user_names_it(in_folder):
+    (in_folder / "nets.py").write_text(CODE)
+    options = {"backbone": "python:nets.py:make", "num_classes": 4, "image_size": 4}
+    module = saved("a.ckpt", **options).eval()
+    (in_folder / "ran").unlink()
+    os.utime("nets.py", ns=(1, 1))  # a changed file is imported again
+    with pytest.raises(UserError, match="run only if you name it: write python:nets.py:make@a.ckpt"):
+        load_checkpoint("a.ckpt")
+    with pytest.raises(UserError, match="was trained with the code python:nets.py:make, which is run only if"):
+        parse_source("x=a.ckpt")
+    with pytest.raises(UserError, match="with model.backbone python:nets.py:make, not python:nets.py:other; name that"):
+        load_checkpoint("a.ckpt", code="python:nets.py:other")
+    assert not (in_folder / "ran").exists()
+    source = parse_source("x=python:nets.py:make@a.ckpt")
+    assert (source.name, str(source.checkpoint)) == ("x", "a.ckpt")
+    (model,) = load_models([source], 4, Geometry(), seed=0)
+    images = torch.rand(2, 3, 4, 4)
+    assert torch.equal(model.classifier(images), module(images))
+    assert torch.equal(load_checkpoint("a.ckpt", code="python:nets.py:make")(images), module(images))
+    assert (in_folder / "ran").exists()
+
+
+def test_reading_a_checkpoint_fetches_nothing(in_folder, monkeypatch):
+    def from_disk_alone(repository, file, local_files_only):
+        assert local_files_only
+        raise FileNotFoundError(file)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", from_disk_alone)
+    saved("a.ckpt")
+    content = torch.load("a.ckpt", weights_only=True)
+    content["hyper_parameters"] |= {"backbone": "timm/hf-hub:stranger/net", "weights": "default"}
+    torch.save(content, "a.ckpt")
+    with pytest.raises(UserError, match="config.json of timm/hf-hub:stranger/net cannot be downloaded") as refused:
+        load_checkpoint("a.ckpt")
+    assert isinstance(refused.value.__cause__.__cause__, FileNotFoundError)

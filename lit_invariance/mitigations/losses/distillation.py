@@ -70,8 +70,9 @@ class Distillation:
         weights = self.weights or options["weights"]
         if weights is None:
             raise UserError(
-                "distillation needs a teacher: set model.weights to the weights that training starts from, or the "
-                "option `teacher` of distillation to a file of weights."
+                "distillation needs a teacher: set model.weights to the weights that training starts from, which are "
+                "`default` for those that a python: function loads, or the option `teacher` of distillation to a file "
+                "of weights."
             )
         made = create_backbone(options["backbone"], weights, options["num_classes"])
         if made.new_head:
