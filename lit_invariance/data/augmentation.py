@@ -1,5 +1,6 @@
 """Training augmentation: the only module that uses albumentations."""
 
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from lit_invariance.constants import IMAGENET_MEAN
 from lit_invariance.data.epochs import Place, generator_of
 from lit_invariance.environment import environment
 from lit_invariance.errors import UserError
-from lit_invariance.protocols.standard import short_side
+from lit_invariance.protocols.standard import CROP_FRACTION, short_side
 from lit_invariance.registry import build
 
 
@@ -45,12 +46,35 @@ def _albumentations() -> Any:
 
 
 Pixels = NDArray[np.uint8]
+SCALE, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
 # As cv2 calls its borders.
 FILLS: dict[str, dict[str, Any]] = {
     "black": {"border_mode": "BORDER_CONSTANT", "fill": (0, 0, 0)},
     "mean": {"border_mode": "BORDER_CONSTANT", "fill": tuple(round(255 * mean) for mean in IMAGENET_MEAN)},
     "reflect": {"border_mode": "BORDER_REFLECT_101"},
 }
+
+
+# Where a picture is decoded at a fraction of its size, so many pixels remain along a side for one that a view uses.
+SPARE = 2
+
+
+def least_side(image_size: int, translation: dict[str, Any] | None) -> int:
+    """Return the side in pixels that a picture keeps at least for training, however large its file is.
+
+    Args:
+        image_size: Side S of the views in pixels.
+        translation: As in `TrainingView`.
+    """
+    options = translation or {}
+    if options.get("kind") == "any_of":
+        return max(least_side(image_size, one) for one in options["of"])
+    if options.get("kind") != "crop":
+        return SPARE * math.ceil(image_size / CROP_FRACTION)
+    smallest = options.get("scale", SCALE)[0]
+    low, high = options.get("ratio", RATIO)
+    # A crop of this share of the area and of the most extreme shape, from a square picture.
+    return SPARE * math.ceil(image_size / math.sqrt(smallest * min(low, 1 / high)))
 
 
 def _resize(image: Pixels, image_size: int, **_: Any) -> Pixels:
@@ -75,7 +99,7 @@ def _plain(image_size: int) -> list[Any]:
     return [_resized(image_size), _albumentations().CenterCrop(image_size, image_size)]
 
 
-def _crop(image_size: int, scale: Sequence[float] = (0.08, 1.0), ratio: Sequence[float] = (3 / 4, 4 / 3)) -> list[Any]:
+def _crop(image_size: int, scale: Sequence[float] = SCALE, ratio: Sequence[float] = RATIO) -> list[Any]:
     options = {"scale": _range("scale", scale, most=1.0), "ratio": _range("ratio", ratio)}
     return [_albumentations().RandomResizedCrop((image_size, image_size), **options, area_for_downscale="image")]
 

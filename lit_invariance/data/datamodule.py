@@ -8,12 +8,13 @@ from pytorch_lightning import LightningDataModule
 from pytorch_lightning.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
-from lit_invariance.data.augmentation import TrainingView
+from lit_invariance.data.augmentation import TrainingView, least_side
 from lit_invariance.data.batch import Positioned, collate
 from lit_invariance.data.class_order import check_same_classes
 from lit_invariance.data.epochs import EpochLoader, EpochSampler
 from lit_invariance.data.held import HeldTrainingSet, augments, whole
 from lit_invariance.data.kinds import check_options, find_kind, load_data
+from lit_invariance.data.listed_pictures import ListedPictures
 from lit_invariance.data.source import Source, Splits
 from lit_invariance.data.subset import random_positions
 from lit_invariance.data.training_set import TrainingSet
@@ -49,8 +50,9 @@ class InvarianceData(LightningDataModule):
         image_size: Side S of the network's input in pixels.
         batch_size: Training images per batch, in each process.
         val_batch_size: Validation images per batch. Default: `batch_size`.
-        num_workers: Processes that decode and augment. Default: one per core, at most 8; none for `shapes` and the
-            CIFAR sets, whose images are already in memory and augmented a batch at a time.
+        num_workers: Processes that decode and augment. Default: one per core beside a GPU, one per two cores without
+            one, at most 8; none for `shapes` and the CIFAR sets, whose images are already in memory and augmented a
+            batch at a time.
         flip: Mirror training images left to right at random.
         translation: Training translations, such as `{kind: pad, pixels: 4}`. Kinds are `crop`, `pad`, `affine`
             and `any_of`; their options are described in `TrainingView`. Without it, training uses the centre of each
@@ -192,6 +194,8 @@ class InvarianceData(LightningDataModule):
         """Return the loader of augmented training batches, which are divided among the processes."""
         options, seed = self.hparams, self.training_seed
         source, shown = self.training_images(), (options["image_size"], options["flip"], options["translation"], seed)
+        if isinstance(source, ListedPictures):
+            source = source.reduced(least_side(options["image_size"], options["translation"]))
         if augments(source, options["image_size"], options["translation"]):
             training: HeldTrainingSet | TrainingSet = HeldTrainingSet(source, *shown)
         else:

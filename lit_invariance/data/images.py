@@ -33,11 +33,13 @@ ORIENTATION, TURNED = 0x0112, range(5, 9)
 _warned = mmap.mmap(-1, 1)
 
 
-def decode(path: str | Path) -> Tensor:
+def decode(path: str | Path, least_side: int | None = None) -> Tensor:
     """Read a picture.
 
     Args:
         path: A file in one of `FORMATS`; of several frames the first is taken.
+        least_side: Where given, a JPEG file may come out at 1/2, 1/4 or 1/8 of its size, with sides of no fewer pixels.
+            Its decoder then averages and saves most of its time.
 
     Returns:
         uint8 (3, H, W), upright, see `to_rgb`.
@@ -46,7 +48,7 @@ def decode(path: str | Path) -> Tensor:
         UserError: If the file is missing, broken, holds no picture, or one so large that decoding it would take more
             than 4 GiB of memory; it names the file.
     """
-    return _decoded(path, path)
+    return _decoded(path, path, least_side)
 
 
 def decode_bytes(content: bytes, name: str) -> Tensor:
@@ -65,8 +67,10 @@ def decode_bytes(content: bytes, name: str) -> Tensor:
     return _decoded(io.BytesIO(content), name)
 
 
-def _decoded(file: str | Path | io.BytesIO, name: str | Path) -> Tensor:
+def _decoded(file: str | Path | io.BytesIO, name: str | Path, least_side: int | None = None) -> Tensor:
     with naming(name), open_picture(file) as image:
+        if least_side is not None:
+            image.draft(None, (least_side, least_side))
         sixteen_bits = reads_sixteen_bits(image)
         pixels = to_rgb(image)
     if sixteen_bits and is_dark(pixels):

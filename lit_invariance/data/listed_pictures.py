@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from lit_invariance.data.boxes import BoxFiles
 from lit_invariance.data.class_order import ClassOrder
+from lit_invariance.data.images import decode
 from lit_invariance.data.source import UNLABELLED, Boxes, Splits
 from lit_invariance.data.stratified import stratified_choice
 from lit_invariance.errors import UserError
@@ -45,6 +47,14 @@ class ListedPictures:
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.read(self.items[index]), self.labels[index]
+
+    def reduced(self, least_side: int) -> "ListedPictures":
+        """Return the same pictures, of which large JPEG files are decoded at a fraction of their size.
+
+        Args:
+            least_side: Pixels that each side keeps at least, see `decode`.
+        """
+        return replace(self, read=partial(decode, least_side=least_side)) if self.read is decode else self
 
 
 class Part(NamedTuple):

@@ -5,14 +5,19 @@ import os
 import signal
 import threading
 
+import torch
+
 MOST_WORKERS = 8
 
 
 def usual_workers() -> int:
-    """Return the number of processes that decode where the user names none: one per core, at most `MOST_WORKERS`."""
+    """Return the number of processes that decode where the user names none, at most `MOST_WORKERS`.
+
+    One for each core beside a GPU; one for every two where the network computes on the same cores.
+    """
     # Schedulers may give a job fewer cores than the machine has; not every system reports this.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST_WORKERS)
+    return min(cores if torch.cuda.is_available() else max(1, cores // 2), MOST_WORKERS)
 
 
 def begin_worker(number: int) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lit_invariance.data.augmentation import TrainingView
+from lit_invariance.data.augmentation import TrainingView, least_side
 from lit_invariance.data.datamodule import TrainingSet
 from lit_invariance.data.epochs import EpochLoader, EpochSampler
 from lit_invariance.errors import UserError
@@ -200,3 +200,18 @@ def test_wrong_options_are_named(translation: dict[str, Any], said: str) -> None
 
 def test_the_pinned_release_is_the_one_that_needs_the_reseeding() -> None:
     assert albumentations.__version__ == "2.0.8"
+
+
+@pytest.mark.parametrize(
+    ("translation", "least"),
+    [
+        (None, 2 * 256),
+        ({"kind": "pad"}, 2 * 256),
+        ({"kind": "affine", "scale": [0.5, 2.0]}, 2 * 256),
+        ({"kind": "crop", "scale": [0.25, 1.0], "ratio": [1.0, 1.0]}, 2 * 448),
+        ({"kind": "crop", "scale": [0.25, 1.0], "ratio": [0.25, 1.0]}, 2 * 896),
+        ({"kind": "any_of", "of": [{"kind": "pad"}, {"kind": "crop", "scale": [1.0, 1.0], "ratio": [1, 1]}]}, 2 * 256),
+    ],
+)
+def test_a_picture_keeps_twice_what_any_view_needs(translation, least):
+    assert least_side(224, translation) == least

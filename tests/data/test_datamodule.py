@@ -220,3 +220,16 @@ def test_real_photographs(shared_data: Path) -> None:
     for batch in batches:
         for index, label in zip(batch.indices.tolist(), batch.labels.tolist(), strict=True):
             assert Path(paths[index]).parent.name == names[label]
+
+
+def test_only_training_reads_large_jpeg_files_at_a_fraction(tmp_path):
+    for number in range(2):
+        (tmp_path / str(number)).mkdir()
+        for name in "abc":
+            Image.new("RGB", (1200, 1000), (40 * number, 90, 30)).save(tmp_path / str(number) / f"{name}.jpg")
+    data = InvarianceData(
+        "image_folder", root=str(tmp_path), val_fraction=0.34, image_size=32, batch_size=2, num_workers=0
+    )
+    image, _ = data.train_dataloader().dataset.source[0]
+    assert image.shape == (3, 125, 150)  # an eighth, for a view needs 37 pixels and twice as many are to remain
+    assert data.training_images()[0][0].shape == data.validation_images()[0][0].shape == (3, 1000, 1200)

@@ -218,3 +218,28 @@ def test_workers_that_were_forked_warn_together_once(tmp_path: Path, monkeypatch
     path = save(Image.fromarray(np.full((4, 4), 2000, np.uint16)), tmp_path / "a.png")
     assert len(list(DataLoader([str(path)], batch_size=None, num_workers=1, collate_fn=decode))) == 1
     assert images._warned[0] == 1
+
+
+def smooth(width: int, height: int) -> np.ndarray:
+    down, right = np.mgrid[:height, :width] / 200
+    channels = [np.sin(right), np.cos(down), np.sin(right + down)]
+    return (127 + 100 * np.stack(channels, axis=-1)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("least", "fraction"), [(901, 1), (900, 1), (450, 2), (226, 2), (225, 4), (20, 8)])
+def test_a_jpeg_comes_out_at_the_smallest_fraction_that_is_large_enough(
+    tmp_path: Path, least: int, fraction: int
+) -> None:
+    Image.fromarray(smooth(1200, 900)).save(tmp_path / "a.jpg", quality=95)
+    whole, reduced = decode(tmp_path / "a.jpg"), decode(tmp_path / "a.jpg", least)
+    assert whole.shape == (3, 900, 1200)
+    assert reduced.shape[1:] == (-(-900 // fraction), -(-1200 // fraction))
+    rows, columns = 900 // fraction, 1200 // fraction
+    blocks = whole[:, : rows * fraction, : columns * fraction].float().unflatten(2, (columns, fraction))
+    means = blocks.unflatten(1, (rows, fraction)).mean((2, 4))
+    assert (means - reduced[:, :rows, :columns]).abs().max() < 4
+
+
+def test_other_formats_come_out_whole(tmp_path: Path) -> None:
+    Image.fromarray(smooth(300, 200)).save(tmp_path / "a.png")
+    assert decode(tmp_path / "a.png", 20).shape == (3, 200, 300)
