@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install quickstart mitigations results reliability benchmark test test-minimum lint wheel clean
+.PHONY: install quickstart mitigations results reliability benchmark gpu test test-minimum lint wheel clean
 
 install: $(INSTALLED)
 
@@ -71,6 +71,10 @@ reliability: install
 # real pictures and weights; without it, drawn pictures and random weights are measured.
 benchmark: install
 	$(BIN)/python -m lit_invariance.experiments.benchmark --output docs/performance.md
+
+# On a machine with one CUDA GPU; under 8 minutes. Writes results/gpu.md.
+gpu: install
+	$(BIN)/python -m lit_invariance.experiments.gpu
 
 test: install
 	$(BIN)/pytest

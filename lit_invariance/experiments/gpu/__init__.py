@@ -1,0 +1,1 @@
+"""What a machine with one CUDA GPU is to show: `make gpu`."""
