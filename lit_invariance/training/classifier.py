@@ -1,7 +1,7 @@
 """The LightningModule: fine-tune a classifier and measure its invariance at every validation epoch."""
 
 import math
-from functools import partial
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any, cast
 
@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from lit_invariance.data.batch import Batch
 from lit_invariance.errors import UserError, unknown
@@ -23,11 +22,12 @@ from lit_invariance.protocols import ImageTooSmall, views_of
 from lit_invariance.training.answers import not_finite
 from lit_invariance.training.guards import guards
 from lit_invariance.training.invariance_callback import VIEWS_SEED, InvarianceCallback, with_neighbours
-from lit_invariance.training.learning_rate import rate_in_use, scaled, true_batch
+from lit_invariance.training.kept_hooks import KeptHooks
+from lit_invariance.training.learning_rate import rate_in_use
 from lit_invariance.training.measuring_cost import measuring_cost
 from lit_invariance.training.mistakes import Mistakes
 from lit_invariance.training.options import check_ranges
-from lit_invariance.training.schedule import OPTIMIZERS, parameter_groups, planned_steps, warmup_cosine
+from lit_invariance.training.schedule import OPTIMIZERS, scheduled_optimizer
 
 OWN_PREFIX = "val/"
 
@@ -61,6 +61,8 @@ class LitClassifier(pl.LightningModule):
         weight_decay: Decay of weights; biases and normalisation are not decayed.
         warmup_epochs: Epochs of linear warm-up, before the cosine decay to 0.
         label_smoothing: Share of the target that is spread over all classes, in [0, 1).
+        compile: Compile the network for training, which takes some minutes at the start and, on a CPU, needs a C++
+            compiler. Validation is not compiled, and checkpoints are the same.
         invariance_protocol: A protocol with at least two views: a name or `{name: {option: value}}`.
         invariance_images: Number of validation images on which invariance is measured, evenly spaced over the data
             set; 0 turns the measurement off.
@@ -89,6 +91,7 @@ class LitClassifier(pl.LightningModule):
         weight_decay: float = 1e-4,
         warmup_epochs: float = 0.0,
         label_smoothing: float = 0.0,
+        compile: bool = False,
         invariance_protocol: str | dict[str, Any] = "embed_black",
         invariance_images: int = 500,
     ) -> None:
@@ -109,6 +112,7 @@ class LitClassifier(pl.LightningModule):
         self.configure_preprocessing(made.preprocessing.trained_at(image_size))
         self.configure_metrics()
         self._mistakes = Mistakes()
+        self._compiled, self._hooks = False, KeptHooks(self.backbone)
 
     def configure_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Set up the normalisation of the input and the two validation protocols.
@@ -159,7 +163,10 @@ class LitClassifier(pl.LightningModule):
         return self._classify(_as_float(images))
 
     def _classify(self, images: Tensor) -> Tensor:
-        logits: Tensor = self.backbone(self.normalise(images))
+        # A validation's batches are of several sizes, each of which would be compiled anew.
+        as_it_is = torch.compiler.set_stance("force_eager") if self._compiled and not self.training else nullcontext()
+        with as_it_is:
+            logits: Tensor = self.backbone(self.normalise(images))
         return logits
 
     def normalise(self, images: Tensor) -> Tensor:
@@ -190,7 +197,8 @@ class LitClassifier(pl.LightningModule):
         return cast(Tensor, total)
 
     def on_fit_start(self) -> None:
-        """Report what is new or was changed, and prepare the losses."""
+        """Report what is new or was changed, and prepare losses and network."""
+        self._hooks.restore(self.backbone)
         if self._new_head and self.trainer.ckpt_path is None:
             rank_zero_info(self._new_head)
         if self.trainer.is_global_zero:
@@ -198,6 +206,13 @@ class LitClassifier(pl.LightningModule):
                 rank_zero_info(sentence)
         for loss in self.mitigated.losses:
             loss.prepare(self)
+        if self.hparams["compile"] and not self._compiled:
+            self.backbone.compile()
+            self._compiled = True
+
+    def on_fit_end(self) -> None:
+        """Keep the network as it was trained: Lightning takes the layers of `sync_batchnorm` out again."""
+        self._hooks.restore(self.backbone)
 
     def on_train_start(self) -> None:
         """Report rate and costs, and re-estimate batch normalisation unless the training is resumed."""
@@ -266,17 +281,7 @@ class LitClassifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule, which advances with every batch."""
-        options = self.hparams
-        warmup, total = planned_steps(self.trainer, options["warmup_epochs"])
-        lr, backbone_lr = self._rate(options["lr"]), options["backbone_lr"]
-        backbone_lr = lr if backbone_lr is None else self._rate(backbone_lr)
-        groups = parameter_groups(self.backbone, self.heads, lr, backbone_lr, options["weight_decay"])
-        optimizer = OPTIMIZERS[options["optimizer"]](groups, options["momentum"])
-        curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
-
-    def _rate(self, lr: float) -> float:
-        return scaled(lr, self.hparams["optimizer"], true_batch(self.trainer)) if self.hparams["lr_scaling"] else lr
+        return scheduled_optimizer(self.trainer, self.backbone, self.heads, self.hparams)
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

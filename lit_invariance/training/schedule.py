@@ -1,17 +1,57 @@
 """Optimisers by name, their parameter groups, and the learning-rate curve."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from lit_invariance.training.learning_rate import scaled, true_batch
 
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
-    "sgd": lambda groups, momentum: torch.optim.SGD(groups, lr=0.1, momentum=momentum, nesterov=momentum > 0),
-    "adamw": lambda groups, momentum: torch.optim.AdamW(groups, betas=(momentum, 0.999)),
+    "sgd": lambda groups, momentum, fused=False: torch.optim.SGD(
+        groups, lr=0.1, momentum=momentum, nesterov=momentum > 0, fused=fused
+    ),
+    "adamw": lambda groups, momentum, fused=False: torch.optim.AdamW(groups, betas=(momentum, 0.999), fused=fused),
 }
+FUSED_ON = ("cpu", "cuda")
+
+
+def can_fuse(trainer: pl.Trainer) -> bool:
+    """Whether the optimiser may do its step in one kernel instead of several.
+
+    Scaled gradients, as those of `16-mixed`, would be unscaled inside that kernel, and Lightning could not clip them.
+
+    Args:
+        trainer: The trainer, whose strategy knows its device.
+    """
+    return trainer.strategy.root_device.type in FUSED_ON and trainer.precision != "16-mixed"
+
+
+def scheduled_optimizer(
+    trainer: pl.Trainer, network: nn.Module, heads: Sequence[str], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Make the optimiser of a training and its schedule, which advances with every batch, as Lightning takes them.
+
+    Args:
+        trainer: Its trainer.
+        network: The network.
+        heads: Names of its classification layers.
+        options: Those of `LitClassifier`.
+    """
+    warmup, total = planned_steps(trainer, options["warmup_epochs"])
+    stated = options["lr"], options["lr"] if options["backbone_lr"] is None else options["backbone_lr"]
+    batch, kind = true_batch(trainer), options["optimizer"]
+    lr, backbone_lr = (scaled(rate, kind, batch) if options["lr_scaling"] else rate for rate in stated)
+    groups = parameter_groups(network, heads, lr, backbone_lr, options["weight_decay"])
+    optimizer = OPTIMIZERS[kind](groups, options["momentum"], can_fuse(trainer))
+    curve = LambdaLR(optimizer, partial(warmup_cosine, warmup=warmup, total=total))
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
 
 
 def parameter_groups(

@@ -2,10 +2,11 @@ import math
 from itertools import pairwise
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from lit_invariance.training.schedule import OPTIMIZERS, parameter_groups, warmup_cosine
+from lit_invariance.training.schedule import OPTIMIZERS, can_fuse, parameter_groups, warmup_cosine
 
 
 def test_warmup_rises_linearly_and_the_cosine_falls_to_zero():
@@ -43,3 +44,25 @@ def test_optimisers_keep_the_groups_rates(name, made):
     optimizer = OPTIMIZERS[name](groups, 0.9)
     assert isinstance(optimizer, made)
     assert {group["lr"] for group in optimizer.param_groups} == {0.3}
+
+
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+def test_a_step_in_one_kernel_is_the_same_step(name):
+    def stepped(fused):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
+        optimizer = OPTIMIZERS[name](parameter_groups(network, ["3"], 0.1, 0.05, 0.01), 0.9, fused)
+        for _ in range(3):
+            network(torch.ones(2, 3, 4, 4)).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+    torch.testing.assert_close(stepped(True), stepped(False), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("precision", "fused"), [("32-true", True), ("bf16-mixed", True), ("16-mixed", False)])
+def test_scaled_gradients_are_not_left_to_one_kernel(precision, fused):
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    trainer.strategy.precision_plugin.precision = precision
+    assert can_fuse(trainer) == fused
