@@ -49,6 +49,7 @@ def evaluate(
     cost: bool = True,
     accelerator: str = "auto",
     devices: int | str = "auto",
+    num_nodes: int = 1,
     precision: str = EXACT,
     progress: bool = True,
     unfinished: str | Path | None = None,
@@ -90,6 +91,7 @@ def evaluate(
         cost: Whether to measure multiplications, latency and memory; takes a few seconds per model.
         accelerator: As in Lightning's Trainer.
         devices: As in Lightning's Trainer.
+        num_nodes: As in Lightning's Trainer; each machine must call this.
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
         progress: Whether to show a progress bar.
         unfinished: Folder in which an interrupted evaluation stores its measurements, so that it can be resumed. Only
@@ -117,6 +119,7 @@ def evaluate(
         ("image_size", image_size, 1),
         ("max_images", max_images, 1),
         ("batch_size", batch_size, 1),
+        ("num_nodes", num_nodes, 1),
     ):
         if value is not None and (not isinstance(value, int) or value < least):
             raise UserError(f"{option} is {value!r}; it must be a whole number, at least {least}.")
@@ -132,6 +135,7 @@ def evaluate(
             draws=draws,
             accelerator=accelerator,
             devices=devices,
+            num_nodes=num_nodes,
             precision=precision,
             progress=progress,
             cost=cost,

@@ -45,7 +45,9 @@ def evaluate_images(
     Raises:
         UserError: If an image or a device is missing, or logits are not finite.
     """
-    trainer = make_trainer(settings.accelerator, settings.devices, settings.precision, settings.progress)
+    trainer = make_trainer(
+        settings.accelerator, settings.devices, settings.precision, settings.progress, settings.num_nodes
+    )
     measured, unfinished = measure_images(data, models, protocols, settings, trainer, folder)
     ground = Ground(
         data, measured.outcomes, trainer.strategy.root_device, settings.diagnose_images, boxes, settings.seed
@@ -77,8 +79,8 @@ def evaluate_film(
         UserError: If several devices or diagnostics are asked for, the film cannot be decoded, or logits are not
             finite.
     """
-    if settings.devices not in ("auto", 1, "1"):
-        raise UserError(f"a film is evaluated on one device, not on {settings.devices}; leave --devices out.")
+    if settings.devices not in ("auto", 1, "1") or settings.num_nodes > 1:
+        raise UserError("a film is evaluated on one device; leave --devices and --num_nodes out.")
     if settings.diagnose:
         raise UserError("diagnostics need the pictures of a data set, not a film; leave --diagnose out.")
     trainer = make_trainer(settings.accelerator, 1, settings.precision, settings.progress)

@@ -58,6 +58,7 @@ def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
         cost=settings.cost,
         accelerator=settings.accelerator,
         devices=settings.devices,
+        num_nodes=settings.num_nodes,
         precision=settings.precision,
         progress=settings.progress,
         unfinished=folder,

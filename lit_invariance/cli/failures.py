@@ -19,6 +19,7 @@ DEAD_PEER = re.compile(
     r"connection (closed|reset) by peer|broken pipe|remote process exited|connection was likely closed|failed to recv",
     re.IGNORECASE,
 )
+COMPILERS = ("torch._dynamo", "torch._inductor")
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -57,6 +58,10 @@ def in_one_sentence(folder: Path) -> Iterator[None]:
             raise UserError(
                 "another process of this training has ended, and without it the training cannot go on; look for its "
                 "message above, or in the log of its node, and resume."
+            ) from error
+        if type(error).__module__.startswith(COMPILERS):
+            raise UserError(
+                f"the network cannot be compiled ({one_sentence(str(error))}); leave --model.compile out."
             ) from error
         if is_out_of_memory(error):
             raise UserError(

@@ -84,6 +84,8 @@ def make_parser() -> OneSentenceErrors:
     parser.add_argument("--max_images", type=int | None, help="Short for --data.max_images; for a video, frames.")
     parser.add_argument("--accelerator", type=str, default="auto", help="cpu, gpu, ...")
     parser.add_argument("--devices", type=int | str, default="auto", help="How many devices, or which ones.")
+    nodes = "Machines that share the pictures; the same command is started on each, as torchrun and SLURM do."
+    parser.add_argument("--num_nodes", type=int, default=1, help=nodes)
     parser.add_argument(
         "--precision",
         type=Literal["32-true", "bf16-mixed", "16-mixed"],

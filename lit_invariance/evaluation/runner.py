@@ -26,7 +26,9 @@ from lit_invariance.results.outcomes import Outcomes, merge
 DEAD_WORKER = re.compile(r"DataLoader worker \(pid")
 
 
-def make_trainer(accelerator: str, devices: int | str, precision: str, progress: bool) -> pl.Trainer:
+def make_trainer(
+    accelerator: str, devices: int | str, precision: str, progress: bool, num_nodes: int = 1
+) -> pl.Trainer:
     """Make a Trainer that predicts and leaves no files.
 
     Args:
@@ -34,6 +36,7 @@ def make_trainer(accelerator: str, devices: int | str, precision: str, progress:
         devices: As Lightning takes it.
         precision: As Lightning names it; `"32-true"` is float32.
         progress: Whether to show a progress bar.
+        num_nodes: Machines, each with so many devices.
 
     Raises:
         UserError: If this machine has no such device.
@@ -43,6 +46,7 @@ def make_trainer(accelerator: str, devices: int | str, precision: str, progress:
             return pl.Trainer(
                 accelerator=accelerator,
                 devices=devices,
+                num_nodes=num_nodes,
                 precision=precision,  # type: ignore[arg-type]
                 logger=False,
                 enable_checkpointing=False,

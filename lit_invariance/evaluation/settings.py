@@ -14,7 +14,8 @@ class Settings:
         seed: Seed of the views and of the resampling, from 0.
         draws: Draws of each image's geometry, over which its scores are averaged.
         accelerator: As Lightning names it.
-        devices: As Lightning takes it.
+        devices: As Lightning takes it; of each node.
+        num_nodes: Machines that share the pictures.
         precision: As Lightning names it; `"32-true"` is float32 without TF32.
         progress: Whether to show a progress bar.
         cost: Whether to measure multiplications, latency and memory.
@@ -28,6 +29,7 @@ class Settings:
     draws: int = 1
     accelerator: str = "auto"
     devices: int | str = "auto"
+    num_nodes: int = 1
     precision: str = EXACT
     progress: bool = True
     cost: bool = True

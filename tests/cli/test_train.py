@@ -170,6 +170,34 @@ def test_two_processes_log_what_one_computes(in_folder):
         assert together[tag] == pytest.approx([alone[tag]], abs=1e-6), tag
 
 
+def test_a_killed_process_ends_the_other_in_a_sentence_and_the_run_goes_on(in_folder):
+    """The second process kills itself before the second batch of the second epoch."""
+    Path("killing.py").write_text(
+        "import os, signal\n"
+        "from pytorch_lightning import Callback\n"
+        "class Kill(Callback):\n"
+        "    def on_train_batch_start(self, trainer, module, batch, index):\n"
+        "        if (trainer.global_rank, trainer.current_epoch, index) == (1, 1, 1):\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    options = [*TINY, "--data.batch_size", "8", "--trainer.max_epochs", "2"]
+    command = [sys.executable, str(ROOT / "train.py"), *options, "--trainer.devices", "2", "--trainer.strategy", "ddp"]
+    path = os.pathsep.join([str(in_folder), str(ROOT)])
+    done = subprocess.run(
+        [*command, "--trainer.callbacks+=killing.Kill"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+    )
+    # Lightning looks every five seconds for dead children and may be the first to see one.
+    assert done.returncode in (2, -signal.SIGKILL), done.stderr
+    assert "another process of this training has ended" in done.stderr or "Forcefully terminating" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert torch.load("checkpoints/shapes/last.ckpt", weights_only=True)["epoch"] == 0
+    cli = train([*options, "--ckpt_path", "last"])
+    assert cli.trainer.current_epoch == 2
+
+
 def test_a_mistake_leaves_an_earlier_run_as_it_was(in_folder):
     train([*TINY, "--trainer.max_epochs", "1"])
     kept = {path: path.read_bytes() for path in Path("checkpoints/shapes").iterdir()}

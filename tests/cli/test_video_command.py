@@ -273,7 +273,7 @@ class TestCommand:
         ("arguments", "message"),
         [
             (["--video", "absent.mp4"], "there is no film absent.mp4"),
-            (["--video", "frames", "--devices", "2"], "a film is evaluated on one device, not on 2"),
+            (["--video", "frames", "--devices", "2"], "a film is evaluated on one device; leave --devices"),
             (["--video_label", "3"], "name the film with --video"),
             (["--video", "frames", "--video_label", "10"], "--video_label 10 is not a class"),
             (["--video", "frames", "--diagnose", "size"], "diagnostics need the pictures of a data set"),

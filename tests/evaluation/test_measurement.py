@@ -193,6 +193,11 @@ def test_trainer_leaves_nothing(in_folder):
     assert list(in_folder.iterdir()) == []
 
 
+def test_the_trainer_knows_of_other_machines():
+    trainer = make_trainer("cpu", 2, "32-true", progress=False, num_nodes=3)
+    assert trainer.world_size == 6
+
+
 def test_no_memory_of_a_worker_is_kept(pixel_model, shapes, monkeypatch):
     measure, opened = measurement.Measurement.predict_step, []
 
