@@ -20,7 +20,12 @@ WANTED = 0.97
 STEPS = 6
 # A loader works ahead while the other side has its turn, by two batches for each of its processes.
 AHEAD = 3
-QUIET: dict[str, Any] = {"logger": False, "enable_checkpointing": False, "enable_model_summary": False}
+QUIET: dict[str, Any] = {
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_model_summary": False,
+    "enable_progress_bar": False,
+}
 
 
 class TakingTurns(Callback):
@@ -52,13 +57,13 @@ def training_steps(scale: Scale) -> Answer:
     batch = data.hparams["batch_size"]
     backbone = "tiny_resnet" if scale.small else "torchvision/mobilenet_v2"
     rows, targets = [], []
-    for name, mitigations in {"plain": [], "BlurPool, 4 taps": ["blurpool"]}.items():
+    arms: dict[str, list[str | dict[str, Any]]] = {"plain": [], "BlurPool, 4 taps": ["blurpool"]}
+    for name, mitigations in arms.items():
         module = LitClassifier(backbone, None, data.num_classes, data.hparams["image_size"], mitigations)
         turns = TakingTurns(_bare(module, batch))
         rounds = max(1, scale.rounds // 2)
         options: dict[str, Any] = {"max_steps": rounds * (AHEAD + STEPS), "limit_val_batches": 0, **QUIET}
-        bar = {"enable_progress_bar": False, "log_every_n_steps": 50}
-        pl.Trainer(accelerator="cpu", max_epochs=-1, callbacks=[turns], **bar, **options).fit(module, data)
+        pl.Trainer(accelerator="cpu", max_epochs=-1, callbacks=[turns], **options).fit(module, data)
         own, bare = statistics.median(turns.own), statistics.median(turns.others)
         rows.append([f"{backbone}, {name}", f"{batch / bare:.1f}", f"{batch / own:.1f}", f"{bare / own:.2f}"])
         targets.append(Target(f"training of {backbone}, {name}, against the bare step", WANTED, bare / own))
@@ -92,7 +97,7 @@ def _bare(module: LitClassifier, count: int) -> Callable[[], None]:
     def step() -> None:
         loss = F.cross_entropy(network(images), labels)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return step

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lit_invariance.experiments.benchmark.answer import Answer, Target
 from lit_invariance.experiments.gpu.rate import rate
@@ -32,7 +32,8 @@ def blur_against_copy(setting: Setting) -> Answer:
         size = maps.numel() * maps.element_size()
         copy = 2 * size * rate(lambda a=target, b=maps: a.copy_(b), setting.seconds)  # type: ignore[misc]
         blur = BlurPool2d(TAPS, STRIDE)
-        for how, layer in {"plain": blur, "compiled": torch.compile(blur)}.items():
+        layers: dict[str, Callable[[Tensor], Tensor]] = {"plain": blur, "compiled": torch.compile(blur)}
+        for how, layer in layers.items():
             least = size * (1 + 1 / STRIDE**2)
             for part, step in _steps(layer, maps).items():
                 share = least * rate(step, setting.seconds) / copy
@@ -44,7 +45,7 @@ def blur_against_copy(setting: Setting) -> Answer:
     return Answer(columns, rows, targets, [f"{TAPS} taps, stride {STRIDE}, maps of {shown} in channels_last."])
 
 
-def _steps(layer: Callable[[Tensor], Tensor] | nn.Module, maps: Tensor) -> dict[str, Callable[[], object]]:
+def _steps(layer: Callable[[Tensor], Tensor], maps: Tensor) -> dict[str, Callable[[], object]]:
     leaf = maps.clone(memory_format=torch.preserve_format).requires_grad_()
     result = layer(leaf)
     gradient = torch.ones_like(result)

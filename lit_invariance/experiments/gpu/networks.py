@@ -69,7 +69,7 @@ def _step(
     def step() -> None:
         with _arithmetic(setting, arithmetic):
             loss = F.cross_entropy(answer(images).float(), labels)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
 
