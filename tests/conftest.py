@@ -86,6 +86,13 @@ def write_film():
     return write
 
 
+class Calls(list):
+    """What a network was called with; its copies, which evaluations run, add to the same list."""
+
+    def __deepcopy__(self, memo):
+        return self
+
+
 class PixelNet(nn.Module):
     """A random linear map of the pixels: one-pixel moves do change its answers, as they do not a new network's."""
 
@@ -95,7 +102,7 @@ class PixelNet(nn.Module):
         self.preprocessing = Preprocessing(mean=mean, size=image_size)
         generator = torch.Generator().manual_seed(seed)
         self.weight = torch.nn.Parameter(torch.randn(num_classes, 3 * image_size**2, generator=generator))
-        self.calls = []
+        self.calls = Calls()
 
     def forward(self, images):
         self.calls.append(images.detach().clone())

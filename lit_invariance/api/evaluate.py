@@ -24,6 +24,7 @@ from lit_invariance.evaluation.precision import EXACT, PRECISIONS
 from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols, without_labels
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.trained_classes import names_of_outputs, see_same_classes, see_same_number
+from lit_invariance.execution.executor import COMPILE
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.registry import Spec
 
@@ -51,6 +52,7 @@ def evaluate(
     devices: int | str = "auto",
     num_nodes: int = 1,
     precision: str = EXACT,
+    compile: str | bool = "auto",
     progress: bool = True,
     unfinished: str | Path | None = None,
     command: Sequence[str] | None = None,
@@ -93,6 +95,8 @@ def evaluate(
         devices: As in Lightning's Trainer.
         num_nodes: As in Lightning's Trainer; each machine must call this.
         precision: `32-true`, `bf16-mixed` or `16-mixed`.
+        compile: Whether networks are compiled with `torch.compile`; `auto` compiles one where there is so much to
+            answer that it pays. The answers stay the same, except where rounding decides; `results.json` counts these.
         progress: Whether to show a progress bar.
         unfinished: Folder in which an interrupted evaluation stores its measurements, so that it can be resumed. Only
             for models named by text, because it cannot be checked whether a network object is still the same.
@@ -125,6 +129,9 @@ def evaluate(
             raise UserError(f"{option} is {value!r}; it must be a whole number, at least {least}.")
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
+    compiling = str(compile).lower()
+    if compiling not in COMPILE:
+        raise unknown("compile", compiling, COMPILE)
     with one_sentence_errors():
         size = image_size or (data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise)
         shown = Geometry(geometry, image_size, size)
@@ -137,6 +144,7 @@ def evaluate(
             devices=devices,
             num_nodes=num_nodes,
             precision=precision,
+            compiling=compiling,
             progress=progress,
             cost=cost,
             diagnose=tuple(diagnose),

@@ -15,6 +15,7 @@ from lit_invariance.manifest import listed
 from lit_invariance.names import printable
 from lit_invariance.report.costs import format_costs
 from lit_invariance.report.diagnostics import save_diagnostics
+from lit_invariance.report.executors import format_executors
 from lit_invariance.report.page import NAME, save_page
 from lit_invariance.report.plots import save_plots
 from lit_invariance.report.published import format_published
@@ -99,7 +100,8 @@ class Results:
 
     def table(self) -> str:
         """Return the comparison as text: scores with intervals and differences, costs, and published figures."""
-        parts = (format_tables(self.content), format_costs(self.content), format_published(self.content))
+        wordings = (format_tables, format_costs, format_executors, format_published)
+        parts = [wording(self.content) for wording in wordings]
         # Names may come from somebody else's results file, and a terminal obeys what some letters say.
         return "\n".join(map(printable, "\n\n".join(filter(None, parts)).split("\n")))
 

@@ -84,7 +84,7 @@ def evaluate_film(
     if settings.diagnose:
         raise UserError("diagnostics need the pictures of a data set, not a film; leave --diagnose out.")
     trainer = make_trainer(settings.accelerator, 1, settings.precision, settings.progress)
-    measured = measure_film(film, label, models, classes, trainer, batch_size, view)
+    measured = measure_film(film, label, models, classes, trainer, batch_size, view, settings.compiling)
     return _complete(measured, models, settings, trainer)
 
 

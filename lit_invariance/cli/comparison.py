@@ -60,6 +60,7 @@ def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
         devices=settings.devices,
         num_nodes=settings.num_nodes,
         precision=settings.precision,
+        compile=settings.compile,
         progress=settings.progress,
         unfinished=folder,
         command=[printable(word) for word in args],

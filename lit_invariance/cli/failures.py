@@ -9,8 +9,8 @@ from pathlib import Path
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation.memory import is_out_of_memory
 from lit_invariance.evaluation.runner import DEAD_WORKER
+from lit_invariance.execution.memory import is_out_of_memory
 from lit_invariance.files import cannot_write
 from lit_invariance.parser import one_sentence
 

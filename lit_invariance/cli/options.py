@@ -93,6 +93,12 @@ def make_parser() -> OneSentenceErrors:
         help="Arithmetic of the networks; 32-true is float32 without TF32.",
     )
     parser.add_argument(
+        "--compile",
+        type=Literal["auto", "true", "false"],
+        default="auto",
+        help="Compile the networks, some seconds each. 'auto': where there is enough to answer that it pays.",
+    )
+    parser.add_argument(
         "--cost", type=bool, default=True, help="Measure multiplications, latency and memory; a few seconds per model."
     )
     parser.add_argument(

@@ -12,6 +12,7 @@ from lit_invariance.data.synsets import imagenet_classes, imagenet_outputs
 from lit_invariance.data.video import Film
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.evaluation.blocks import block_length
+from lit_invariance.evaluation.executors import how
 from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols
@@ -40,6 +41,7 @@ def measure_film(
     trainer: pl.Trainer,
     batch_size: int,
     view: ProtocolChoice = STANDARD,
+    compiling: str = "false",
 ) -> Measured:
     """Show every frame to every model.
 
@@ -54,6 +56,7 @@ def measure_film(
         trainer: Of a single process.
         batch_size: Frames classified together.
         view: From `frame_view`.
+        compiling: As in `Executor.speed_up`.
 
     Returns:
         A row for each pair of neighbouring frames.
@@ -62,7 +65,9 @@ def measure_film(
         UserError: If the film cannot be decoded or has a single frame, or logits are not finite.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        measurement = FilmMeasurement(models, label, Path(scratch), view)
+        measurement = FilmMeasurement(
+            models, label, Path(scratch), view, trainer.strategy.root_device, compiling, film.most
+        )
         # OpenCV decodes in its own threads; a worker's frames would have to pass through a small shared memory.
         predict(trainer, measurement, DataLoader(film, batch_size, collate_fn=list))
         outcomes, curves = measurement.outcomes(), _curves(measurement, film.path.name, classes)
@@ -76,6 +81,7 @@ def measure_film(
             "max_images": film.most,
             "frames_lacking": film.lacking,
         },
+        executors=[how(executor) for executor in measurement.executors.values()],
         samples="frame pairs",
         block=block_length(len(outcomes.indices)),
         curves=curves,

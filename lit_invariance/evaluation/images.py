@@ -48,6 +48,7 @@ def measure_images(
         "seed": settings.seed,
         "draws": settings.draws,
         "precision": settings.precision,
+        "compile": settings.compiling,
         "device": trainer.strategy.root_device.type,
         "versions": versions(),
         "data": described,
@@ -59,12 +60,15 @@ def measure_images(
             fingerprint = run_fingerprint([model.source for model in models], protocols, moving)
             unfinished = Unfinished.open(folder, fingerprint, len(data.images))
         with unfinished or nullcontext():
-            outcomes = run(trainer, models, protocols, data, settings.seed, unfinished, settings.draws)
+            outcomes, executors = run(
+                trainer, models, protocols, data, settings.seed, unfinished, settings.draws, settings.compiling
+            )
     pictures, files = worst_pictures(outcomes, models, protocols, settings.reference, data.images, settings.seed)
     measured = Measured(
         outcomes,
         [protocol_entry(choice, models[0]) for choice in protocols],
         data=described,
+        executors=executors,
         class_names=data.class_names or (),
         pictures=pictures,
         files=files,

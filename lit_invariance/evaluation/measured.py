@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lit_invariance.results.outcomes import Outcomes
-from lit_invariance.results.schema import CurveEntry, PictureEntry, ProtocolEntry
+from lit_invariance.results.schema import CurveEntry, How, PictureEntry, ProtocolEntry
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Measured:
         outcomes: The scores of every row, which is an image or a pair of frames.
         protocols: What was shown.
         data: Description of the data.
+        executors: How each model was run, in their order.
         class_names: One name per output; empty if they have no names.
         pictures: The views that are kept to be looked at.
         files: Their files, path below the results folder to content.
@@ -27,6 +28,7 @@ class Measured:
     outcomes: Outcomes
     protocols: Sequence[ProtocolEntry]
     data: Mapping[str, Any]
+    executors: Sequence[How]
     class_names: Sequence[str] = ()
     pictures: Sequence[PictureEntry] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)

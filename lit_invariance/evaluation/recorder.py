@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lit_invariance.data.source import UNLABELLED
 from lit_invariance.metrics import SCORES
-from lit_invariance.results.outcomes import PARTS, Answers, Cell, Column, Outcomes
+from lit_invariance.results.outcomes import PARTS, TIE, Answers, Cell, Column, Outcomes
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _answers(logits: Tensor, group: Group) -> Answers:
     probabilities = logits.softmax(-1)
     labels = group.labels.repeat_interleave(lengths)
     true = probabilities.gather(1, labels[:, None])[:, 0] if group.labelled else torch.full(labels.shape, torch.nan)
-    said = logits.argmax(-1), probabilities.amax(-1), true
+    said = logits.argmax(-1), probabilities.amax(-1), true, ties(logits)
     rows = np.repeat(np.arange(len(group.shown)), lengths.cpu().numpy())
     places = np.concatenate([np.asarray(steps, dtype=np.int64) for steps in group.shown])
     size = (len(group.shown), group.steps)
@@ -109,7 +109,16 @@ def _answers(logits: Tensor, group: Group) -> Answers:
         predictions=np.full(size, -1, dtype=np.int32),
         top_probability=np.full(size, np.nan, dtype=np.float32),
         true_probability=np.full(size, np.nan, dtype=np.float32),
+        tied=np.zeros(size, dtype=np.bool_),
     )
     for name, values in zip(PARTS, said, strict=True):
         getattr(kept, name)[rows, places] = values.cpu().numpy()
     return kept
+
+
+def ties(logits: Tensor) -> Tensor:
+    """Tell for logits `(V, K)` where the two greatest are so close that rounding decides; `(V,)`, bool."""
+    if logits.shape[1] < 2:
+        return torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
+    first, second = logits.topk(2).values.unbind(-1)
+    return first - second < TIE

@@ -22,7 +22,16 @@ from lit_invariance.metrics import SCORES
 from lit_invariance.results.diagnoses import Diagnostics
 from lit_invariance.results.outcomes import Outcomes, save_outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, digest_of
-from lit_invariance.results.schema import SCHEMA, CostEntry, GroupEntry, GroupRow, ProtocolEntry, ResultsContent, Row
+from lit_invariance.results.schema import (
+    SCHEMA,
+    CostEntry,
+    GroupEntry,
+    GroupRow,
+    ProtocolEntry,
+    ResultsContent,
+    Row,
+    Ties,
+)
 from lit_invariance.version import version
 
 LIBRARIES = ("torch", "torchvision", "timm", "pytorch_lightning", "pillow", "numpy", "scipy")
@@ -91,7 +100,10 @@ def compile_results(
         "data": dict(measured.data),
         "class_names": list(measured.class_names),
         "reference": settings.reference,
-        "models": [{**model.describe(), "cost": cost} for model, cost in zip(models, costs, strict=True)],
+        "models": [
+            {**model.describe(), "cost": cost, "executor": {**how, **_ties(measured.outcomes, model.name)}}
+            for model, cost, how in zip(models, costs, measured.executors, strict=True)
+        ],
         "protocols": list(measured.protocols),
         "scores": {
             name: {"unit": score.unit, "higher_is_better": score.higher_is_better}
@@ -116,6 +128,14 @@ def compile_results(
     if measured.curves:
         results["curves"] = list(measured.curves)
     return results
+
+
+def _ties(outcomes: Outcomes, model: str) -> Ties:
+    answers = [answer for (name, _), answer in outcomes.answers.items() if name == model]
+    return {
+        "views": sum(int((answer.predictions >= 0).sum()) for answer in answers),
+        "ties": sum(int(answer.tied.sum()) for answer in answers),
+    }
 
 
 def versions() -> dict[str, str]:

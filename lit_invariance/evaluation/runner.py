@@ -14,14 +14,18 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException  # 
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.data import EvaluationData, Loading
+from lit_invariance.evaluation.executors import how, make_executor
 from lit_invariance.evaluation.measurement import Measurement
-from lit_invariance.evaluation.memory import is_out_of_memory
 from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.plan import plan
 from lit_invariance.evaluation.precision import EXACT, exact_float32
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.unfinished import Unfinished
+from lit_invariance.execution.lanes import Lanes, lanes_of
+from lit_invariance.execution.memory import is_out_of_memory
 from lit_invariance.parser import one_sentence
 from lit_invariance.results.outcomes import Outcomes, merge
+from lit_invariance.results.schema import How
 
 DEAD_WORKER = re.compile(r"DataLoader worker \(pid")
 
@@ -68,7 +72,8 @@ def run(
     seed: int,
     unfinished: Unfinished | None = None,
     draws: int = 1,
-) -> Outcomes:
+    compiling: str = "false",
+) -> tuple[Outcomes, list[How]]:
     """Score every image of the data for every model under every protocol.
 
     Images are decoded once for all models and protocols. The outcomes are the same on one process and on several.
@@ -81,26 +86,44 @@ def run(
         seed: Seed of the views.
         unfinished: Where each batch is stored. Stored batches are not decoded or measured again.
         draws: Draws of each image's geometry, over which its scores are averaged.
+        compiling: `true`, `false`, or `auto` where it saves more time than it takes.
 
     Returns:
-        Per-image scores, in every process.
+        Per-image scores, in every process, and how each model was run.
 
     Raises:
-        UserError: If an image cannot be read or is too small for a protocol, or a model's logits are not finite.
+        UserError: If an image cannot be read or is too small for a protocol, a model's logits are not finite, or it
+            cannot be compiled.
     """
+    executors = {model.name: make_executor(model, trainer.strategy.root_device) for model in models}
+    count = 1 if any(executor.single for executor in executors.values()) else lanes_of(trainer.strategy.root_device)
     earlier = [] if unfinished is None else unfinished.read()
     loading = Loading(data, {index for part in earlier for index in part.indices.tolist()})
     if earlier and not len(loading.images):
-        return merge(earlier)
-    measurement = Measurement(models, protocols, seed, None if unfinished is None else unfinished.add, draws)
-    try:
-        predict(trainer, measurement, loading)
-    except UserError as error:
-        # A picture that one of several processes cannot read; the others wait for this one further down.
-        if trainer.world_size == 1:
-            raise
-        measurement.mistake = error
-    return merge([*earlier, *_gathered(measurement, trainer.world_size)])
+        return merge(earlier), [how(executor, count) for executor in executors.values()]
+    with Lanes(count) as lanes:
+        measurement = Measurement(
+            executors,
+            plan(models, protocols),
+            [(model.name, choice.label) for choice in protocols for model in models],
+            data.images,
+            seed,
+            lanes,
+            compiling,
+            None if unfinished is None else unfinished.add,
+            draws,
+        )
+        try:
+            predict(trainer, measurement, loading)
+        except UserError as error:
+            # A picture that one of several processes cannot read; the others wait for this one further down.
+            if trainer.world_size == 1:
+                raise
+            measurement.mistake = error
+        finally:
+            measurement.record_what_is_answered()
+    outcomes = merge([*earlier, *_gathered(measurement, trainer.world_size)])
+    return outcomes, [how(executor, count) for executor in executors.values()]
 
 
 def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> None:

@@ -17,6 +17,7 @@ class Settings:
         devices: As Lightning takes it; of each node.
         num_nodes: Machines that share the pictures.
         precision: As Lightning names it; `"32-true"` is float32 without TF32.
+        compiling: `true`, `false`, or `auto`: whether networks are compiled.
         progress: Whether to show a progress bar.
         cost: Whether to measure multiplications, latency and memory.
         diagnose: Names of the diagnostics to run.
@@ -31,6 +32,7 @@ class Settings:
     devices: int | str = "auto"
     num_nodes: int = 1
     precision: str = EXACT
+    compiling: str = "auto"
     progress: bool = True
     cost: bool = True
     diagnose: tuple[str, ...] = ()

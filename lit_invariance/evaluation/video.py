@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.executors import make_executor
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
+from lit_invariance.evaluation.recorder import ties
 from lit_invariance.metrics import SCORES
 from lit_invariance.protocols import CentreCrop, Protocol, views_of
 from lit_invariance.results.outcomes import Answers, Outcomes
 
 LABEL = "video"
+CPU = torch.device("cpu")
 STANDARD = ProtocolChoice(CentreCrop.name, {})
 PAIR_SCORES = ("accuracy", "top1_change", "mean_absolute_change")
 
@@ -42,6 +45,7 @@ class Track:
         self.answers: list[int] = []
         self._top: list[float] = []
         self._true: list[float] = []
+        self._tied: list[bool] = []
         self._classes = 0
         self._last: Tensor | None = None
 
@@ -56,6 +60,7 @@ class Track:
         probabilities = logits.softmax(-1)
         self._top += probabilities.amax(-1).tolist()
         self._true += [math.nan] * len(logits) if self.label is None else probabilities[:, self.label].tolist()
+        self._tied += ties(logits).tolist()
         with self._file.open("ab") as file:
             probabilities.cpu().numpy().tofile(file)
         joined = logits if self._last is None else torch.cat([self._last, logits])
@@ -71,6 +76,7 @@ class Track:
             predictions=_pairs(np.array(self.answers, np.int32)),
             top_probability=_pairs(np.array(self._top, np.float32)),
             true_probability=_pairs(np.array(self._true, np.float32)),
+            tied=_pairs(np.array(self._tied, np.bool_)),
         )
 
     def shown_classes(self, most: int) -> list[int]:
@@ -95,22 +101,41 @@ class FilmMeasurement(pl.LightningModule):
         label: The true class of the film, if known.
         scratch: An empty folder for probabilities, K x 4 bytes a frame and model.
         view: `centre_crop` with the user's options.
+        device: Where the models will run.
+        compiling: As in `Executor.speed_up`.
+        frames: The most frames that there are, if it is known.
 
     Attributes:
+        executors: Model name to what runs it.
         tracks: Model name to what it says.
     """
 
     def __init__(
-        self, models: Sequence[Model], label: int | None, scratch: Path, view: ProtocolChoice = STANDARD
+        self,
+        models: Sequence[Model],
+        label: int | None,
+        scratch: Path,
+        view: ProtocolChoice = STANDARD,
+        device: torch.device = CPU,
+        compiling: str = "false",
+        frames: int | None = None,
     ) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(model.classifier for model in models)
+        self.executors = {model.name: make_executor(model, device) for model in models}
+        self.networks = nn.ModuleList(self.executors.values())
+        self.compiling, self.frames = compiling, frames or 0
         self.tracks = {model.name: Track(label, scratch / f"{number}.float32") for number, model in enumerate(models)}
         self.label = label
         self.sharing: dict[Protocol, list[Model]] = {}
         for model in models:
             protocol = view.build(model.classifier.preprocessing)
             self.sharing.setdefault(protocol, []).append(model)
+
+    def on_predict_start(self) -> None:
+        """Make the networks ready, now that they are on their device."""
+        for name, executor in self.executors.items():
+            executor.open(1, self.trainer.precision_plugin.forward_context)
+            executor.speed_up(self.compiling, self.frames, name)
 
     def predict_step(self, frames: list[Tensor], batch_idx: int) -> Tensor:
         """Measure the next frames.
@@ -129,7 +154,7 @@ class FilmMeasurement(pl.LightningModule):
         for protocol, models in self.sharing.items():
             views = views_of(protocol, frames, numbers, seed=0)[:, 0]
             for model in models:
-                logits = model.classifier(views).float()
+                logits: Tensor = self.executors[model.name](views)
                 if not logits.isfinite().all():
                     raise UserError(
                         f"model {model.name} gives logits that are not finite on the film; its training diverged, or "

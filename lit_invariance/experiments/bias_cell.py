@@ -150,7 +150,7 @@ def _training_arguments(cell: Trial, name: str, images: dict[str, int]) -> list[
 def _measure(checkpoint: Path, data: InvarianceData, where: str, seed: int) -> list[Measured]:
     models = load_models([parse_source(f"network={checkpoint}")], data.num_classes, Geometry(), seed)
     trainer = make_trainer("auto", 1, EXACT, progress=False)
-    outcomes = run(trainer, models, choose_protocols([PROTOCOL]), EvaluationData.of(data), seed)
+    outcomes, _ = run(trainer, models, choose_protocols([PROTOCOL]), EvaluationData.of(data), seed)
     return [
         {"where": where, "score": row["score"], "mean": known[0], "low": known[1], "high": known[2]}
         for row in summarise(outcomes, "network", seed)

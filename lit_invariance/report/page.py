@@ -17,6 +17,7 @@ from lit_invariance.plotting import COLOURS
 from lit_invariance.protocols import PROTOCOLS
 from lit_invariance.report.classes import class_lines
 from lit_invariance.report.costs import cost_cells, how_measured
+from lit_invariance.report.executors import how_run
 from lit_invariance.report.failures import failure, heat_maps
 from lit_invariance.report.inline import Drawing
 from lit_invariance.report.plots import STABILITY, stability_protocols, tradeoff_panel, tradeoff_protocols
@@ -142,6 +143,7 @@ def _models(results: ResultsContent) -> list[dict[str, Any]]:
             "symbol": SYMBOLS[(place + place // len(COLOURS)) % len(SYMBOLS)],
             "sentence": summary_sentence(results, model["name"]),
             "preprocessing": describe(model),
+            "run": how_run(model, results),
         }
         for place, model in enumerate(results["models"])
     ]

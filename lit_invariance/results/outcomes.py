@@ -1,7 +1,7 @@
 """The primary record of an evaluation: what every model said of every image under every protocol."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,9 @@ Column = tuple[str, str, str]
 """Model, protocol and score, by name."""
 Cell = tuple[str, str]
 """Model and protocol, by name."""
+TIE = 1e-4
+"""Difference of logits that the ways to run one network may make."""
+UNKNOWN = np.zeros(0, np.bool_)
 
 
 @dataclass(frozen=True)
@@ -23,11 +26,18 @@ class Answers:
         predictions: `(N, T)` int32, the arg-max.
         top_probability: `(N, T)` float32, its probability.
         true_probability: `(N, T)` float32, the label's probability.
+        tied: `(N, T)` bool, whether the two greatest logits are within `TIE` of each other, so that rounding decides
+            the answer; none are where that is not known.
     """
 
     predictions: NDArray[np.int32]
     top_probability: NDArray[np.float32]
     true_probability: NDArray[np.float32]
+    tied: NDArray[np.bool_] = field(default_factory=lambda: UNKNOWN)
+
+    def __post_init__(self) -> None:
+        if self.tied is UNKNOWN:
+            object.__setattr__(self, "tied", np.zeros(self.predictions.shape, np.bool_))
 
 
 UNREADABLE = (OSError, ValueError)
@@ -83,7 +93,7 @@ def save_outcomes(outcomes: Outcomes, path: Path) -> None:
 
     The arrays are `indices` and `labels` `(N,)`; `values` `(V, N)` with `models`, `protocols` and `scores` `(V,)`, the
     names that belong to its rows; `answer_models` and `answer_protocols` `(C,)`, and for the c-th of these the
-    `predictions_c`, `top_probability_c` and `true_probability_c` `(N, T)` of `Answers`.
+    `predictions_c`, `top_probability_c`, `true_probability_c` and `tied_c` `(N, T)` of `Answers`.
 
     Args:
         outcomes: What to write.
@@ -148,6 +158,8 @@ def _loaded(path: Path) -> Outcomes:
                 file[f"predictions_{number}"].astype(np.int32, casting="safe", copy=False),
                 file[f"top_probability_{number}"].astype(np.float32, casting="safe", copy=False),
                 file[f"true_probability_{number}"].astype(np.float32, casting="safe", copy=False),
+                # Earlier files have none.
+                file[f"tied_{number}"].astype(np.bool_, casting="safe") if f"tied_{number}" in file else UNKNOWN,
             )
             for number, cell in enumerate(cells)
         }

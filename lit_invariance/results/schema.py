@@ -29,6 +29,34 @@ class CostEntry(TypedDict):
     threads: Count | None
 
 
+class How(TypedDict):
+    """How a model was run: see `lit_invariance.execution.executor.Executor`.
+
+    `folded` batch normalisations went into the convolutions before them; it was `compiled` or not; it saw its views in
+    batches of `batch`, of which `lanes` ran side by side.
+    """
+
+    folded: Count
+    compiled: bool
+    batch: Count
+    lanes: Count
+
+
+class Ties(TypedDict):
+    """How many of a model's answers may depend on how it is run.
+
+    Of `views` answers, `ties` have their two greatest logits within 1e-4 of each other: another way to run the same
+    network may turn these round, and no others.
+    """
+
+    views: Count
+    ties: Count
+
+
+class ExecutorEntry(How, Ties):
+    """How a model was run, and how many of its answers that may change."""
+
+
 class PreprocessingEntry(TypedDict):
     """How a model was shown its pictures.
 
@@ -61,6 +89,7 @@ class ModelEntry(TypedDict):
     preprocessing: PreprocessingEntry
     cost: CostEntry | None
     passes: Count
+    executor: NotRequired[ExecutorEntry]
 
 
 class ProtocolEntry(TypedDict):

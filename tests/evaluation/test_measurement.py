@@ -5,30 +5,42 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+import torchvision
 from pytorch_lightning import Trainer
 from torch import nn
 
+from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation import measurement
+from lit_invariance.evaluation import measurement, rendering
 from lit_invariance.evaluation.data import EvaluationData, Loading
+from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.own_network import OwnNetwork
 from lit_invariance.evaluation.plan import plan
 from lit_invariance.evaluation.protocols import choose_protocols
+from lit_invariance.evaluation.recorder import ties
 from lit_invariance.evaluation.runner import make_trainer, run
+from lit_invariance.execution import executor
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import PROTOCOLS, Protocol, generator_for
+from lit_invariance.results.outcomes import TIE
+
+
+@pytest.fixture
+def at_once(request, monkeypatch):
+    """How many views are rendered, answered and scored together."""
+    monkeypatch.setattr(rendering, "VIEWS_AT_ONCE", request.param)
+    monkeypatch.setattr(measurement, "GROUP", request.param)
+    monkeypatch.setattr(executor, "CPU_BATCH", request.param)
+    return request.param
+
 
 SPECS = ["centre_crop", "crop", {"embed_black": {"background": "mean"}}]
 
 
 def evaluate(models, data, specs=SPECS, seed=0):
-    return run(
-        make_trainer("cpu", 1, "32-true", progress=False),
-        models,
-        choose_protocols(specs),
-        EvaluationData.of(data),
-        seed,
-    )
+    trainer = make_trainer("cpu", 1, "32-true", progress=False)
+    return run(trainer, models, choose_protocols(specs), EvaluationData.of(data), seed)[0]
 
 
 def plain_answers(network, protocol, image, label, generator):
@@ -48,9 +60,18 @@ def plain_answers(network, protocol, image, label, generator):
     return scores, answers, [p[label] for p in probabilities], [p.max() for p in probabilities]
 
 
-@pytest.mark.parametrize("at_once", [1, 5, 64])
-def test_equals_plain_loop(pixel_model, shapes, monkeypatch, at_once):
-    monkeypatch.setattr(measurement, "VIEWS_AT_ONCE", at_once)
+@pytest.mark.parametrize("at_once", [1, 5, 64], indirect=True)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_equals_plain_loop(pixel_model, shapes, at_once, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        equals_plain_loop(pixel_model, shapes)
+    finally:
+        torch.set_num_threads(before)
+
+
+def equals_plain_loop(pixel_model, shapes):
     models = [pixel_model("one", seed=1), pixel_model("two", seed=2, image_size=12, mean=(0.1, 0.2, 0.3))]
     data = shapes()
     outcomes = evaluate(models, data, seed=5)
@@ -102,9 +123,8 @@ class Uneven(Protocol):
             yield torch.stack([image.float() / 255 / (step + 1) for step in steps[start : start + most]])
 
 
-@pytest.mark.parametrize("at_once", [2, 5, 64])  # at 2 the image without views is alone
+@pytest.mark.parametrize("at_once", [2, 5, 64], indirect=True)  # at 2 the image without views is alone
 def test_images_may_have_room_for_some_of_the_views_only(pixel_model, shapes, monkeypatch, at_once):
-    monkeypatch.setattr(measurement, "VIEWS_AT_ONCE", at_once)
     monkeypatch.setitem(PROTOCOLS, "uneven", Uneven)
     data, model = shapes(shapes={"val_images": 23, "size": 16}), pixel_model("one")
     source = data.predict_dataloader().dataset.source
@@ -145,11 +165,13 @@ def test_models_of_the_same_input_share_their_views(pixel_model):
     ]
 
 
-def test_networks_see_few_views_at_once(pixel_model, shapes, monkeypatch):
-    monkeypatch.setattr(measurement, "VIEWS_AT_ONCE", 6)
+@pytest.mark.parametrize("at_once", [10], indirect=True)
+def test_networks_see_full_batches_across_images_and_protocols(pixel_model, shapes, at_once):
     model = pixel_model("a")
-    evaluate([model], shapes(), ["crop"])
-    assert max(len(call) for call in model.classifier.calls) == 6
+    evaluate([model], shapes())  # 23 images of 1 + 2 + 2 views, in loader's batches of 8
+    calls = [call for call in model.classifier.calls if len(call) > 1]  # one picture looks for batch norm to fold
+    assert [len(call) for call in calls] == [10] * 12
+    assert all(call[5:].any() != (number == 11) for number, call in enumerate(calls))  # the last is filled up
 
 
 def test_same_images_are_decoded_once_for_all(pixel_model, shapes, monkeypatch):
@@ -159,6 +181,34 @@ def test_same_images_are_decoded_once_for_all(pixel_model, shapes, monkeypatch):
     monkeypatch.setattr(source, "__getitem__", lambda self, index: seen.append(index) or decode(self, index))
     evaluate([pixel_model("a"), pixel_model("b", image_size=12)], data)
     assert seen == list(range(23))
+
+
+def test_an_executor_answers_as_the_network_but_for_ties(shared_data):
+    network = torchvision.models.mobilenet_v2()
+    weights = shared_data / "weights" / "mobilenet_v2-eadb7c0d.pth"
+    network.load_state_dict(torch.load(weights, weights_only=True))
+    prepared = OwnNetwork(network.eval(), Preprocessing()).eval()
+    data = InvarianceData(
+        dataset="image_folder", root=str(shared_data / "imagenet_val"), val_fraction=1.0, max_images=12, num_workers=0
+    )
+    outcomes = evaluate([Model(ModelSource("a", "a"), prepared)], data, ["embed_black"])
+    answers = outcomes.answers["a", "embed_black"]
+    protocol = PROTOCOLS["embed_black"](size=224)
+    with torch.no_grad():
+        for row, index in enumerate(outcomes.indices.tolist()):
+            image = data.validation_images().source[index][0]
+            logits = prepared(protocol(image, generator_for(0, "embed_black", index)))
+            margin = logits.topk(2).values.diff().abs()[:, 0].numpy()
+            agrees = answers.predictions[row] == logits.argmax(1).numpy()
+            assert (agrees | answers.tied[row] | (margin < TIE)).all()
+            assert answers.tied[row][margin < TIE / 2].all()
+            assert not answers.tied[row][margin > 2 * TIE].any()
+
+
+def test_ties_are_counted():
+    logits = torch.tensor([[0.0, 1, 1.00005], [0, 1, 1.001], [5, 5, 0], [-1, 0, 9]])
+    assert ties(logits).tolist() == [True, False, True, False]
+    assert ties(torch.zeros(2, 1)).tolist() == [False, False]
 
 
 class Spoilt(nn.Module):
@@ -250,7 +300,8 @@ def too_large_for_numpy():
 
 
 @pytest.mark.parametrize("error", [too_large, too_large_for_numpy])
-def test_out_of_memory_goes_on_with_half(pixel_model, shapes, capsys, error):
+def test_out_of_memory_goes_on_with_half(pixel_model, shapes, capsys, monkeypatch, error):
+    monkeypatch.setattr(executor, "CPU_BATCH", 64)
     plain, hungry = pixel_model("a"), pixel_model("a")
     hungry = Model(hungry.source, Hungry(hungry.classifier, 10, error))
     expected, outcomes = evaluate([plain], shapes()), evaluate([hungry], shapes())

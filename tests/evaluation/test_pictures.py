@@ -35,7 +35,7 @@ def test_saved_views_are_those_that_were_judged(pixel_model, shapes, tmp_path):
         choose_protocols(["centre_crop", "crop"]),
         shapes(),
     )
-    outcomes = run(make_trainer("cpu", 1, "32-true", False), models, chosen, EvaluationData.of(data), seed=4)
+    outcomes, _ = run(make_trainer("cpu", 1, "32-true", False), models, chosen, EvaluationData.of(data), seed=4)
     images = data.validation_images()
     entries, files = worst_pictures(outcomes, models, chosen, "b", images, 4)
     write_pictures(files, tmp_path)
@@ -59,7 +59,7 @@ def test_saved_views_are_those_that_were_judged(pixel_model, shapes, tmp_path):
 def test_few_views_at_a_time(pixel_model, shapes, monkeypatch, at_once):
     monkeypatch.setattr("lit_invariance.evaluation.pictures.AT_ONCE", at_once)
     models, chosen, data = [pixel_model("a")], choose_protocols(["embed_black"]), shapes()
-    outcomes = run(make_trainer("cpu", 1, "32-true", False), models, chosen, EvaluationData.of(data), seed=4)
+    outcomes, _ = run(make_trainer("cpu", 1, "32-true", False), models, chosen, EvaluationData.of(data), seed=4)
     entries, files = worst_pictures(outcomes, models, chosen, "a", data.validation_images(), 4)
     assert [file for entry in entries for file in entry["files"]] == list(files)
     assert all(len(content) > 20 for content in files.values())

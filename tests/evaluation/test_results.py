@@ -24,7 +24,8 @@ def outcomes():
 def results(outcomes):
     models = load_models(find_sources(["a=tiny_resnet@none"]), 10, Geometry(otherwise=16), seed=0)
     (choice,) = choose_protocols(["centre_crop"])
-    measured = Measured(outcomes, [protocol_entry(choice, models[0])], {"dataset": "shapes"})
+    run = {"folded": 0, "compiled": False, "batch": 16, "lanes": 1}
+    measured = Measured(outcomes, [protocol_entry(choice, models[0])], {"dataset": "shapes"}, [run])
     summary = summarise_measured(measured, models, "a", seed=4)
     return compile_results(measured, summary, models, Settings("a", seed=4), "cpu", costs=[None], diagnostics={})
 

@@ -73,5 +73,5 @@ def infer(network: nn.Module, images: Tensor) -> None:
 
 def train(network: nn.Module, images: Tensor) -> None:
     """Run a forward and a backward pass in training mode."""
-    F.cross_entropy(network.train()(images), torch.arange(len(images))).backward()  # type: ignore[no-untyped-call]
+    torch.autograd.backward(F.cross_entropy(network.train()(images), torch.arange(len(images))))
     network.zero_grad()

@@ -1,0 +1,27 @@
+"""What runs the models of an evaluation, and its description in the results."""
+
+import torch
+
+from lit_invariance.evaluation.models import Model
+from lit_invariance.execution.executor import Executor, batch_on
+from lit_invariance.results.schema import How
+
+
+def make_executor(model: Model, device: torch.device) -> Executor:
+    """Make what runs a model.
+
+    Args:
+        model: It is not changed.
+        device: Where it will run.
+    """
+    return Executor(model.classifier, model.classifier.preprocessing.size, batch_on(device))
+
+
+def how(executor: Executor, lanes: int = 1) -> How:
+    """Describe how a model was run.
+
+    Args:
+        executor: From `make_executor`.
+        lanes: Batches that ran side by side.
+    """
+    return {"folded": executor.folded, "compiled": executor.compiled, "batch": executor.batch, "lanes": lanes}

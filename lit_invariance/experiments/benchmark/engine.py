@@ -1,0 +1,86 @@
+"""An evaluation under the stopwatch: without its start, and beside its own executors on views that are ready."""
+
+from collections.abc import Sequence
+from types import TracebackType
+
+import torch
+
+from lit_invariance.data.batch import Batch
+from lit_invariance.evaluation.data import EvaluationData, Loading
+from lit_invariance.evaluation.executors import make_executor
+from lit_invariance.evaluation.filling import Filling
+from lit_invariance.evaluation.measurement import Measurement
+from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.plan import plan
+from lit_invariance.evaluation.protocols import choose_protocols
+from lit_invariance.evaluation.runner import make_trainer
+from lit_invariance.execution.lanes import Lanes, lanes_of
+from lit_invariance.registry import Spec
+
+DEVICE = torch.device("cpu")
+
+
+class Engine:
+    """Everything of an evaluation that is at work between its start and its tables.
+
+    Args:
+        models: The models.
+        protocols: The protocols.
+        data: The pictures.
+        compiling: `true` or `false`.
+
+    Attributes:
+        views: Views that `evaluate` shows each model.
+    """
+
+    def __init__(
+        self, models: Sequence[Model], protocols: Sequence[Spec], data: EvaluationData, compiling: str = "false"
+    ) -> None:
+        chosen = choose_protocols(protocols)
+        tasks = plan(models, chosen)
+        self.data, self.lanes = data, Lanes(lanes_of(DEVICE))
+        self.views = len(data.images) * sum(len(task.protocol.steps) for task in tasks)
+        self.executors = {model.name: make_executor(model, DEVICE) for model in models}
+        order = [(model.name, choice.label) for choice in chosen for model in models]
+        self.measurement = Measurement(self.executors, tasks, order, data.images, 0, self.lanes, compiling)
+        self.measurement.trainer = make_trainer("cpu", 1, "32-true", progress=False)
+
+    def __enter__(self) -> "Engine":
+        self.lanes.__enter__()
+        with torch.inference_mode():
+            self.measurement.on_predict_start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.lanes.__exit__(kind, error, trace)
+
+    def evaluate(self) -> None:
+        """Evaluate all pictures: decode, render, classify, score."""
+        self.measurement.parts.clear()
+        with torch.inference_mode():
+            batch: Batch
+            for number, batch in enumerate(Loading(self.data).predict_dataloader()):
+                self.measurement.predict_step(batch, number)
+            self.measurement.on_predict_epoch_end()
+
+    def answer(self) -> None:
+        """Let the executors answer as many views, which are ready, in the same batches and lanes."""
+        executors = list(self.executors.values())
+        batch, size = executors[0].batch, executors[0].size
+        ready = torch.rand(batch, 3, size, size)
+        filling = Filling(self.lanes, self.lanes.count + 1)
+        for _ in range(max(1, self.views // batch)):
+            filling.show(executors, ready, _drop)
+        filling.flush()
+
+    @property
+    def answered(self) -> int:
+        """How many views `answer` shows."""
+        batch = next(iter(self.executors.values())).batch
+        return max(1, self.views // batch) * batch
+
+
+def _drop(logits: Sequence[torch.Tensor]) -> None:
+    """Do nothing with logits."""
