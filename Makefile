@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: install quickstart mitigations results reliability benchmark gpu test test-minimum lint wheel clean
+.PHONY: install quickstart mitigations results reliability benchmark gpu test test-compiled test-minimum lint wheel clean
 
 install: $(INSTALLED)
 
@@ -78,6 +78,10 @@ gpu: install
 
 test: install
 	$(BIN)/pytest
+
+# Whole evaluations of compiled networks, a ResNet, a MobileNet and a ConvNeXt: minutes, and a C++ compiler.
+test-compiled: install
+	LIT_INVARIANCE_COMPILE=1 $(BIN)/pytest tests/execution/test_compiled.py
 
 # The tests on the oldest versions that pyproject.toml admits, in an environment of their own. torch 2.6 cannot trace the
 # gradient of our padding, so that exporting and compiling a changed network are left to newer releases.

@@ -38,11 +38,13 @@ class Engine:
     ) -> None:
         chosen = choose_protocols(protocols)
         tasks = plan(models, chosen)
-        self.data, self.lanes = data, Lanes(lanes_of(DEVICE))
+        self.lanes = Lanes(lanes_of(DEVICE))
         self.views = len(data.images) * sum(len(task.protocol.steps) for task in tasks)
         self.executors = {model.name: make_executor(model, DEVICE) for model in models}
         order = [(model.name, choice.label) for choice in chosen for model in models]
         self.measurement = Measurement(self.executors, tasks, order, data.images, 0, self.lanes, compiling)
+        self.loader = Loading(data).predict_dataloader()
+        self.loader.persistent_workers = self.loader.num_workers > 0  # their start is no part of a turn
         self.measurement.trainer = make_trainer("cpu", 1, "32-true", progress=False)
 
     def __enter__(self) -> "Engine":
@@ -61,7 +63,7 @@ class Engine:
         self.measurement.parts.clear()
         with torch.inference_mode():
             batch: Batch
-            for number, batch in enumerate(Loading(self.data).predict_dataloader()):
+            for number, batch in enumerate(self.loader):
                 self.measurement.predict_step(batch, number)
             self.measurement.on_predict_epoch_end()
 

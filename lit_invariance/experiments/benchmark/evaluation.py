@@ -29,7 +29,7 @@ CASES = [(MOBILE, 1, views) for views in WORKLOADS] + [(MOBILE, 2, 9), (MOBILE, 
 OF_EXECUTOR, TIMES_EARLIER, TIMES_LOOP = 0.95, {MOBILE: 2.0, RES: 1.15}, {2: 2.5, 9: 5.0}
 EARLIER = {2: 104 / 146, 9: 127 / 146}
 """Share of the bare MobileNetV2's rate that an evaluation reached before it had executors, measured at that time."""
-VIEWS, BARE_BATCH, LOOP_PICTURES = 576, 16, 2
+VIEWS, BARE_BATCH, LOOP_PICTURES = 288, 16, 2
 SLOWER = 4
 """How much fewer views a ResNet50 is shown."""
 
