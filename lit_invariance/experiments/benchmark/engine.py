@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from types import TracebackType
 
 import torch
+from torch.utils.data import DataLoader
 
-from lit_invariance.data.batch import Batch
-from lit_invariance.evaluation.data import EvaluationData, Loading
+from lit_invariance.data.batch import Batch, collate
+from lit_invariance.data.workers import begin_worker
+from lit_invariance.evaluation.data import EvaluationData
 from lit_invariance.evaluation.executors import make_executor
 from lit_invariance.evaluation.filling import Filling
 from lit_invariance.evaluation.measurement import Measurement
@@ -43,8 +45,14 @@ class Engine:
         self.executors = {model.name: make_executor(model, DEVICE) for model in models}
         order = [(model.name, choice.label) for choice in chosen for model in models]
         self.measurement = Measurement(self.executors, tasks, order, data.images, 0, self.lanes, compiling)
-        self.loader = Loading(data).predict_dataloader()
-        self.loader.persistent_workers = self.loader.num_workers > 0  # their start is no part of a turn
+        self.loader = DataLoader(
+            data.images,
+            data.batch_size,
+            num_workers=data.workers,
+            collate_fn=collate,
+            worker_init_fn=begin_worker,
+            persistent_workers=data.workers > 0,  # their start is no part of a turn
+        )
         self.measurement.trainer = make_trainer("cpu", 1, "32-true", progress=False)
 
     def __enter__(self) -> "Engine":
