@@ -14,6 +14,7 @@ from lit_invariance.evaluation.model_sources import ModelSource, find_sources, p
 from lit_invariance.evaluation.models import Model, describe_classifier, load_models
 from lit_invariance.evaluation.own_network import Called, OwnNetwork, borrowed
 from lit_invariance.evaluation.trained_classes import known_outputs
+from lit_invariance.models.exported.reading import is_exported
 from lit_invariance.training.classifier import LitClassifier
 
 AnyModel = str | ModelSource | nn.Module | Callable[..., Any]
@@ -42,21 +43,25 @@ class Candidates:
         return next(iter(self.outputs.values()), None) or known_outputs(self.sources)
 
     def check_looked_into(self, diagnose: Sequence[str]) -> None:
-        """Refuse instruments that need the layers of a network for a model that is a function.
+        """Refuse instruments that need the layers of a network for a model that shows none.
 
         Args:
             diagnose: Names of diagnostics.
 
         Raises:
-            UserError: If one looks into networks, and a model is a function.
+            UserError: If one looks into networks, and a model is a function or an exported file.
         """
-        for name, model in self.own.items():
-            inside = [diagnostic for diagnostic in diagnose if diagnostic in LOOK_INSIDE]
-            if inside and isinstance(model.classifier.backbone, Called):
-                raise UserError(
-                    f"{inside[0]} examines the layers of a network, but model {name} is a function; leave one of "
-                    "them out."
-                )
+        inside = next((diagnostic for diagnostic in diagnose if diagnostic in LOOK_INSIDE), None)
+        if inside is None:
+            return
+        closed = {
+            name: "a function" for name, model in self.own.items() if isinstance(model.classifier.backbone, Called)
+        }
+        closed |= {source.name: "an exported file" for source in self.sources if is_exported(source.backbone)}
+        for name, kind in closed.items():
+            raise UserError(
+                f"{inside} examines the layers of a network, but model {name} is {kind}; leave one of them out."
+            )
 
     def load(self, classes: int, geometry: Geometry, seed: int) -> list[Model]:
         """Load the models that are named by text, and see that all fit the data.

@@ -25,8 +25,9 @@ def make_parser() -> OneSentenceErrors:
         "--models",
         nargs="+",
         type=str,
-        help="Models as name=source. A source is a checkpoint, <backbone> (with its published weights) or "
-        "<backbone>@<weights> (none, a published name, a file, or file#entry if the file holds several state dicts). "
+        help="Models as name=source. A source is a checkpoint, <backbone> (with its published weights), "
+        "<backbone>@<weights> (none, a published name, a file, or file#entry if the file holds several state dicts), "
+        "or an exported file (.onnx, .pt2, OpenVINO). "
         "<backbone>:299 sets the input size; without it, the recipe or the data set it. '+shift_average' or "
         "'+{shift_average: {shifts: 2}}' after a source adds a mitigation. Without --models, all of "
         "checkpoints/*/best.ckpt.",

@@ -10,6 +10,7 @@ from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.own_network import OwnNetwork
 from lit_invariance.models.backbones import preprocessing_of, published_classes
+from lit_invariance.models.exported.file import count_parameters
 from lit_invariance.models.torchvision_networks import published_name
 from lit_invariance.registry import Spec
 from lit_invariance.results.schema import ModelEntry
@@ -57,7 +58,7 @@ class Model:
             "weights": self.weights,
             "mitigations": list(self.mitigations),
             "translation": self.source.translation,
-            "parameters": sum(parameter.numel() for parameter in self.classifier.backbone.parameters()),
+            "parameters": count_parameters(self.classifier.backbone),
             "image_size": self.classifier.image_size,
             "preprocessing": {
                 "recipe": seen.recipe,

@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 from lit_invariance.errors import UserError
-from lit_invariance.models.libraries import library_of
+from lit_invariance.models.libraries import is_bare
 from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.state_dict import is_file_name, split_entry
 
@@ -58,10 +58,10 @@ def split_source(source: str) -> SourceText:
         raise UserError(
             f"'{source}' does not name a model; write name=FILE.ckpt, name=<backbone> or name=<backbone>@<weights>."
         )
-    if weights is None and is_file_name(source) and library_of(source) is None:
+    if weights is None and is_file_name(source) and is_bare(source):
         raise UserError(f"'{source}' is a weights file; name the network it belongs to, as <backbone>@{source}.")
     backbone, colon, side = head.rpartition(":")
-    if not colon or (head.startswith(WITH_COLONS) and not side.isdecimal()):
+    if not colon or ((head.startswith(WITH_COLONS) or head.endswith("}")) and not side.isdecimal()):
         return SourceText(head, None, weights)
     if not (side.isdecimal() and int(side)):
         raise UserError(f"'{side}' in '{source}' is not an image size; write <backbone>:299 for 299 x 299 pixels.")

@@ -12,6 +12,7 @@ from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.mitigations.interfaces import Classify, Loss
 from lit_invariance.mitigations.registry import INFERENCE, LOSSES, MITIGATIONS, SURGERY
+from lit_invariance.models.exported.file import ExportedNetwork
 from lit_invariance.registry import Spec, build, parse_spec
 
 PADDINGS_OF_NETWORKS = ("circular_padding", "reflect_padding")
@@ -81,6 +82,7 @@ def apply_mitigations(network: nn.Module, specs: Sequence[Spec], classify: Class
     named = [(_checked_name(spec), spec) for spec in specs]
     _refuse_repetitions([name for name, _ in named])
     changes: list[Change] = []
+    _refuse_exported(network, _of_kind(SURGERY, named))
     for _, spec in sorted(_of_kind(SURGERY, named), key=lambda entry: entry[0] in PADDINGS_OF_NETWORKS):
         changes += build("mitigation", SURGERY, spec, network=network)
     losses = [build("mitigation", LOSSES, spec) for _, spec in _of_kind(LOSSES, named)]
@@ -108,6 +110,14 @@ def _refuse_repetitions(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1 and name not in SURGERY:
             raise UserError(f"mitigation {name} is named twice; name it once, with the options you want.")
+
+
+def _refuse_exported(network: nn.Module, surgery: list[tuple[str, Spec]]) -> None:
+    if surgery and isinstance(network, ExportedNetwork):
+        raise UserError(
+            f"an exported file holds no layers that {surgery[0][0]} could change; apply it to the network before the "
+            f"export, or use {', '.join(INFERENCE)}."
+        )
 
 
 def _of_kind(kind: Mapping[str, object], named: list[tuple[str, Spec]]) -> list[tuple[str, Spec]]:

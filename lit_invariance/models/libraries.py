@@ -7,6 +7,8 @@ from torch import nn
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.antialiased_networks import antialiased_network
 from lit_invariance.models.entry import Entry, State
+from lit_invariance.models.exported.entry import exported_network
+from lit_invariance.models.exported.reading import is_exported
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.models.python_networks import PYTHON, python_network
 from lit_invariance.models.small_resnet import SmallResNet
@@ -27,12 +29,19 @@ def find_entry(name: str, weights: str | None) -> Entry:
     """
     if name in BUILT_IN:
         return _built_in(BUILT_IN[name], weights)
+    if is_exported(name):
+        return exported_network(name, weights)
     prefix = library_of(name)
     if prefix is None:
         raise unknown(
             "backbone", name, [f"{library}resnet50" for library in LIBRARIES if library[-1] == "/"] + list(BUILT_IN)
         )
     return LIBRARIES[prefix](name.removeprefix(prefix), weights)
+
+
+def is_bare(name: str) -> bool:
+    """Tell whether a name belongs to no library and to no exported file."""
+    return library_of(name) is None and not is_exported(name)
 
 
 def library_of(name: str) -> str | None:

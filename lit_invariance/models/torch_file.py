@@ -40,7 +40,7 @@ def read_torch_file(path: str | Path) -> Any:
     try:
         if path.suffix == SAFETENSORS:
             return _read_safetensors(path)
-        _compare_checksums(path)
+        compare_checksums(path)
         with warnings.catch_warnings():  # of a TorchScript archive, which is refused in our own words
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -67,7 +67,7 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
     return load_file(path)
 
 
-def _compare_checksums(path: Path) -> None:
+def compare_checksums(path: Path) -> None:
     """Read a zip archive through, which raises `BadZipFile` where a record differs from its checksum."""
     if not zipfile.is_zipfile(path):
         return

@@ -17,8 +17,9 @@ def format_costs(results: ResultsContent) -> str:
 def cost_cells(model: ModelEntry) -> list[tuple[str, str, float | None]]:
     """Return name, text and number of each part of a model's cost."""
     cost = model["cost"]
-    cells: list[tuple[str, float | None]] = [("parameters", model["parameters"])]
-    cells += [("MACs", cost and cost["macs"]), ("latency", cost and cost["latency_ms"])]
+    # 0 is what is not seen of an exported file.
+    cells: list[tuple[str, float | None]] = [("parameters", model["parameters"] or None)]
+    cells += [("MACs", cost and (cost["macs"] or None)), ("latency", cost and cost["latency_ms"])]
     cells += [("peak memory", cost and cost["peak_bytes"])]
     units = {"latency": "ms", "peak memory": "B"}
     return [(name, "-" if value is None else _scaled(value, units.get(name, "")), value) for name, value in cells]

@@ -13,6 +13,7 @@ from torch import Tensor
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.models.backbones import preprocessing_of
+from lit_invariance.models.exported.reading import is_exported
 from lit_invariance.models.hub import from_disk
 from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.torch_file import SAFETENSORS, read_torch_file
@@ -149,6 +150,8 @@ def check_code(path: str | Path, content: Mapping[str, Any], code: str | None) -
         UserError: If it names code, and not the same.
     """
     named = content["hyper_parameters"]["backbone"]
+    if is_exported(named):  # which cannot have been trained, and is no file of the user's choice
+        raise UserError(f"'{path}' names the exported file {printable(named)} as its network; name that file itself.")
     if code is None and named.startswith(PYTHON):
         raise UserError(
             f"'{path}' was trained with the code {printable(named)}, which is run only if you name it: "

@@ -17,6 +17,7 @@ from lit_invariance.errors import UserError, unknown
 from lit_invariance.metrics import Accuracy, ImageMean
 from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimate_batch_norm
 from lit_invariance.models.backbones import Backbone, create_backbone
+from lit_invariance.models.exported.file import ExportedNetwork
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import ImageTooSmall, views_of
 from lit_invariance.training.answers import not_finite
@@ -27,6 +28,7 @@ from lit_invariance.training.learning_rate import rate_in_use
 from lit_invariance.training.measuring_cost import measuring_cost
 from lit_invariance.training.mistakes import Mistakes
 from lit_invariance.training.options import check_ranges
+from lit_invariance.training.picture_range import PictureRange
 from lit_invariance.training.schedule import OPTIMIZERS, scheduled_optimizer
 
 OWN_PREFIX = "val/"
@@ -111,7 +113,7 @@ class LitClassifier(pl.LightningModule):
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
         self.configure_preprocessing(made.preprocessing.trained_at(image_size))
         self.configure_metrics()
-        self._mistakes = Mistakes()
+        self._mistakes, self._range = Mistakes(), PictureRange()
         self._compiled, self._hooks = False, KeptHooks(self.backbone)
 
     def configure_preprocessing(self, preprocessing: Preprocessing) -> None:
@@ -174,7 +176,11 @@ class LitClassifier(pl.LightningModule):
 
         Returns:
             (images - mean) / std, computed in float32, then cast to the precision of the parameters in channels_last.
+
+        Raises:
+            UserError: If the first floats that it is given lie far outside [0, 1], as normalised pictures do.
         """
+        self._range.see(images)
         normalised = (_as_float(images) - self._mean.float()) / self._std.float()
         return normalised.to(self._mean.dtype).contiguous(memory_format=torch.channels_last)
 
@@ -281,6 +287,11 @@ class LitClassifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule, which advances with every batch."""
+        if isinstance(self.backbone, ExportedNetwork):
+            raise UserError(
+                f"{self.hparams['backbone']} is an exported file, which cannot be trained; name the network that it "
+                "was made of."
+            )
         return scheduled_optimizer(self.trainer, self.backbone, self.heads, self.hparams)
 
 
