@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         apply_mitigations,
     )
     from lit_invariance.protocols import PROTOCOLS, views_of
+    from lit_invariance.shipping.ship import export
     from lit_invariance.training.checkpoint import load_checkpoint
     from lit_invariance.training.classifier import LitClassifier
     from lit_invariance.training.invariance_callback import InvarianceCallback
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "evaluate": "api.evaluate",
     "Results": "api.results",
+    "export": "shipping.ship",
     "InvarianceCallback": "training.invariance_callback",
     "LitClassifier": "training.classifier",
     "load_checkpoint": "training.checkpoint",
@@ -88,6 +90,7 @@ __all__ = [
     "antialias",
     "apply_mitigations",
     "evaluate",
+    "export",
     "load_checkpoint",
     "mean_absolute_change",
     "top1_change",

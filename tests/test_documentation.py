@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from lit_invariance.__main__ import main
 from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.cli.train import train
 from lit_invariance.experiments.bias_grid import run_causal
@@ -120,6 +121,7 @@ def short_evaluation(arguments):
 
 
 COMMANDS = {
+    "lit_invariance": (main, lambda _: ["--max_images", "2", "--progress", "false"]),
     "train.py": (train, short_training),
     "evaluate.py": (evaluate, short_evaluation),
     "lit_invariance.experiments.bias_grid": (run_causal, lambda _: SHORT_GRID),

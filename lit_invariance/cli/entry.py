@@ -1,7 +1,9 @@
-"""The two commands: memory is set up first, and a user's mistake is reported in one sentence."""
+"""The commands: memory is set up first, and a user's mistake is reported in one sentence."""
 
 import signal
 import sys
+from collections.abc import Sequence
+from functools import partial
 
 from lit_invariance.cli.allocator import keep_freed_memory
 from lit_invariance.cli.signals import stop_requests
@@ -25,3 +27,15 @@ def evaluate_command() -> None:
     from lit_invariance.cli.evaluate import evaluate
 
     run_command(evaluate)
+
+
+def export_command(args: Sequence[str]) -> None:
+    """Run `python -m lit_invariance export`; exits with code 2 and one sentence after a user's mistake.
+
+    Args:
+        args: Command-line arguments behind `export`.
+    """
+    keep_freed_memory()
+    from lit_invariance.cli.export import export
+
+    run_command(partial(export, args))
