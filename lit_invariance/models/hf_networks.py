@@ -11,6 +11,7 @@ from pytorch_lightning.utilities import rank_zero_info
 from torch import nn
 
 from lit_invariance.errors import UserError, said_by
+from lit_invariance.extras import optional
 from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.hf_recipe import recipe_of
 from lit_invariance.models.hub import may_fetch, quiet_hub
@@ -33,10 +34,7 @@ def hf_network(model: str, weights: str | None) -> Entry:
     Raises:
         UserError: If transformers is missing, the files cannot be found, or are not of an image classifier.
     """
-    try:
-        import transformers
-    except ImportError as error:
-        raise UserError("hf/ needs transformers; 'pip install lit-invariance[hf]' brings it.") from error
+    transformers = optional("transformers", "hf", f"hf/{model}")
     if weights not in (None, "default") and not Path(str(weights).partition("#")[0]).is_file():
         raise UserError(f"'{weights}' is not a file of weights; name hf/{model}, hf/{model}@none or hf/{model}@FILE.")
     config = _load(model, CONFIG, transformers.AutoConfig.from_pretrained)
