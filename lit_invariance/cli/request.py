@@ -9,6 +9,8 @@ from jsonargparse import Namespace
 from lit_invariance.cli.options import Given, make_parser
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource, choose_reference, find_sources
+from lit_invariance.names import printable
+from lit_invariance.user_code import PREFIX
 
 # A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
 LOADING: dict[str, Any] = {"batch_size": 32, "val_batch_size": None, "max_images": None}
@@ -61,6 +63,7 @@ def settle(given: Given) -> Request:
         # `shapes` has no root, so a root that was given means another data set.
         kind = {"dataset": trained_on["dataset"]} if trained_on["root"] else {}
         settings = _completed(given, trained_on | LOADING | WHOLE_FOLDER | kind)
+    _see_code(given, settings)
     if settings.max_images is not None:
         settings.data.max_images = settings.max_images
     models = reference_first if listed is None else sources
@@ -77,6 +80,17 @@ def _completed(given: Given, data: Mapping[str, Any]) -> Namespace:
     for name in given.changed:
         settings.data[name] = {**(before[name] or {}), **settings.data[name]}
     return settings
+
+
+def _see_code(given: Given, settings: Namespace) -> None:
+    """Refuse to run code that only a checkpoint names as its data: the file may be a stranger's."""
+    dataset = settings.data.dataset
+    name = dataset if isinstance(dataset, str) else next(iter(dataset or {}), "")
+    if given.options.get("data.dataset") is None and str(name).startswith(PREFIX) and settings.video is None:
+        raise UserError(
+            f"the checkpoint's data are the code {printable(str(name))}, which is run only if you name it with "
+            "--data.dataset."
+        )
 
 
 def _same_data(sources: Sequence[ModelSource], trained_on: Mapping[str, Any]) -> None:

@@ -161,6 +161,8 @@ def _mitigation(text: str) -> Spec:
 
 def _is_ours(path: str) -> bool:
     """Whether a file is a checkpoint of this project, and not of another LightningModule."""
+    if is_packed(path):
+        return True
     if not path.endswith(".ckpt") or not os.path.isfile(path):
         return False
     content = read_torch_file(path)
