@@ -30,7 +30,7 @@ def make_parser() -> OneSentenceErrors:
         "or an exported file (.onnx, .pt2, OpenVINO). "
         "<backbone>:299 sets the input size; without it, the recipe or the data set it. '+shift_average' or "
         "'+{shift_average: {shifts: 2}}' after a source adds a mitigation. Without --models, all of "
-        "checkpoints/*/best.ckpt.",
+        "checkpoints/*/best.ckpt; before the first training, those of checkpoints/released/shapes.",
     )
     parser.add_argument(
         "--reference",

@@ -1,6 +1,7 @@
 """Train and measure every arm on CIFAR-10, and write the page of it: `python -m lit_invariance.experiments.cifar10`.
 
-What is there already stays: a training that was stopped is resumed, and a finished one is not repeated.
+What is there already stays: a training that was stopped is resumed, and a finished one is not repeated. The arms that
+come with the project, of seed 0, are not trained again either; another seed is.
 """
 
 import sys
@@ -20,7 +21,7 @@ from lit_invariance.results.reading import RESULTS
 from lit_invariance.training.checkpoint_files import BEST
 
 RUNS, CHECKPOINTS = "cifar10", Path("checkpoints")
-SHIPPED = CHECKPOINTS / "released" / "cifar10" / BASE / "model.safetensors"
+SHIPPED, SHIPPED_SEED = CHECKPOINTS / "released" / "cifar10", 0
 
 
 def make_parser() -> OneSentenceErrors:
@@ -78,10 +79,18 @@ def _measured(name: str, seed: int, root: str, output: Path) -> None:
 
 def base(root: str) -> Path:
     """Return the checkpoint that all arms begin with: the one that comes with the project, else it is trained."""
-    return SHIPPED if SHIPPED.is_file() else _run(BASE_CONFIG, BASE, {"data.root": root})
+    return _shipped(BASE) or _run(BASE_CONFIG, BASE, {"data.root": root})
+
+
+def _shipped(name: str) -> Path | None:
+    path = SHIPPED / name / "model.safetensors"
+    return path if path.is_file() else None
 
 
 def _trained(name: str, arm: Arm, seed: int, root: str) -> Path:
+    shipped = _shipped(name) if seed == SHIPPED_SEED else None
+    if shipped is not None:
+        return shipped
     options = {"data.root": root, "model.weights": str(base(root)), "seed_everything": str(seed), **(arm.trained or {})}
     return _run(ARM_CONFIG, f"{name}_s{seed}", options)
 
