@@ -15,6 +15,8 @@ USELESS = (
     r".*\.fit\(ckpt_path=(None|\"last\")\)",  # OnExceptionCheckpoint looks for a file that a fresh start has ruled out
 )
 
+UNASKED = ("litlogger", "`Trainer.fit` stopped", "to estimate number of stepping batches")
+
 
 @contextmanager
 def without_advertisements() -> Iterator[None]:
@@ -35,4 +37,4 @@ def without_advertisements() -> Iterator[None]:
 
 
 def _no_advertisement(record: logging.LogRecord) -> bool:
-    return not any(words in record.getMessage() for words in ("litlogger", "`Trainer.fit` stopped"))
+    return not any(words in record.getMessage() for words in UNASKED)

@@ -2,18 +2,21 @@
 
 from typing import Any
 
-from pytorch_lightning.callbacks import Callback, LearningRateMonitor
+from pytorch_lightning.callbacks import Callback, ModelSummary
 
 from lit_invariance.cli.run_folder import RunFolder
 from lit_invariance.cli.signals import StopRequest
 from lit_invariance.cli.stopping import Stopping
 from lit_invariance.training.checkpoint_files import Best, Last, RunIdentity
 from lit_invariance.training.finite_loss import FiniteLoss
+from lit_invariance.training.hyperparameters import Hyperparameters
 from lit_invariance.training.loop_counters import Counters
+from lit_invariance.training.network_size import NetworkSize
+from lit_invariance.training.probe_pictures import ProbePictures
 from lit_invariance.training.progress import progress
+from lit_invariance.training.rates import LearningRate, Throughput
 from lit_invariance.training.restored import Restored
 from lit_invariance.training.step_seeds import StepSeeds
-from lit_invariance.training.tensorboard import Hyperparameters, ProbePictures, Throughput
 
 
 class RunCallbacks:
@@ -41,16 +44,19 @@ class RunCallbacks:
         self.best, self._last = Best(folder.checkpoints), Last(folder.checkpoints)
         self._keeps_checkpoints = keeps_checkpoints
 
-    def around(self, given: Any, bar: bool, validates: bool) -> list[Callback]:
+    def around(self, given: Any, bar: bool, size: bool, validates: bool) -> list[Callback]:
         """Return all callbacks in their order.
 
         Args:
             given: The user's: None, one, or a list.
             bar: Whether a progress bar is wanted.
+            size: Whether the size of the network is to be told.
             validates: Whether there is a validation, on which the best checkpoint is chosen.
         """
-        callbacks = [self.restored, *(given if isinstance(given, list) else [given] if given else [])]
-        callbacks += [LearningRateMonitor(), *progress(bar)]
+        users = given if isinstance(given, list) else [given] if given else []
+        callbacks = [self.restored, *users, *progress(bar), LearningRate()]
+        if size and not any(isinstance(one, ModelSummary) for one in users):
+            callbacks.append(NetworkSize())
         callbacks += [FiniteLoss(), Throughput(), ProbePictures(), Hyperparameters()]
         callbacks += [StepSeeds(), Counters(), RunIdentity(), self.stopping]
         if self._keeps_checkpoints:

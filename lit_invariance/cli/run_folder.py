@@ -13,6 +13,8 @@ from lit_invariance.training.checkpoint_files import BEST, LAST
 from lit_invariance.training.restored import check_resumable
 
 CHECKPOINTS, RUNS = Path("checkpoints"), Path("runs")
+LOGGERS = ("csv", "tensorboard")
+"""Folders below `runs/<name>` of the loggers that a user names without a folder."""
 OURS = ".lit_invariance"
 """Ends the names of the files of curves that this command wrote."""
 
@@ -40,7 +42,7 @@ class RunFolder:
         self.best, self.last = self.checkpoints / BEST, self.checkpoints / LAST
         self.resumed_settings: Mapping[str, Any] = {}
         self._earlier: list[Path] = []
-        self._curves_before: set[Path] = set()
+        self._logged_before: set[Path] = set()
         self._made: list[Path] = []
         self._begun = False
 
@@ -120,12 +122,10 @@ class RunFolder:
             writable_folder(next(path for path in (folder, *folder.parents) if path.exists()))
 
     def make(self) -> None:
-        """Make both folders."""
-        self._curves_before = set(self._our_curves())
-        for folder in (self.checkpoints, self.curves):
-            missing = missing_folders(folder)
-            writable_folder(folder)
-            self._made += missing
+        """Make the folder of the checkpoints; the loggers make the other, if any of them writes there."""
+        self._logged_before = {*self._our_curves(), *self._logged()}
+        self._made = [*missing_folders(self.checkpoints), *missing_folders(self.curves)]
+        writable_folder(self.checkpoints)
 
     def mark_earlier(self) -> None:
         """Note which files a new run replaces."""
@@ -133,6 +133,11 @@ class RunFolder:
 
     def _our_curves(self) -> list[Path]:
         return sorted(self.curves.glob(f"events.out.tfevents.*{OURS}"))
+
+    def _logged(self) -> list[Path]:
+        """What loggers that the user named without a folder have written."""
+        folders = [self.curves / folder for folder in LOGGERS if (self.curves / folder).is_dir()]
+        return [*folders, *(path for folder in folders for path in folder.rglob("*"))]
 
     def remove_earlier(self, first: Path) -> None:
         """Delete the earlier run, if there is one, now that this one can be resumed.
@@ -148,11 +153,12 @@ class RunFolder:
 
     def leave_nothing(self) -> None:
         """Remove the curves and the folders of a run that ended before its first step, if nothing else is in them."""
-        curves = [path for path in self._our_curves() if path not in self._curves_before]
+        new = {*self._our_curves(), *self._logged()} - self._logged_before
         settings = [self.curves / "hparams.yaml"] if self.curves in self._made else []
-        for path in [*curves, *settings]:
-            path.unlink(missing_ok=True)
-        remove_empty(self._made)
+        for path in [*new, *settings]:
+            if not path.is_dir():
+                path.unlink(missing_ok=True)
+        remove_empty([*sorted(new, reverse=True), *self._made])
 
 
 def check_no_foreign_checkpoint(root: Path, files: Sequence[Path]) -> None:

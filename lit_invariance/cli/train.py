@@ -16,12 +16,12 @@ from pytorch_lightning.callbacks import Callback, OnExceptionCheckpoint
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
 
+from lit_invariance.cli import loggers
 from lit_invariance.cli.configs import ConfigFile
 from lit_invariance.cli.failures import in_one_sentence
-from lit_invariance.cli.loggers import Curves
 from lit_invariance.cli.quiet import without_advertisements
 from lit_invariance.cli.run_callbacks import RunCallbacks
-from lit_invariance.cli.run_folder import OURS, RUNS, RunFolder, check_no_foreign_checkpoint
+from lit_invariance.cli.run_folder import RunFolder, check_no_foreign_checkpoint
 from lit_invariance.cli.signals import Stopped, command_line, stop_requests, stops_at_once
 from lit_invariance.cli.trainer_options import check_seed, check_trainer_options
 from lit_invariance.data.datamodule import InvarianceData
@@ -39,7 +39,20 @@ COUNTS_OR_SHARES = {f"trainer.limit_{stage}_batches" for stage in ("train", "val
 
 
 class TrainingParser(OneSentenceErrors, LightningArgumentParser):
-    """Lightning's parser, whose errors are one sentence."""
+    """Lightning's parser, whose errors are one sentence, and whose loggers need no folder."""
+
+    def validate(self, namespace: Namespace, *args: Any, **kwargs: Any) -> None:
+        """See whether everything is given that is needed.
+
+        Args:
+            namespace: What was parsed.
+            *args: As `ArgumentParser.validate` takes them.
+            **kwargs: Likewise.
+        """
+        if "trainer.logger" in namespace:
+            namespace = namespace.clone()
+            namespace["trainer.logger"] = loggers.with_folders(namespace["trainer.logger"], _name_of_run(namespace))
+        super().validate(namespace, *args, **kwargs)
 
 
 class TrainingCLI(LightningCLI):
@@ -81,12 +94,12 @@ class TrainingCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         """Find mistakes before anything is built, downloaded or written."""
         config = self.config
-        configs = config.get("config") or []
-        config["name"] = config["name"] or (Path(str(configs[0])).stem if configs else "run")
+        config["name"] = _name_of_run(config)
         self.folder = RunFolder(config["name"])
         self._requeue = config["ckpt_path"] == "auto"
         config["ckpt_path"] = self.folder.resumed(config["ckpt_path"], config["overwrite"])
         check_trainer_options(config["trainer"])
+        loggers.check_installed(config["trainer"]["logger"])
         if config["model"]["weights"] == "none":
             config["model"]["weights"] = None
         if self._leaves_files:
@@ -124,7 +137,11 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_classes(self) -> None:
         """Build model and Trainer, and use the data module that is already open."""
-        super().instantiate_classes()
+        given = self.config["trainer"]["logger"]
+        self.config["trainer"]["logger"] = loggers.with_folders(given, self.config["name"])
+        with loggers.usable(given):
+            super().instantiate_classes()
+        self.config["trainer"]["logger"] = given  # as the saved config is to have it, for runs of other names
         self.datamodule = self.data
 
     def check(self) -> None:
@@ -158,7 +175,7 @@ class TrainingCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         """Make the Trainer with the logger and the callbacks that every run has."""
-        logger = Curves(RUNS, name=self.config["name"], version="", default_hp_metric=False, filename_suffix=OURS)
+        logger = loggers.chosen(self.config_init["trainer"]["logger"], self.config["name"])
         try:
             return super().instantiate_trainer(
                 logger=logger, callbacks=self._callbacks(), plugins=self._plugins(), **kwargs
@@ -177,12 +194,12 @@ class TrainingCLI(LightningCLI):
 
     def _callbacks(self) -> list[Callback]:
         trainer = self.config_init["trainer"]
-        bar = trainer["enable_progress_bar"] is not False
-        trainer["enable_progress_bar"] = bar and sys.stdout.isatty()
+        bar, size = (trainer[option] is not False for option in ("enable_progress_bar", "enable_model_summary"))
+        trainer["enable_progress_bar"], trainer["enable_model_summary"] = bar and sys.stdout.isatty(), False
         self.callbacks = RunCallbacks(
             self.folder, self._keeps_checkpoints, self.config["ckpt_path"], self.resume_command, self._requeue
         )
-        return self.callbacks.around(trainer["callbacks"], bar, trainer["limit_val_batches"] != 0)
+        return self.callbacks.around(trainer["callbacks"], bar, size, trainer["limit_val_batches"] != 0)
 
     @property
     def resume_command(self) -> str:
@@ -202,6 +219,7 @@ class TrainingCLI(LightningCLI):
             self.callbacks.stopping.request = stack.enter_context(stop_requests())
             stack.enter_context(in_one_sentence(self.folder.checkpoints))
             stack.enter_context(self.callbacks.restored.in_one_sentence())
+            stack.enter_context(loggers.usable(self.config["trainer"]["logger"]))
             try:
                 self.trainer.fit(self.model, self.datamodule, ckpt_path=self.config["ckpt_path"], weights_only=True)
             except (UserError, MisconfigurationException, OSError, RuntimeError, MemoryError) as error:
@@ -232,18 +250,21 @@ class TrainingCLI(LightningCLI):
 
     def tell(self) -> None:
         """Say where the outputs are."""
-        if not self._keeps_checkpoints or not self.folder.last.is_file():
+        if not self.trainer.is_global_zero or not self._leaves_files:
             return
-        score = self.callbacks.best.best_model_score
-        kept, named = LAST, self._named(self.folder.last)
-        if score is not None:  # without --models, the best ones are compared
-            own = self.config["model"]["backbone"].startswith(PYTHON)
-            kept, named = f"{BEST} (val/acc {score:.4f}) and {LAST}", self._named(self.folder.best) if own else ""
-        rank_zero_info(
-            f"checkpoints: {self.folder.checkpoints}/{kept}, with config.yaml\n"
-            f"curves:      tensorboard --logdir {RUNS}\n"
-            f"compare:     python evaluate.py{named}"
-        )
+        curves = [f"curves:      {loggers.shown_by(logger)}" for logger in self.trainer.loggers]
+        if not self._keeps_checkpoints or not self.folder.last.is_file():
+            lines = curves
+        else:
+            score = self.callbacks.best.best_model_score
+            kept, named = LAST, self._named(self.folder.last)
+            if score is not None:  # without --models, the best ones are compared
+                own = self.config["model"]["backbone"].startswith(PYTHON)
+                kept, named = f"{BEST} (val/acc {score:.4f}) and {LAST}", self._named(self.folder.best) if own else ""
+            checkpoints = f"checkpoints: {self.folder.checkpoints}/{kept}, with config.yaml"
+            lines = [checkpoints, *curves, f"compare:     python evaluate.py{named}"]
+        for line in lines:
+            rank_zero_info(line)
 
     def _named(self, path: Path) -> str:
         """How a checkpoint is named; the code of a network of the user's own is run only where it is named too."""
@@ -293,6 +314,11 @@ def _built(args: list[str] | None) -> TrainingCLI:
     except Stopped as stopped:
         rank_zero_info(f"stopped by {signal.Signals(stopped.number).name} before the training began.")
         raise
+
+
+def _name_of_run(config: Namespace) -> str:
+    configs = config.get("config") or []
+    return config["name"] or (Path(str(configs[0])).stem if configs else "run")
 
 
 def _callbacks_of(trainer: pl.Trainer) -> list[Callback]:

@@ -1,9 +1,10 @@
-"""Pictures of a few images for TensorBoard: their views with the answers, and the true class's probability."""
+"""Pictures of a few images for the loggers: their views with the answers, and the true class's probability."""
 
 from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
@@ -26,7 +27,7 @@ def views_picture(views: Tensor, probabilities: Tensor, labels: Tensor, names: S
         names: K names of classes.
 
     Returns:
-        `(3, H, W)`.
+        `(H, W, 3)`.
     """
     shown = np.unique(np.linspace(0, views.shape[1] - 1, min(MOST_SHOWN, views.shape[1])).round().astype(int)).tolist()
     across, down = SIDE + GAP, SIDE + CAPTION + GAP
@@ -41,7 +42,7 @@ def views_picture(views: Tensor, probabilities: Tensor, labels: Tensor, names: S
             text = f"{names[int(answer)][:17]}\n{100 * float(probability):.0f} %"
             colour = RIGHT if int(answer) == label else WRONG
             pen.multiline_text((corner[0] + 1, corner[1] + SIDE + 1), text, fill=colour, font=font, spacing=1)
-    return np.array(sheet).transpose(2, 0, 1)
+    return np.array(sheet)
 
 
 def probability_figure(
@@ -66,3 +67,10 @@ def probability_figure(
         axes.set(ylim=(-0.03, 1.03), xlabel=unit, ylabel="P(true class)")
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=8)
     return figure
+
+
+def rendered(figure: Figure) -> NDArray[np.uint8]:
+    """Return a figure's pixels, `(H, W, 3)`."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()

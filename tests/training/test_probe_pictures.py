@@ -7,14 +7,17 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from tensorboard.plugins.hparams import api_pb2, metadata
 
 from lit_invariance.protocols import generator_for
-from lit_invariance.training import tensorboard
+from lit_invariance.training import probe_pictures
 from lit_invariance.training.answers import answers
+from lit_invariance.training.hyperparameters import Hyperparameters
 from lit_invariance.training.probe import views_picture
-from lit_invariance.training.tensorboard import Hyperparameters, ProbePictures, Throughput
+from lit_invariance.training.probe_pictures import ProbePictures
+from lit_invariance.training.rates import LearningRate, Throughput
 from tests.training.test_classifier import QUIET, classifier, shapes
+
+OURS = ("train/images_per_second", "train/lr")
 
 
 def train(folder, chosen, epochs=2, module=None, **options):
@@ -35,7 +38,7 @@ def events(folder):
 
 @pytest.fixture
 def always(monkeypatch):
-    monkeypatch.setattr(tensorboard, "SHARE", 1e9)
+    monkeypatch.setattr(probe_pictures, "SHARE", 1e9)
 
 
 def test_pictures_are_there_at_the_right_epochs(tmp_path, always):
@@ -61,7 +64,7 @@ def test_the_last_epoch_is_not_drawn_twice(tmp_path, always):
 def test_short_epochs_are_passed_over_but_the_last(tmp_path, monkeypatch):
     """A clock of one second a look: a fifth of a second is more than 2 % of eight, less than that of sixteen."""
     now = [0.0]
-    monkeypatch.setattr(tensorboard.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(probe_pictures.time, "monotonic", lambda: now[0])
     drawing = ProbePictures(every=1)
     drawn = []
     monkeypatch.setattr(drawing, "_draw", lambda trainer, module: drawn.append(now[0]))
@@ -91,9 +94,12 @@ def test_views_and_answers_are_those_of_the_model(tmp_path, always):
 def test_nothing_changes_a_number(tmp_path, always):
     """Weights, metrics and the state of every random generator after training, with and without the callbacks."""
     found = []
-    for name, chosen in (("without", []), ("with", [Throughput(), ProbePictures(every=1), Hyperparameters()])):
+    for name, chosen in (
+        ("without", []),
+        ("with", [LearningRate(), Throughput(), ProbePictures(every=1), Hyperparameters()]),
+    ):
         trainer, module = train(tmp_path / name, chosen, epochs=3)
-        rates = {key: value for key, value in trainer.callback_metrics.items() if key != "train/images_per_second"}
+        rates = {key: value for key, value in trainer.callback_metrics.items() if key not in OURS}
         states = torch.get_rng_state(), np.random.get_state()[1], random.getstate()
         found.append((module.state_dict(), rates, states))
     (weights, rates, states), (others, other_rates, other_states) = found
@@ -119,42 +125,7 @@ def test_the_mode_of_every_layer_is_left_alone(tmp_path):
     assert module.training
 
 
-def test_hparams_tab(tmp_path):
-    trainer, _ = train(tmp_path, [Hyperparameters()])
-    read = events(tmp_path)
-    content = read.summary_metadata
-    start = metadata.parse_session_start_info_plugin_data(content[metadata.SESSION_START_INFO_TAG].plugin_data.content)
-    assert start.hparams["mitigations"].string_value == "blurpool"
-    assert start.hparams["mitigation_options"].string_value == "blurpool {'taps': 3}"
-    assert (start.hparams["lr"].number_value, start.hparams["seed"].number_value) == (0.05, 1)
-    experiment = metadata.parse_experiment_plugin_data(content[metadata.EXPERIMENT_TAG].plugin_data.content)
-    tags = {info.name.tag for info in experiment.metric_infos}
-    assert tags == {"val/final_acc", "val/final_top1_change", "val/final_mean_absolute_change", "val/final_agreement"}
-    for tag in tags:
-        (value,) = [event.value for event in read.Scalars(tag)]
-        assert value == pytest.approx(float(trainer.callback_metrics[tag.replace("final_", "")]))
-    end = metadata.parse_session_end_info_plugin_data(content[metadata.SESSION_END_INFO_TAG].plugin_data.content)
-    assert end.status == api_pb2.STATUS_SUCCESS
-
-
-def test_throughput(tmp_path, monkeypatch):
-    """A clock that stands still but for one second a training batch and seven a validation: 40 images in 5 s."""
-    now = [0.0]
-    monkeypatch.setattr(tensorboard.time, "monotonic", lambda: now[0])
-
-    class Clock(pl.Callback):
-        def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-            now[0] += 1
-
-        def on_validation_batch_start(self, trainer, pl_module, batch, batch_idx, dataloader_idx=0):
-            now[0] += 7
-
-    train(tmp_path, [Throughput(), Clock()])
-    values = [event.value for event in events(tmp_path).Scalars("train/images_per_second")]
-    assert values == pytest.approx([8.0, 8.0])
-
-
-def test_without_tensorboard_nothing_happens(tmp_path, always):
+def test_without_a_logger_nothing_happens(tmp_path, always):
     train(tmp_path, [Throughput(), ProbePictures(), Hyperparameters()], logger=False)
     train(tmp_path, [Throughput(), ProbePictures(), Hyperparameters()], fast_dev_run=True)
     assert list(Path(tmp_path).rglob("events*")) == []
@@ -165,9 +136,9 @@ def test_captions_say_what_was_answered():
     probabilities = torch.zeros(2, 9, 3)
     probabilities[0, :, 1], probabilities[1, :, 2] = 0.7, 0.6
     picture = views_picture(views, probabilities, torch.tensor([1, 0]), ["cat", "dog", "x" * 60])
-    assert picture.shape == (3, 2 * 146, 4 * 116)
-    rows = picture[:, :146], picture[:, 146:]
+    assert picture.shape == (2 * 146, 4 * 116, 3)
+    rows = picture[:146], picture[146:]
     # The first is right and written in green, the second wrong and in red.
-    darkest = [row.reshape(3, -1)[:, row.sum(0).argmin()] for row in rows]
+    darkest = [row.reshape(-1, 3)[row.sum(-1).argmin()] for row in rows]
     assert darkest[0].argmax() == 1
     assert darkest[1].argmax() == 0
