@@ -14,8 +14,10 @@ from lit_invariance.files import made_if_filled, owned
 from lit_invariance.manifest import listed
 from lit_invariance.names import printable
 from lit_invariance.report.costs import format_costs
-from lit_invariance.report.diagnostics import save_diagnostics
+from lit_invariance.report.diagnostics import format_findings, save_diagnostics
 from lit_invariance.report.executors import format_executors
+from lit_invariance.report.junit import NAME as JUNIT
+from lit_invariance.report.overview import format_overview
 from lit_invariance.report.page import NAME, save_page
 from lit_invariance.report.plots import save_plots
 from lit_invariance.report.published import format_published
@@ -32,6 +34,7 @@ NAMES = (
     RESULTS,
     "results.csv",
     OUTCOMES,
+    JUNIT,
     "pictures/*.webp",
     *(f"video_*.{kind}" for kind in ("csv", "png", "svg")),
 )
@@ -99,9 +102,15 @@ class Results:
         return cls(*read_folder(Path(folder)))
 
     def table(self) -> str:
-        """Return the comparison as text: scores with intervals and differences, costs, and published figures."""
-        wordings = (format_tables, format_costs, format_executors, format_published)
-        parts = [wording(self.content) for wording in wordings]
+        """Return the comparison as text: an overview, scores with intervals and differences, findings, and costs."""
+        parts = (
+            format_overview(self.content),
+            format_tables(self.content),
+            format_findings(self.content.get("diagnostics", {})),
+            format_costs(self.content),
+            format_executors(self.content),
+            format_published(self.content),
+        )
         # Names may come from somebody else's results file, and a terminal obeys what some letters say.
         return "\n".join(map(printable, "\n\n".join(filter(None, parts)).split("\n")))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lit_invariance.api.evaluate import evaluate as compare
 from lit_invariance.api.results import NAMES, Results, Saved, results_folder
+from lit_invariance.cli.gate import check_bounds, check_bounds_of, gate, read_bounds
 from lit_invariance.cli.options import Given
 from lit_invariance.cli.request import Request, settle
 from lit_invariance.data.datamodule import InvarianceData
@@ -22,19 +23,25 @@ def answer(given: Given, args: Sequence[str]) -> None:
 
     Raises:
         UserError: If the user must fix something.
+        SystemExit: With code 1 if a bound is broken.
     """
+    bounds, strict = read_bounds(given), bool(given.options.get("strict"))
     earlier = given.options.get("from")
     if earlier is not None:
         results = Results.load(earlier)
+        check_bounds_of(bounds, results.content)
         _present(results, results.draw(earlier))
+        gate(results.content, bounds, strict, Path(earlier))
         return
     request = settle(given)
+    check_bounds(bounds, request.settings.protocols, of_film=request.settings.video is not None)
     with results_folder(request.settings.output) as folder:
         Manifest(folder).refuse_foreign(NAMES)  # before hours of measuring
         results = _measure(request, folder, args)
         saved = results.save(folder)
     if saved is not None:
         _present(results, saved)
+        gate(results.content, bounds, strict, folder)
 
 
 def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
@@ -72,5 +79,6 @@ def _present(results: Results, saved: Saved) -> None:
     print(results.table())
     if saved.files:
         print(f"\nresults: {', '.join(map(printable, saved.files))}", end="")
-    plots = ", ".join(map(printable, saved.plots[::2]))
-    print(f"\nplots:   {plots} (and .svg)\nreport:  {printable(saved.report)}")
+    figures = len(saved.plots) // 2  # each as .png and .svg
+    folder = printable(saved.report.parent)
+    print(f"\nplots:   {figures} in {folder}, each as .png and .svg\nreport:  {printable(saved.report)}")

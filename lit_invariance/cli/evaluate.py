@@ -16,7 +16,8 @@ def evaluate(args: Sequence[str] | None = None) -> None:
 
     Raises:
         UserError: If the user must fix something.
-        SystemExit: With code 2 after a bad argument, 0 after `--help`, 128 + its number after SIGINT or SIGTERM.
+        SystemExit: With code 1 if a bound is broken, 2 after a bad argument, 0 after `--help`, 128 + its number after
+            SIGINT or SIGTERM.
     """
     args = sys.argv[1:] if args is None else list(args)
     given = parse(args)

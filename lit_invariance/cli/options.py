@@ -102,6 +102,22 @@ def make_parser() -> OneSentenceErrors:
     parser.add_argument(
         "--cost", type=bool, default=True, help="Measure multiplications, latency and memory; a few seconds per model."
     )
+    bound = "Bounds as protocol.score=limit, such as crop.top1_change=0.05"
+    parser.add_argument(
+        "--fail_above",
+        nargs="+",
+        type=str,
+        default=[],
+        help=f"{bound}: a model above one makes the exit code 1. The verdicts are also written to junit.xml.",
+    )
+    parser.add_argument(
+        "--fail_below", nargs="+", type=str, default=[], help=f"{bound}: a model below one makes the exit code 1."
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="The whole interval of a score must keep its bound, not its mean alone.",
+    )
     parser.add_argument(
         "--from",
         type=str | None,

@@ -42,11 +42,13 @@ class Section:
         title: Its heading.
         text: How to read it.
         figures: What it shows.
+        findings: What was found, a sentence each, for readers without the figures.
     """
 
     title: str
     text: str
     figures: list[SectionFigure]
+    findings: list[str]
 
 
 def shiftability_section(models: Mapping[str, Any]) -> Section:
@@ -74,35 +76,51 @@ def shiftability_section(models: Mapping[str, Any]) -> Section:
         "where a network subsamples without a filter. Azulay & Weiss measured 25 to 39 % at the last layers of three "
         "networks."
     )
-    return Section("Shiftability", text, figures)
+    return Section("Shiftability", text, figures, [_most_changed(*one) for one in models.items()])
+
+
+def _most_changed(name: str, measured: Mapping[str, Any]) -> str:
+    layers = measured["layers"]
+    if not layers:
+        return f"{name}: no layer could be looked at."
+    most, last = max(layers, key=lambda layer: layer["mean"]), layers[-1]
+    return (
+        f"{name}: the sum of a map changes by more than {100 * measured['threshold']:.0f} % at {last['mean']:.0f} % of "
+        f"the moves at the last layer ({last['layer']}, subsampled {last['factor']:g} times), most often at "
+        f"{most['layer']} ({most['mean']:.0f} %, {most['factor']:g} times)."
+    )
 
 
 def aliasing_section(models: Mapping[str, Any]) -> Section:
     """Describe how much strided operations alias; takes the measurements."""
-    worst = [_worst(name, measured) for name, measured in models.items() if measured["operations"]]
+    worst = [_worst(name, measured) for name, measured in models.items()]
     text = "The share of a map's energy that each strided operation folds down from above the new limit. " + " ".join(
         worst
     )
     what = "Aliased share of energy at each strided operation, in the order of the forward pass."
-    return Section("Aliasing", text, [SectionFigure("diagnostics_aliasing", partial(aliasing_figure, models), what)])
+    figure = SectionFigure("diagnostics_aliasing", partial(aliasing_figure, models), what)
+    return Section("Aliasing", text, [figure], worst)
 
 
 def _worst(name: str, measured: Mapping[str, Any]) -> str:
+    if not measured["operations"]:
+        return f"{name} has no strided operation that can be measured."
     operation = max(measured["operations"], key=lambda entry: entry["aliased"])
-    return f"{name} loses most at {operation['operation']}, {100 * operation['aliased']:.0f} %."
+    return f"{name} aliases most at {operation['operation']}, {100 * operation['aliased']:.0f} % of the energy."
 
 
 def typicality_section(models: Mapping[str, Any]) -> Section:
     """Describe change against the distance from the training images; takes the measurements."""
-    told = "; ".join(f"{name}: {_correlation(measured)}" for name, measured in models.items())
+    correlations = [f"{name}: {_correlation(measured)}" for name, measured in models.items()]
     text = (
         "Change of the answer against the distance from the nearest training images. If networks are steady for "
-        f"pictures like those of the training set only, change rises with distance. Rank correlation: {told}."
+        "pictures like those of the training set only, change rises with distance. "
+        f"Rank correlation: {'; '.join(correlations)}."
     )
     what = "Top-1 change against perceptual distance from the training images, in bins of equal size."
-    return Section(
-        "Typicality", text, [SectionFigure("diagnostics_typicality", partial(typicality_figure, models), what)]
-    )
+    figure = SectionFigure("diagnostics_typicality", partial(typicality_figure, models), what)
+    found = [f"{told}: rank correlation of change with distance from the training images." for told in correlations]
+    return Section("Typicality", text, [figure], found)
 
 
 def _correlation(measured: Mapping[str, Any]) -> str:
@@ -116,23 +134,29 @@ def size_section(models: Mapping[str, Any]) -> Section:
     """Describe accuracy against size; takes the measurements."""
     text = "Accuracy when the picture is shown at growing sizes on one canvas; the cross is what people reach."
     what = "Top-5 accuracy against the size of the picture."
-    return Section(
-        "Accuracy against size", text, [SectionFigure("diagnostics_size", partial(size_figure, models), what)]
-    )
+    figure = SectionFigure("diagnostics_size", partial(size_figure, models), what)
+    return Section("Accuracy against size", text, [figure], [_grown(*one) for one in models.items()])
+
+
+def _grown(name: str, measured: Mapping[str, Any]) -> str:
+    ends = [
+        f"{100 * point['accuracy']:.0f} % at {point['size']:g} {measured['unit']}"
+        for point in (measured["points"][0], measured["points"][-1])
+    ]
+    return f"{name}: top-{measured['top']} accuracy {' and '.join(ends)}."
 
 
 def bias_section(measured: Any) -> Section:
     """Describe the photographer's bias; takes the measurements."""
     position, height = (_share(measured[f"non_uniform_{what}"]) for what in ("position", "height"))
-    text = (
+    found = (
         f"Of {measured['tested']} classes with enough boxes, {position} have positions that are not uniform over the "
-        f"picture and {height} heights that are not ({measured['test']}, corrected for all classes). What was "
-        "photographed in the middle is learnt in the middle."
+        f"picture and {height} heights that are not ({measured['test']}, corrected for all classes)."
     )
+    text = f"{found} What was photographed in the middle is learnt in the middle."
     what = "Histograms of the objects' positions and heights."
-    return Section(
-        "Photographer's bias", text, [SectionFigure("diagnostics_bias", partial(bias_figure, measured), what)]
-    )
+    figure = SectionFigure("diagnostics_bias", partial(bias_figure, measured), what)
+    return Section("Photographer's bias", text, [figure], [found])
 
 
 def _share(value: float | None) -> str:

@@ -119,7 +119,7 @@ class TestAfterTraining:
         assert (
             printed.rstrip().splitlines()[-3].startswith("results: out/results.json, out/results.csv, out/outcomes.npz")
         )
-        assert "out/accuracy_against_top1_change.png" in printed.rstrip().splitlines()[-2]
+        assert printed.rstrip().splitlines()[-2] == "plots:   2 in out, each as .png and .svg"
         assert printed.rstrip().splitlines()[-1] == "report:  out/report.html"
         assert "cost of one view (cpu, " in printed
         assert "Predicting" in printed + progress

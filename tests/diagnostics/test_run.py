@@ -60,6 +60,23 @@ def test_redrawn_without_models(measured, capsys):
     assert "report:" in capsys.readouterr().out
 
 
+def test_findings_are_printed_and_file_names_are_not(measured, capsys):
+    causes = json.loads((measured / "results.json").read_text())["diagnostics"]
+    evaluate(["--from", str(measured)])
+    printed = capsys.readouterr().out
+    said = " ".join(printed.split())
+    assert "diagnostics_" not in printed
+    for name in ("small", "soft"):
+        worst = max(causes["aliasing"][name]["operations"], key=lambda entry: entry["aliased"])
+        assert f"{name} aliases most at {worst['operation']}, {100 * worst['aliased']:.0f} % of the energy." in said
+        last = causes["shiftability"][name]["layers"][-1]
+        assert f"at {last['mean']:.0f} % of the moves at the last layer ({last['layer']}, subsampled" in said
+        points = causes["size"][name]["points"]
+        assert f"{name}: top-5 accuracy {100 * points[0]['accuracy']:.0f} % at {points[0]['size']:g}" in said
+    assert "Of 1 classes with enough boxes, 100 % have positions that are not uniform" in said
+    assert said.count("rank correlation of change with distance") == 2
+
+
 @pytest.mark.parametrize(
     ("causes", "message"),
     [
