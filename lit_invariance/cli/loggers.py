@@ -123,7 +123,11 @@ def usable(given: Any) -> Iterator[None]:
             if library in SERVICES:
                 fix = FIXES.get(library, "")
                 raise UserError(f"{SERVICES[library]} does not take the curves: {said_by(error)}{fix}.") from error
-            if "class_path 'pytorch_lightning.loggers" in str(error.__cause__):
+            if (
+                isinstance(error, ValueError)
+                and error.__cause__
+                and "class_path='pytorch_lightning.loggers" in str(error)
+            ):
                 raise UserError(f"--trainer.logger: {one_sentence(str(error.__cause__))}.") from error
             raise
 
