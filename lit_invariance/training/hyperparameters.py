@@ -26,7 +26,7 @@ class Hyperparameters(Callback):
         """Tell the loggers what the settings of model and data do not say."""
         for logger in trainer.loggers:
             if not isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(_of_trainer(trainer))  # type: ignore[arg-type]
+                logger.log_hyperparams(_of_trainer(trainer))
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the settings beside the last epoch's accuracy and stability."""

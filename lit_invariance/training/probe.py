@@ -72,5 +72,6 @@ def probability_figure(
 def rendered(figure: Figure) -> NDArray[np.uint8]:
     """Return a figure's pixels, `(H, W, 3)`."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+    return np.asarray(pixels)[..., :3].copy()
