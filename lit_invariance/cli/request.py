@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from jsonargparse import Namespace
+from pytorch_lightning.utilities import rank_zero_info
 
+from lit_invariance.cli.newest_runs import WHICH_DATA, newest_runs
 from lit_invariance.cli.options import Given, make_parser
+from lit_invariance.data.kinds import ONLY_SOME, find_kind
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource, choose_reference, find_sources
 from lit_invariance.names import printable
@@ -14,7 +17,6 @@ from lit_invariance.user_code import PREFIX
 
 # A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
 LOADING: dict[str, Any] = {"batch_size": 32, "val_batch_size": None, "max_images": None}
-WHICH_DATA = ("dataset", "root", "val_root", "val_fraction")
 WHOLE_FOLDER: dict[str, Any] = {"dataset": "image_folder", "val_root": None, "val_fraction": 1.0}
 
 
@@ -38,6 +40,8 @@ class Request:
 def settle(given: Given) -> Request:
     """Fill in what the user left open; the default data are those the reference model was trained on.
 
+    Where the user names no models, the runs of the data that were trained on last are compared.
+
     Where the reference is no checkpoint, the first checkpoint decides. The images are then those that validated the
     training. A folder that no training has split is evaluated as a whole.
 
@@ -53,6 +57,12 @@ def settle(given: Given) -> Request:
     """
     listed = given.options.get("models")
     sources = find_sources(listed)
+    if listed is None:
+        wanted = {name: given.options.get(f"data.{name}") for name in ("dataset", "root")}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        sources, left_out = newest_runs(sources, given.options.get("reference"), wanted)
+        for line in left_out:
+            rank_zero_info(line)
     reference = choose_reference(sources, given.options.get("reference"), listed=listed is not None)
     reference_first = sorted(sources, key=lambda source: source.name != reference)
     trained_on = dict(next((source.data for source in reference_first if source.data), WHOLE_FOLDER | {"root": None}))
@@ -64,10 +74,18 @@ def settle(given: Given) -> Request:
         kind = {"dataset": trained_on["dataset"]} if trained_on["root"] else {}
         settings = _completed(given, trained_on | LOADING | WHOLE_FOLDER | kind)
     _see_code(given, settings)
+    _leave_out(settings, given)
     if settings.max_images is not None:
         settings.data.max_images = settings.max_images
     models = reference_first if listed is None else sources
     return Request(settings, models, reference, given.options.get("data.image_size"))
+
+
+def _leave_out(settings: Namespace, given: Given) -> None:
+    """Leave out options of a training's data that the data here do not take."""
+    for option in ONLY_SOME:
+        if f"data.{option}" not in given.options and option not in find_kind(settings.data.dataset).options:
+            settings.data[option] = None
 
 
 def _completed(given: Given, data: Mapping[str, Any]) -> Namespace:

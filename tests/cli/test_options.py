@@ -1,3 +1,7 @@
+import logging
+import os
+from pathlib import Path
+
 import pytest
 
 from lit_invariance.cli.options import parse
@@ -54,12 +58,57 @@ def test_first_checkpoint_decides_where_the_reference_is_none(save_run):
     assert data("--models", "new=tiny_resnet@none", str(path)).shapes == {"val_images": 9}
 
 
-def test_trainings_on_different_data(save_run):
-    save_run("shapes")
-    save_run("cifar", dataset="CIFAR10", root="x", mitigations=["blurpool"])
+@pytest.fixture
+def three_runs(save_run):
+    """Two runs on shapes and, trained between them, one on CIFAR-10."""
+    paths = [
+        save_run("shapes"),
+        save_run("cifar", dataset="CIFAR10", root="x"),
+        save_run("more", mitigations=["blurpool"]),
+    ]
+    for time, path in enumerate(paths):
+        os.utime(path, (time, time))
+    return paths
+
+
+def test_of_trainings_on_different_data_the_newest_ones_are_compared(three_runs, caplog):
+    caplog.set_level(logging.INFO, "pytorch_lightning")
+    request = settle(parse([]))
+    assert ([model.name for model in request.models], request.reference) == (["shapes", "more"], "shapes")
+    assert caplog.messages == [
+        "compared:    more, shapes, the newest trainings, on shapes",
+        f"left out:    cifar, on CIFAR10 x (val_fraction 0.1); compare with: python evaluate.py --models {three_runs[1]}",
+    ]
+    os.utime(three_runs[1], (9, 9))
+    assert [model.name for model in settle(parse([])).models] == ["cifar"]
+    assert settle(parse([])).settings.data.dataset == "CIFAR10"
+    # A reference says what is meant.
+    assert [model.name for model in settle(parse(["--reference", "more"])).models] == ["more", "shapes"]
+
+
+def test_trainings_on_different_data_that_were_asked_for(three_runs):
+    models = ["--models", *map(str, three_runs)]
     with pytest.raises(UserError, match="cifar was trained with data.dataset CIFAR10, the reference with shapes"):
+        settle(parse(models))
+    other = settle(parse(["--data.dataset", "CIFAR10", "--data.root", "x"]))
+    assert (other.settings.data.dataset, len(other.models)) == ("CIFAR10", 3)
+
+
+def test_options_that_other_data_do_not_take_stay_with_the_training(save_run):
+    save_run("plain", dataset="image_folder", root="pictures", shapes=None, class_map="map.csv", boxes="boxes")
+    assert (data().class_map, data().boxes) == ("map.csv", "boxes")
+    other = data("--data.dataset", "unlabelled", "--data.root", "photos")
+    assert (other.class_map, other.boxes, other.val_fraction) == (None, None, 1.0)
+
+
+def test_code_that_a_checkpoint_names_as_its_data_is_not_run_unasked(save_run):
+    code = "python:os:system"
+    save_run("plain", dataset={code: {"command": "touch ran"}}, shapes=None)
+    with pytest.raises(UserError, match="data that are made by the code python:os:system, which is run only if you"):
         settle(parse([]))
-    assert data("--data.dataset", "CIFAR10", "--data.root", "x").dataset == "CIFAR10"
+    assert data("--data.dataset", "{python:mine:make: {size: 3}}").dataset == {"python:mine:make": {"size": 3}}
+    assert data("--data.dataset", code).dataset == code
+    assert not Path("ran").exists()
 
 
 def test_setting_of_another_version_is_passed_over(save_run):
