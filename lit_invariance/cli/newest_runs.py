@@ -38,7 +38,9 @@ def newest_runs(
     lines = [f"compared:    {_names(chosen)}, trained on {_data_of(first)}"]
     for data, others in groups.items():
         models = " ".join(shlex.quote(other.text) for other in others)
-        lines.append(f"left out:    {_names(others)}, trained on {data}; compare with: python evaluate.py --models {models}")
+        lines.append(
+            f"left out:    {_names(others)}, trained on {data}; compare with: python evaluate.py --models {models}"
+        )
     return chosen, lines
 
 

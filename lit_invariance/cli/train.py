@@ -27,7 +27,9 @@ from lit_invariance.cli.trainer_options import check_seed, check_trainer_options
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.files import owned, replacing
+from lit_invariance.models.backbones import classes_of_file, published_classes
 from lit_invariance.models.python_networks import PYTHON
+from lit_invariance.models.state_dict import is_file_name
 from lit_invariance.parser import OneSentenceErrors
 from lit_invariance.training.checkpoint_files import BEST, LAST, WholeCheckpoints
 from lit_invariance.training.classifier import LitClassifier
@@ -130,10 +132,21 @@ class TrainingCLI(LightningCLI):
             if model["num_classes"] is not None and rank_zero_only.rank:  # type: ignore[attr-defined]  # set by Lightning
                 return  # the first process may still be fetching it
         if model["num_classes"] is None:
-            model["num_classes"] = self.data.num_classes
-            rank_zero_info(f"head:        {self.data.num_classes} outputs, one for each class of the data")
+            model["num_classes"], whose = self._outputs()
+            rank_zero_info(f"head:        {model['num_classes']} outputs, {whose}")
         self.data.check_classes(model["num_classes"])
         self.data.training_images()
+
+    def _outputs(self) -> tuple[int, str]:
+        """The number of outputs where the user leaves it open, and what says so."""
+        if not self.data.class_names:
+            backbone, weights = self.config["model"]["backbone"], self.config["model"]["weights"]
+            outputs = published_classes(backbone, weights)
+            if outputs is None and weights is not None and is_file_name(weights):
+                outputs = classes_of_file(backbone, weights)
+            if outputs:
+                return outputs, "those of the weights"
+        return self.data.num_classes, "one for each class of the data"
 
     def instantiate_classes(self) -> None:
         """Build model and Trainer, and use the data module that is already open."""

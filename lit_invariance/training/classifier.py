@@ -16,6 +16,7 @@ from lit_invariance.data.batch import Batch
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.metrics import Accuracy, ImageMean
 from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimate_batch_norm
+from lit_invariance.mitigations.losses.distillation import Distillation
 from lit_invariance.models.backbones import Backbone, create_backbone
 from lit_invariance.models.exported.file import ExportedNetwork
 from lit_invariance.models.preprocessing import Preprocessing
@@ -189,13 +190,16 @@ class LitClassifier(pl.LightningModule):
         labels = batch["label"]
         logits = self(batch["image"])
         loss = self._training_loss(batch["image"], labels, logits)
-        self.train_accuracy(logits.detach()[:, None], labels)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(labels))
-        self.log("train/acc", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
+        if self._labelled:
+            self.train_accuracy(logits.detach()[:, None], labels)
+            self.log("train/acc", self.train_accuracy, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
 
     def _training_loss(self, images: Tensor, labels: Tensor, logits: Tensor) -> Tensor:
-        total = self.mitigated.label_weight * self.loss(logits.float(), labels)
+        weight = self.mitigated.label_weight
+        # Pictures without labels have a number that the loss would refuse.
+        total = weight * self.loss(logits.float(), labels) if weight else logits.new_zeros(())
         for loss in self.mitigated.losses:
             term = loss(self, images, logits)
             self.log(f"train/{loss.name}", term, batch_size=len(labels))
@@ -203,7 +207,13 @@ class LitClassifier(pl.LightningModule):
         return cast(Tensor, total)
 
     def on_fit_start(self) -> None:
-        """Report what is new or was changed, and prepare losses and network."""
+        """Report what is new or was changed, and prepare losses and network.
+
+        Raises:
+            UserError: If the pictures have no labels, and the loss needs them.
+        """
+        if not self._labelled:
+            self._see_unlabelled()
         self._hooks.restore(self.backbone)
         if self._new_head and self.trainer.ckpt_path is None:
             rank_zero_info(self._new_head)
@@ -219,6 +229,24 @@ class LitClassifier(pl.LightningModule):
     def on_fit_end(self) -> None:
         """Keep the network as it was trained: Lightning takes the layers of `sync_batchnorm` out again."""
         self._hooks.restore(self.backbone)
+
+    @property
+    def _labelled(self) -> bool:
+        """Whether the classes of the pictures are known, as they always are to a DataModule that does not say it."""
+        data = getattr(self.trainer, "datamodule", None)
+        return bool(getattr(data, "labelled", True))
+
+    @property
+    def _teacher(self) -> Distillation | None:
+        return next((loss for loss in self.mitigated.losses if isinstance(loss, Distillation)), None)
+
+    def _see_unlabelled(self) -> None:
+        if self._teacher is None or self.mitigated.label_weight:
+            raise UserError(
+                "the pictures have no labels, but the training loss needs them; learn from the network's own answers: "
+                "add distillation to model.mitigations, without label_weight."
+            )
+        rank_zero_info("no labels:   val/acc is the share of pictures that are answered as the teacher answers them")
 
     def on_train_start(self) -> None:
         """Report rate and costs, and re-estimate batch normalisation unless the training is resumed."""
@@ -257,9 +285,14 @@ class LitClassifier(pl.LightningModule):
                 torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Measure loss and accuracy on the standard view; the callback measures the invariance."""
+        """Measure loss and accuracy on the standard view; the callback measures the invariance.
+
+        Without labels, the answers of the teacher take their place, because a classifier that always gives one answer
+        is perfectly invariant, and would be the best one otherwise.
+        """
         with self._mistakes.kept(self.trainer):
-            logits = self(self._standard_views(batch)).float()[:, None]
+            views = self._standard_views(batch)
+            logits = self(views).float()[:, None]
             if not logits.isfinite().all():
                 rate = self.hparams["lr"]
                 raise not_finite(
@@ -267,8 +300,10 @@ class LitClassifier(pl.LightningModule):
                     "on the validation images",
                     f"lower model.lr (now {rate}) or raise model.warmup_epochs",
                 )
-            self.val_accuracy.update(logits, batch.labels)
-            self.val_loss.update(logits, batch.labels)
+            teacher = None if self._labelled else self._teacher
+            labels = batch.labels if teacher is None else teacher.classes(self, views)
+            self.val_accuracy.update(logits, labels)
+            self.val_loss.update(logits, labels)
 
     def _standard_views(self, batch: Batch) -> Tensor:
         try:

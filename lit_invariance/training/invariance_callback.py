@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lit_invariance.constants import IMAGENET_MEAN, IMAGENET_STD
 from lit_invariance.data.batch import Batch, Positioned
+from lit_invariance.data.source import UNLABELLED
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import Accuracy, Agreement, ImageMean, MeanAbsoluteChange, Top1Change
 from lit_invariance.protocols import PROTOCOLS, ImageTooSmall, Protocol, views_of
@@ -23,6 +24,7 @@ from lit_invariance.training.pictures import Contents, Scale, unpack
 from lit_invariance.training.source_pictures import PictureData, SourcePictures
 
 VIEWS_SEED = 0
+SCORED_BY_LABEL = "first_view_accuracy"
 
 
 class InvarianceCallback(Callback):
@@ -34,7 +36,8 @@ class InvarianceCallback(Callback):
     * `val/<protocol>/top1_change`: share of pairs of neighbouring views with different top classes, in [0, 1];
     * `val/<protocol>/mean_absolute_change`: change of the top class's probability between neighbours, in [0, 1];
     * `val/<protocol>/agreement`: share of the later views with the same answer as the first, in [0, 1];
-    * `val/<protocol>/first_view_accuracy`: share of first views that are answered correctly, in [0, 1].
+    * `val/<protocol>/first_view_accuracy`: share of first views that are answered correctly, in [0, 1]; not logged for
+      pictures without labels.
 
     The definitions are those of `lit_invariance.metrics` (Azulay & Weiss, JMLR 20(184), 2019, section 2). The pictures
     are evenly spaced over the validation set, and the views are the same at every epoch. On several processes each
@@ -88,7 +91,7 @@ class InvarianceCallback(Callback):
             raise UserError(f"two protocols would log as {self._tags[0]}; give each a callback with another prefix.")
         self.source = None if data is None else SourcePictures(data)
         self._protocols: list[Protocol] = []
-        self._takes_bytes = False
+        self._takes_bytes, self._labelled = False, True
         self._last: int | None = None
         self._choice: Choice | None = None
         self._mistakes = Mistakes()
@@ -136,10 +139,17 @@ class InvarianceCallback(Callback):
             with _isolated(pl_module), self._mistakes.kept(trainer):
                 if not batch_idx:
                     self._build_protocols(batch)
+                    self._labelled = self._are_labelled(batch)
                 if self.source is None:
                     self._measure_batch(trainer, pl_module, unpack(batch))
                 elif self._metrics and not batch_idx:
                     self._measure_source(trainer, pl_module)
+
+    def _are_labelled(self, batch: Any) -> bool:
+        """Whether the pictures have labels; all processes see some of them, and so find the same."""
+        if self.source is not None:
+            return bool(getattr(self.source.data, "labelled", True))
+        return bool((unpack(batch).labels != UNLABELLED).all())
 
     def _build_protocols(self, batch: Any) -> None:
         """Build the protocols, for the size of the batch's pictures where none is given."""
@@ -188,7 +198,9 @@ class InvarianceCallback(Callback):
                 logits = answers(trainer, module, self._inputs(views))
                 if not logits.isfinite().all():
                     raise not_finite(trainer, f"on the views of {protocol.name}")
-                for metric in metrics.values():
+                for name, metric in metrics.items():
+                    if name == SCORED_BY_LABEL and not self._labelled:
+                        continue
                     seen = logits[:, :1] if isinstance(metric, Accuracy) else logits
                     metric.update(seen, batch.labels[part])
 
@@ -213,6 +225,8 @@ class InvarianceCallback(Callback):
             return
         for tag, metrics in zip(self._tags, self._metrics, strict=True):
             for name, metric in metrics.items():
+                if name == SCORED_BY_LABEL and not self._labelled:
+                    continue
                 pl_module.log(tag + name, metric, metric_attribute=tag + name)
 
 
@@ -244,7 +258,7 @@ def _empty_metrics(device: torch.device) -> dict[str, ImageMean]:
         "top1_change": Top1Change(),
         "mean_absolute_change": MeanAbsoluteChange(),
         "agreement": Agreement(),
-        "first_view_accuracy": Accuracy(),
+        SCORED_BY_LABEL: Accuracy(),
     }
     for metric in metrics.values():
         metric.to(device)

@@ -46,9 +46,14 @@ def views_picture(views: Tensor, probabilities: Tensor, labels: Tensor, names: S
 
 
 def probability_figure(
-    steps: Sequence[float], unit: str, probabilities: Tensor, labels: Tensor, names: Sequence[str]
+    steps: Sequence[float],
+    unit: str,
+    probabilities: Tensor,
+    labels: Tensor,
+    names: Sequence[str],
+    whose: str = "true class",
 ) -> Figure:
-    """Draw the true class's probability against the shift, a line an image.
+    """Draw a class's probability against the shift, a line an image.
 
     Args:
         steps: T coordinates.
@@ -56,6 +61,7 @@ def probability_figure(
         probabilities: `(N, T, K)`.
         labels: `(N,)`.
         names: K names of classes.
+        whose: Which class the labels are, for the axis.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(5.2, 3.2))
@@ -64,7 +70,7 @@ def probability_figure(
             line = probabilities[row, :, label].numpy()
             style = "-" if row < len(COLOURS) else "--"
             axes.plot(steps, line, style, color=COLOURS[row % len(COLOURS)], label=names[label][:17])
-        axes.set(ylim=(-0.03, 1.03), xlabel=unit, ylabel="P(true class)")
+        axes.set(ylim=(-0.03, 1.03), xlabel=unit, ylabel=f"P({whose})")
         axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False, fontsize=8)
     return figure
 

@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from lit_invariance.data.batch import Positioned
+from lit_invariance.data.source import UNLABELLED
 from lit_invariance.plotting import drawn
 from lit_invariance.protocols import views_of
 from lit_invariance.training.answers import answers
@@ -77,9 +78,12 @@ class ProbePictures(Callback):
             self._probe = _probe_views(trainer, module)
         views, labels = self._probe
         probabilities = answers(trainer, module, views.to(module.device)).cpu().softmax(-1)
+        whose = "true class"
+        if (labels == UNLABELLED).all():
+            labels, whose = probabilities[:, 0].argmax(-1), "first view's answer"
         names = trainer.datamodule.class_names  # type: ignore[attr-defined]
         step = trainer.global_step
-        figure = probability_figure(module.protocol.steps, module.protocol.unit, probabilities, labels, names)
+        figure = probability_figure(module.protocol.steps, module.protocol.unit, probabilities, labels, names, whose)
         pictures = {
             "views/pictures": views_picture(views, probabilities, labels, names),
             "views/probability_against_shift": rendered(figure),

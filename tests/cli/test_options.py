@@ -61,11 +61,8 @@ def test_first_checkpoint_decides_where_the_reference_is_none(save_run):
 @pytest.fixture
 def three_runs(save_run):
     """Two runs on shapes and, trained between them, one on CIFAR-10."""
-    paths = [
-        save_run("shapes"),
-        save_run("cifar", dataset="CIFAR10", root="x"),
-        save_run("more", mitigations=["blurpool"]),
-    ]
+    paths = [save_run("shapes"), save_run("cifar", dataset="CIFAR10", root="x")]
+    paths.append(save_run("more", mitigations=["blurpool"]))
     for time, path in enumerate(paths):
         os.utime(path, (time, time))
     return paths
@@ -76,8 +73,9 @@ def test_of_trainings_on_different_data_the_newest_ones_are_compared(three_runs,
     request = settle(parse([]))
     assert ([model.name for model in request.models], request.reference) == (["shapes", "more"], "shapes")
     assert caplog.messages == [
-        "compared:    more, shapes, the newest trainings, on shapes",
-        f"left out:    cifar, on CIFAR10 x (val_fraction 0.1); compare with: python evaluate.py --models {three_runs[1]}",
+        "compared:    more, shapes, trained on shapes",
+        "left out:    cifar, trained on CIFAR10 x (val_fraction 0.1); compare with: python evaluate.py --models "
+        f"{three_runs[1]}",
     ]
     os.utime(three_runs[1], (9, 9))
     assert [model.name for model in settle(parse([])).models] == ["cifar"]
@@ -90,8 +88,10 @@ def test_trainings_on_different_data_that_were_asked_for(three_runs):
     models = ["--models", *map(str, three_runs)]
     with pytest.raises(UserError, match="cifar was trained with data.dataset CIFAR10, the reference with shapes"):
         settle(parse(models))
-    other = settle(parse(["--data.dataset", "CIFAR10", "--data.root", "x"]))
-    assert (other.settings.data.dataset, len(other.models)) == ("CIFAR10", 3)
+    known = settle(parse(["--data.dataset", "CIFAR10", "--data.root", "x"]))
+    assert (known.settings.data.dataset, [model.name for model in known.models]) == ("CIFAR10", ["cifar"])
+    new = settle(parse(["--data.root", "elsewhere"]))
+    assert (new.settings.data.root, len(new.models)) == ("elsewhere", 3)
 
 
 def test_options_that_other_data_do_not_take_stay_with_the_training(save_run):

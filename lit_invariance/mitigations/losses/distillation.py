@@ -91,6 +91,23 @@ class Distillation:
             answer = self._averaged(lambda moved: teacher(classifier.normalise(moved)), images)
         return divergence(answer, logits, self.temperature)
 
+    @torch.no_grad()
+    def classes(self, classifier: Classifier, images: Tensor) -> Tensor:
+        """Return the teacher's answers to unmoved pictures, which stand in for labels where there are none.
+
+        Args:
+            classifier: The student, which normalises the pictures.
+            images: `(N, 3, S, S)`, uint8 or float in [0, 1].
+
+        Returns:
+            Class numbers `(N,)`.
+        """
+        if self.teacher is None:
+            self.prepare(classifier)
+        assert self.teacher is not None
+        answers: Tensor = self.teacher(classifier.normalise(images))
+        return answers.argmax(-1)
+
     def _averaged(self, classify: Classify, images: Tensor) -> Tensor:
         if not self.views:
             return (classify(images).float() / self.temperature).log_softmax(-1)
