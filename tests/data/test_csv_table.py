@@ -1,11 +1,16 @@
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 from lit_invariance.data.csv_table import load_csv
 from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -145,3 +150,20 @@ def test_other_mistakes(write, tmp_path):
         load_csv(write("path,label,split\nin/0.png,a,val\n")).load_train()
     with pytest.raises(UserError, match="val_fraction is 0; it must be above 0 and at most 1"):
         load_csv(path, val_fraction=0)
+
+
+def test_the_lines_of_the_docs_write_the_table_of_imagenet_s_validation_pictures(in_folder):
+    """The kit numbers its synsets from 1 in another order than the outputs; its groups of synsets come after them."""
+    kit = in_folder / "ILSVRC2012_devkit_t12" / "data"
+    kit.mkdir(parents=True)
+    kind = [("ILSVRC2012_ID", "O"), ("WNID", "O"), ("words", "O")]
+    rows = [(1, "n15075141", "toilet tissue"), (2, "n01440764", "tench"), (1001, "n00000001", "group")]
+    savemat(kit / "meta.mat", {"synsets": np.array(rows, dtype=kind)})
+    (kit / "ILSVRC2012_validation_ground_truth.txt").write_text("2\n1\n2\n")
+    (in_folder / "val").mkdir()
+    for number in (1, 2, 3):
+        Image.new("RGB", (4, 3), (number, 0, 0)).save(f"val/ILSVRC2012_val_{number:08d}.JPEG", "PNG")
+    block = re.search(r"```python\n((?:(?!```).)*loadmat.*?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)
+    exec(block[1], {})
+    splits = load_csv("val/labels.csv", val_fraction=1.0)
+    assert read(splits.val) == [(1, 0), (2, 999), (3, 0)]

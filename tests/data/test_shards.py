@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import sys
 import tarfile
 from itertools import groupby
@@ -12,8 +13,11 @@ from PIL import Image
 
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.epochs import generator_of, order_in_runs
+from lit_invariance.data.image_folder import load_image_folder
 from lit_invariance.data.shards import load_shards
 from lit_invariance.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def png(number: int) -> bytes:
@@ -166,3 +170,17 @@ def test_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "webdataset", None)
     with pytest.raises(UserError, match=r"needs webdataset, .* pip install 'lit-invariance\[webdataset\]' brings it"):
         load_shards(str(tmp_path))
+
+
+def test_the_lines_of_the_docs_pack_a_folder(in_folder):
+    """The same pictures with the same labels at the same positions as in the folder."""
+    for number, label in enumerate("babca"):
+        path = in_folder / "DIR" / "val" / label / f"{number}.file.PNG"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(number))
+    block = re.search(
+        r"```python\n((?:(?!```).)*ShardWriter.*?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL
+    )
+    exec(block[1], {})
+    folder, shards = load_image_folder("DIR", val_fraction=1.0), load_shards("shards", val_fraction=1.0)
+    assert (read(shards.val), shards.class_names) == (read(folder.val), folder.class_names)
