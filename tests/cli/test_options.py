@@ -104,7 +104,9 @@ def test_options_that_other_data_do_not_take_stay_with_the_training(save_run):
 def test_code_that_a_checkpoint_names_as_its_data_is_not_run_unasked(save_run):
     code = "python:os:system"
     save_run("plain", dataset={code: {"command": "touch ran"}}, shapes=None)
-    with pytest.raises(UserError, match="data that are made by the code python:os:system, which is run only if you"):
+    with pytest.raises(
+        UserError, match="the checkpoint.s data are the code python:os:system, which is run only if you"
+    ):
         settle(parse([]))
     assert data("--data.dataset", "{python:mine:make: {size: 3}}").dataset == {"python:mine:make": {"size": 3}}
     assert data("--data.dataset", code).dataset == code
