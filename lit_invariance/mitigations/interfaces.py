@@ -95,3 +95,22 @@ def check_positive(option: str, value: object, or_zero: bool = False) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not (value > 0 or (or_zero and value == 0)):
         raise ValueError(f"{option} is a number {'from' if or_zero else 'above'} 0, not {value!r}.")
     return float(value)
+
+
+def check_share(option: str, value: object) -> float:
+    """Check an option that is a share.
+
+    Args:
+        option: Its name.
+        value: What the user wrote.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: If it is no number above 0 and up to 1.
+    """
+    share = check_positive(option, value)
+    if share > 1:
+        raise ValueError(f"{option} is a number above 0 and up to 1, not {value!r}.")
+    return share
