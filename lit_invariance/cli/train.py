@@ -19,6 +19,7 @@ from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
 from lit_invariance.cli import loggers
 from lit_invariance.cli.configs import ConfigFile
 from lit_invariance.cli.failures import in_one_sentence
+from lit_invariance.cli.fix import fix_network
 from lit_invariance.cli.quiet import without_advertisements
 from lit_invariance.cli.run_callbacks import RunCallbacks
 from lit_invariance.cli.run_folder import RunFolder, check_no_foreign_checkpoint
@@ -27,6 +28,7 @@ from lit_invariance.cli.trainer_options import check_seed, check_trainer_options
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.files import owned, replacing
+from lit_invariance.fixing.options import FixOptions
 from lit_invariance.models.backbones import classes_of_file, published_classes
 from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.state_dict import is_file_name
@@ -80,6 +82,11 @@ class TrainingCLI(LightningCLI):
             help="Resume from a checkpoint: a path, 'last', or 'auto' ('last' if it exists, otherwise a new start).",
         )
         parser.add_argument("--overwrite", type=bool, default=False, help="Replace an earlier run of the same name.")
+        parser.add_argument(
+            "--fix",
+            type=FixOptions | None,
+            help="Instead of one training, try what makes the network steadier and keep what helps; see fix.yaml.",
+        )
         parser.link_arguments("data.image_size", "model.image_size")
         # `1` is one batch and `1.0` all of them. Python's typing caches unions whatever their order, so that those of
         # Lightning may have come to try the float first.
@@ -202,7 +209,7 @@ class TrainingCLI(LightningCLI):
         given = self.config_init["trainer"]["plugins"] or []
         plugins = list(given) if isinstance(given, list) else [given]
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            plugins.append(WholeCheckpoints(self._first_checkpoint_stands))
+            plugins.append(WholeCheckpoints(self.first_checkpoint_stands))
         return plugins
 
     def _callbacks(self) -> list[Callback]:
@@ -215,9 +222,14 @@ class TrainingCLI(LightningCLI):
         return self.callbacks.around(trainer["callbacks"], bar, size, trainer["limit_val_batches"] != 0)
 
     @property
+    def command(self) -> str:
+        """The command that was given, without what concerns an earlier run."""
+        return command_line("train.py", self._given, without=["--ckpt_path", "--overwrite"])
+
+    @property
     def resume_command(self) -> str:
         """The command that resumes this run."""
-        return f"{command_line('train.py', self._given, without=['--ckpt_path', '--overwrite'])} --ckpt_path last"
+        return f"{self.command} --ckpt_path last"
 
     def fit(self) -> None:
         """Train; no other training can write to the run's folders meanwhile.
@@ -253,7 +265,7 @@ class TrainingCLI(LightningCLI):
         if not self.config["ckpt_path"]:
             self.folder.mark_earlier()
 
-    def _first_checkpoint_stands(self, path: Path) -> None:
+    def first_checkpoint_stands(self, path: Path) -> None:
         """Remove the earlier run, and write the config with which `--config` repeats this run."""
         self.folder.remove_earlier(path)
         kept = {key: value for key, value in self.config.items() if key not in OF_THIS_CALL}
@@ -302,8 +314,11 @@ def train(args: list[str] | None = None) -> TrainingCLI:
     """
     with without_advertisements():
         cli = _built(args)
-        cli.fit()
-        cli.tell()
+        if cli.config["fix"] is not None:
+            fix_network(cli)
+        else:
+            cli.fit()
+            cli.tell()
     return cli
 
 

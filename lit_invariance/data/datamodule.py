@@ -1,6 +1,8 @@
 """The LightningDataModule: the same loaders for every data set."""
 
 import os
+from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import torch
@@ -16,7 +18,7 @@ from lit_invariance.data.held import HeldTrainingSet, augments, whole
 from lit_invariance.data.kinds import check_options, find_kind, load_data
 from lit_invariance.data.listed_pictures import ListedPictures
 from lit_invariance.data.source import Source, Splits
-from lit_invariance.data.subset import random_positions
+from lit_invariance.data.subset import PartOf, random_positions
 from lit_invariance.data.training_set import TrainingSet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
 from lit_invariance.data.workers import begin_worker, usual_workers
@@ -167,6 +169,16 @@ class InvarianceData(LightningDataModule):
         if self._train is None:
             self._train = self._opened().load_train()
         return self._train
+
+    def training_on(self, positions: Sequence[int]) -> "InvarianceData":
+        """Return a data module of the same settings that trains on some of the training images only.
+
+        Args:
+            positions: Positions in `training_images`.
+        """
+        other, part = copy(self), PartOf(self.training_images(), positions)
+        other._train = part
+        return other
 
     @property
     def num_classes(self) -> int:

@@ -88,6 +88,17 @@ def merge(parts: Sequence[Outcomes]) -> Outcomes:
     return Outcomes(indices, labels, columns, answers)
 
 
+def beside(parts: Sequence[Outcomes]) -> Outcomes:
+    """Put outcomes of different models for the same images side by side.
+
+    Args:
+        parts: Outcomes with the same images in the same order, without a model in common.
+    """
+    columns = {column: values for part in parts for column, values in part.columns.items()}
+    answers = {cell: answer for part in parts for cell, answer in part.answers.items()}
+    return Outcomes(parts[0].indices, parts[0].labels, columns, answers, parts[0].weights)
+
+
 def save_outcomes(outcomes: Outcomes, path: Path) -> None:
     """Write outcomes as compressed NPZ.
 

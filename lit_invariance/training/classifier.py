@@ -30,7 +30,7 @@ from lit_invariance.training.measuring_cost import measuring_cost
 from lit_invariance.training.mistakes import Mistakes
 from lit_invariance.training.options import check_ranges
 from lit_invariance.training.picture_range import PictureRange
-from lit_invariance.training.schedule import OPTIMIZERS, scheduled_optimizer
+from lit_invariance.training.schedule import OPTIMIZERS, keep_all_but, scheduled_optimizer
 
 OWN_PREFIX = "val/"
 
@@ -57,7 +57,8 @@ class LitClassifier(pl.LightningModule):
         freeze_batch_norm: Keep these statistics fixed during training.
         optimizer: `sgd` (Nesterov) or `adamw`.
         lr: Learning rate for a batch of 256 images, reached after the warm-up.
-        backbone_lr: Learning rate of everything but the classification layer; None means `lr`.
+        backbone_lr: Learning rate of everything but the classification layer; None means `lr`. With 0 only that layer
+            is trained, and no gradient of the others is computed.
         lr_scaling: Scale both to the true batch, processes and accumulated passes included: in proportion for `sgd`, by
             the square root for `adamw`.
         momentum: Momentum of SGD, first beta of AdamW.
@@ -111,6 +112,8 @@ class LitClassifier(pl.LightningModule):
         self.backbone = made.network
         self.mitigated = apply_mitigations(self.backbone, mitigations or [], self._classify)
         self.backbone.to(memory_format=torch.channels_last)
+        if backbone_lr == 0:
+            keep_all_but(self.backbone, self.heads)
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
         self.configure_preprocessing(made.preprocessing.trained_at(image_size))
         self.configure_metrics()

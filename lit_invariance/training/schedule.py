@@ -77,9 +77,24 @@ def parameter_groups(
             groups[part + kind] = {"name": part + kind, "params": [], "lr": rate, "weight_decay": decay}
     for path, parameter in network.named_parameters():
         if parameter.requires_grad:
-            part = "head" if path.startswith(tuple(f"{head}." for head in heads)) else "backbone"
+            part = "head" if _belongs(path, heads) else "backbone"
             groups[part + ("" if parameter.ndim > 1 else "/no_decay")]["params"].append(parameter)  # type: ignore[attr-defined]
     return [group for group in groups.values() if group["params"]]
+
+
+def keep_all_but(network: nn.Module, heads: Sequence[str]) -> None:
+    """Keep every parameter as it is but those of some layers: they need no gradient any more.
+
+    Args:
+        network: The network, changed in place.
+        heads: Names of the layers that are trained.
+    """
+    for path, parameter in network.named_parameters():
+        parameter.requires_grad_(_belongs(path, heads))
+
+
+def _belongs(path: str, heads: Sequence[str]) -> bool:
+    return path.startswith(tuple(f"{head}." for head in heads))
 
 
 def planned_steps(trainer: pl.Trainer, warmup_epochs: float) -> tuple[int, float]:

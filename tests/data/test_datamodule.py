@@ -233,3 +233,16 @@ def test_only_training_reads_large_jpeg_files_at_a_fraction(tmp_path):
     image, _ = data.train_dataloader().dataset.source[0]
     assert image.shape == (3, 125, 150)  # an eighth, for a view needs 37 pixels and twice as many are to remain
     assert data.training_images()[0][0].shape == data.validation_images()[0][0].shape == (3, 1000, 1200)
+
+
+def test_it_can_train_on_a_part_of_the_training_images_only() -> None:
+    whole = InvarianceData("shapes", image_size=16, shapes={"train_images": 9, "val_images": 4}, num_workers=0)
+    part = whole.training_on([7, 2])
+    images = part.training_images()
+    assert len(images) == 2
+    for number, position in enumerate((7, 2)):
+        (image, label), (expected, answer) = images[number], whole.training_images()[position]
+        assert torch.equal(image, expected)
+        assert label == answer
+    assert len(part.validation) == 4
+    assert len(whole.training_images()) == 9

@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from lit_invariance.training.schedule import OPTIMIZERS, can_fuse, parameter_groups, warmup_cosine
+from lit_invariance.training.schedule import OPTIMIZERS, can_fuse, keep_all_but, parameter_groups, warmup_cosine
 
 
 def test_warmup_rises_linearly_and_the_cosine_falls_to_zero():
@@ -66,3 +66,10 @@ def test_scaled_gradients_are_not_left_to_one_kernel(precision, fused):
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
     trainer.strategy.precision_plugin.precision = precision
     assert can_fuse(trainer) == fused
+
+
+def test_only_the_named_layers_are_left_to_train():
+    network = nn.ModuleDict({"fc": nn.Linear(2, 3), "fc2": nn.Linear(3, 2), "body": nn.Linear(2, 2)})
+    keep_all_but(network, ["fc"])
+    trained = {path for path, parameter in network.named_parameters() if parameter.requires_grad}
+    assert trained == {"fc.weight", "fc.bias"}

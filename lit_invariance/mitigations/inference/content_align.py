@@ -53,6 +53,7 @@ class ContentAlign(InferenceWrapper):
         self.padding = known_padding(padding)
         self.gate = None if gate is None else check_share("gate", gate)
         self.passes = 1 if gate is None else 2  # at most
+        self._answered = self._twice = 0
 
     def answer(self, images: Tensor) -> Tensor:
         """Return the logits `(N, K)` of the moved pictures, or of those as they are where the network is sure of it."""
@@ -62,9 +63,15 @@ class ContentAlign(InferenceWrapper):
         unsure = margin(logits) < self.gate
         if torch.compiler.is_compiling():  # a graph has no batches of a size that depends on the pictures
             return torch.where(unsure[:, None], self.network(self.moved(images)), logits)
+        self._answered, self._twice = self._answered + len(unsure), self._twice + int(unsure.sum())
         if not unsure.any():
             return logits
         return logits.index_put((unsure,), self.network(self.moved(images[unsure])))
+
+    @property
+    def mean_passes(self) -> float:
+        """Forward passes that the pictures answered so far have cost on average."""
+        return 1 + self._twice / self._answered if self._answered else float(self.passes)
 
     def moved(self, images: Tensor) -> Tensor:
         """Move every picture `(N, 3, H, W)`."""

@@ -18,7 +18,7 @@ class InferenceWrapper(nn.Module, ABC):
 
     Attributes:
         network: The same.
-        passes: Forward passes of the network that one picture costs in evaluation mode.
+        passes: Forward passes of the network that one picture costs in evaluation mode, at most.
 
     Shape:
         Pictures `(N, 3, S, S)`, float in [0, 1], to logits `(N, K)`.
@@ -32,6 +32,11 @@ class InferenceWrapper(nn.Module, ABC):
         self.network = network
         # Not train(), which would also reach layers of the network that were set apart from it, as frozen ones are.
         self.training = getattr(network, "training", False)
+
+    @property
+    def mean_passes(self) -> float:
+        """Forward passes that one picture costs on average, where that depends on the pictures."""
+        return float(self.passes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Classify pictures."""

@@ -137,6 +137,7 @@ def test_only_pictures_of_a_small_margin_are_moved():
     assert torch.equal(shown[1], ContentAlign(nn.Identity().eval(), grid=4)(images[[0, 2]]))
     assert answered.tolist() == [[7.0, 7.0], [1.5, 0.0], [7.0, 7.0]]
     assert gated.passes == 2
+    assert gated.mean_passes == 1 + 2 / 3
 
 
 def test_a_gate_of_one_moves_all_and_a_small_one_none():
