@@ -95,7 +95,7 @@ def _fixed_and_measured(name: str, photos: PhotoSet, settings: Any) -> dict[str,
         settings.seed,
     )
     trainer = make_trainer("auto", 1, EXACT, progress=False)
-    outcomes = run(trainer, models, choose_protocols(PROTOCOLS), EvaluationData.of(data), settings.seed, draws=DRAWS)
+    outcomes, _ = run(trainer, models, choose_protocols(PROTOCOLS), EvaluationData.of(data), settings.seed, draws=DRAWS)
     return {
         "classes": list(photos.classes),
         "test_pictures": len(outcomes.indices),

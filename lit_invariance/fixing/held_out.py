@@ -56,7 +56,7 @@ def measure(
     models = load_models(sources, data.num_classes, Geometry(), plan.seed)
     trainer = make_trainer(plan.trainer["accelerator"], 1, EXACT, progress=False)
     draws = min(MOST_DRAWS, max(1, VIEWS // pictures))
-    outcomes = run(trainer, models, [STANDARD, *plan.protocols], shown, plan.seed, draws=draws)
+    outcomes, _ = run(trainer, models, [STANDARD, *plan.protocols], shown, plan.seed, draws=draws)
     for model in models:
         outcomes.columns[model.name, STANDARD.label, PASSES] = np.full(len(positions), _mean_passes(model))
     return outcomes
