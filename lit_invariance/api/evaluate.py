@@ -26,6 +26,7 @@ from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.trained_classes import names_of_outputs, see_same_classes, see_same_number
 from lit_invariance.execution.executor import COMPILE
 from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.protocols.window import Size, checked_size
 from lit_invariance.registry import Spec
 
 
@@ -38,7 +39,7 @@ def evaluate(
     reference: str | None = None,
     seed: int = 0,
     draws: int = 1,
-    image_size: int | None = None,
+    image_size: Size | None = None,
     geometry: str = RECIPE,
     max_images: int | None = None,
     batch_size: int = 32,
@@ -79,8 +80,8 @@ def evaluate(
         reference: Name of the model that the others are compared with. Default: `baseline`, otherwise the first model.
         seed: Seed of the views and of the resampling, at least 0.
         draws: Draws of each image's geometry for protocols with a random one; its scores are averaged over them.
-        image_size: Side S in pixels of the inputs of networks without a checkpoint or their own size. Default: the size
-            of the recipe, otherwise that of the data, otherwise 224.
+        image_size: Side S in pixels, or (H, W), of the inputs of networks without a checkpoint or their own size.
+            Default: the size of the recipe, otherwise that of the data, otherwise 224.
         geometry: With `recipe`, pictures are resized and cropped as the publisher of the weights, or the transforms in
             `preprocessing`, do it; for a checkpoint, as in its validation. With `fixed`, all models use one geometry.
         max_images: Evaluate this many pictures, chosen at random.
@@ -120,7 +121,6 @@ def evaluate(
     for option, value, least in (
         ("seed", seed, 0),
         ("draws", draws, 1),
-        ("image_size", image_size, 1),
         ("max_images", max_images, 1),
         ("batch_size", batch_size, 1),
         ("num_nodes", num_nodes, 1),
@@ -133,6 +133,8 @@ def evaluate(
     if compiling not in COMPILE:
         raise unknown("compile", compiling, COMPILE)
     with one_sentence_errors():
+        if image_size is not None:
+            image_size = checked_size("data", image_size)
         size = image_size or (data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise)
         shown = Geometry(geometry, image_size, size)
         candidates = find_models(models, preprocessing, shown)

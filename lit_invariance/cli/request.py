@@ -13,6 +13,7 @@ from lit_invariance.data.kinds import ONLY_SOME, find_kind
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource, choose_reference, find_sources
 from lit_invariance.names import printable
+from lit_invariance.protocols.window import Size
 from lit_invariance.user_code import PREFIX
 
 # A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
@@ -28,13 +29,13 @@ class Request:
         settings: Every option, the user's or what follows from them.
         models: What is compared.
         reference: Name of the model that the others are compared with.
-        image_size: Side of inputs in pixels, where the user gave one.
+        image_size: Size of inputs in pixels, where the user gave one.
     """
 
     settings: Namespace
     models: list[ModelSource]
     reference: str
-    image_size: int | None
+    image_size: Size | None
 
 
 def settle(given: Given) -> Request:

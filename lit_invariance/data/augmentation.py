@@ -16,7 +16,8 @@ from lit_invariance.constants import IMAGENET_MEAN
 from lit_invariance.data.epochs import Place, generator_of
 from lit_invariance.environment import environment
 from lit_invariance.errors import UserError
-from lit_invariance.protocols.standard import CROP_FRACTION, short_side
+from lit_invariance.protocols.standard import CROP_FRACTION, target_of
+from lit_invariance.protocols.window import Size, sides
 from lit_invariance.registry import build
 
 
@@ -59,57 +60,58 @@ FILLS: dict[str, dict[str, Any]] = {
 SPARE = 2
 
 
-def least_side(image_size: int, translation: dict[str, Any] | None) -> int:
+def least_side(image_size: Size, translation: dict[str, Any] | None) -> int:
     """Return the side in pixels that a picture keeps at least for training, however large its file is.
 
     Args:
-        image_size: Side S of the views in pixels.
+        image_size: Side S of the views in pixels, or (H, W).
         translation: As in `TrainingView`.
     """
     options = translation or {}
     if options.get("kind") == "any_of":
         return max(least_side(image_size, one) for one in options["of"])
     if options.get("kind") != "crop":
-        return SPARE * math.ceil(image_size / CROP_FRACTION)
+        return SPARE * math.ceil(max(sides(image_size)) / CROP_FRACTION)
     smallest = options.get("scale", SCALE)[0]
     low, high = options.get("ratio", RATIO)
     # A crop of this share of the area and of the most extreme shape, from a square picture.
-    return SPARE * math.ceil(image_size / math.sqrt(smallest * min(low, 1 / high)))
+    return SPARE * math.ceil(max(sides(image_size)) / math.sqrt(smallest * min(low, 1 / high)))
 
 
-def _resize(image: Pixels, image_size: int, **_: Any) -> Pixels:
+def _resize(image: Pixels, image_size: Size, **_: Any) -> Pixels:
     """Bring the short side into [S, S / .875], averaging over areas when shrinking, bilinear when enlarging."""
     height, width = image.shape[:2]
-    short = min(height, width)
-    target = short_side(short, image_size)
-    if target == short:
+    rows, columns = target_of(height, width, sides(image_size))
+    # The side that only just covers the target; the other one is larger than it needs to be.
+    covered, target = min(((height, rows), (width, columns)), key=lambda pair: pair[0] / pair[1])
+    if target == covered:
         return image
-    size = (max(target, round(width * target / short)), max(target, round(height * target / short)))
+    size = (max(columns, round(width * target / covered)), max(rows, round(height * target / covered)))
     import cv2
 
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if target < short else cv2.INTER_LINEAR)
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if target < covered else cv2.INTER_LINEAR)
     return resized.astype(np.uint8, copy=False)
 
 
-def _resized(image_size: int) -> Any:
+def _resized(image_size: Size) -> Any:
     return _albumentations().Lambda(image=partial(_resize, image_size=image_size), name="resize", p=1.0)
 
 
-def _plain(image_size: int) -> list[Any]:
-    return [_resized(image_size), _albumentations().CenterCrop(image_size, image_size)]
+def _plain(image_size: Size) -> list[Any]:
+    return [_resized(image_size), _albumentations().CenterCrop(*sides(image_size))]
 
 
-def _crop(image_size: int, scale: Sequence[float] = SCALE, ratio: Sequence[float] = RATIO) -> list[Any]:
+def _crop(image_size: Size, scale: Sequence[float] = SCALE, ratio: Sequence[float] = RATIO) -> list[Any]:
     options = {"scale": _range("scale", scale, most=1.0), "ratio": _range("ratio", ratio)}
-    return [_albumentations().RandomResizedCrop((image_size, image_size), **options, area_for_downscale="image")]
+    return [_albumentations().RandomResizedCrop(sides(image_size), **options, area_for_downscale="image")]
 
 
-def pad_options(image_size: int, pixels: int | None = None, fill: str = "black") -> tuple[int, str]:
+def pad_options(image_size: Size, pixels: int | None = None, fill: str = "black") -> tuple[int, str]:
     """Check and complete the options of `pad`.
 
     Args:
-        image_size: Side S of the network's input in pixels.
-        pixels: Width of the padding on each side; None means S / 8.
+        image_size: Side S of the network's input in pixels, or (H, W).
+        pixels: Width of the padding on each side; None means an eighth of S, or of the shorter side.
         fill: A key of `FILLS`.
 
     Returns:
@@ -118,33 +120,37 @@ def pad_options(image_size: int, pixels: int | None = None, fill: str = "black")
     Raises:
         ValueError: If one is out of its range.
     """
-    pixels = image_size // 8 if pixels is None else pixels
+    pixels = min(sides(image_size)) // 8 if pixels is None else pixels
     if pixels < 0:
         raise ValueError(f"pixels is {pixels}; it must not be negative.")
     _check_fill(fill)
     return pixels, fill
 
 
-def _pad(image_size: int, pixels: int | None = None, fill: str = "black") -> list[Any]:
+def _pad(image_size: Size, pixels: int | None = None, fill: str = "black") -> list[Any]:
     pixels, fill = pad_options(image_size, pixels, fill)
     return [
         _resized(image_size),
         _albumentations().Pad(pixels, **_filling(fill)),
-        _albumentations().RandomCrop(image_size, image_size),
+        _albumentations().RandomCrop(*sides(image_size)),
     ]
 
 
 def _affine(
-    image_size: int, max_shift: float = 0.125, scale: Sequence[float] = (1.0, 1.0), fill: str = "black"
+    image_size: Size, max_shift: float = 0.125, scale: Sequence[float] = (1.0, 1.0), fill: str = "black"
 ) -> list[Any]:
     if not 0 <= max_shift <= 1:
         raise ValueError(f"max_shift is {max_shift}; it must be a share of the side, between 0 and 1.")
-    reach = (-round(max_shift * image_size), round(max_shift * image_size))
+    down, right = (round(max_shift * side) for side in sides(image_size))
     # Whole pixels, so that moving alone never blurs and a network cannot learn to recognise moved images by their blur.
     move = _albumentations().Affine(
-        translate_px={"x": reach, "y": reach}, scale=_range("scale", scale), keep_ratio=True, p=1.0, **_filling(fill)
+        translate_px={"x": (-right, right), "y": (-down, down)},
+        scale=_range("scale", scale),
+        keep_ratio=True,
+        p=1.0,
+        **_filling(fill),
     )
-    return [_resized(image_size), move, _albumentations().CenterCrop(image_size, image_size)]
+    return [_resized(image_size), move, _albumentations().CenterCrop(*sides(image_size))]
 
 
 def _range(name: str, values: Sequence[float], most: float = 10.0) -> tuple[float, float]:
@@ -165,7 +171,7 @@ def _filling(fill: str) -> dict[str, Any]:
     return {**FILLS[fill], "border_mode": getattr(cv2, FILLS[fill]["border_mode"])}
 
 
-def _any_of(image_size: int, of: Sequence[dict[str, Any]]) -> list[Any]:
+def _any_of(image_size: Size, of: Sequence[dict[str, Any]]) -> list[Any]:
     if not isinstance(of, list) or not of:
         raise ValueError(f"of is {of!r}; it must be a list of translations, as [{{kind: crop}}, {{kind: affine}}].")
     return [
@@ -178,11 +184,11 @@ def _any_of(image_size: int, of: Sequence[dict[str, Any]]) -> list[Any]:
 TRANSLATIONS: dict[str, Callable[..., list[Any]]] = {"crop": _crop, "pad": _pad, "affine": _affine, "any_of": _any_of}
 
 
-def translated(image_size: int, translation: dict[str, Any]) -> list[Any]:
+def translated(image_size: Size, translation: dict[str, Any]) -> list[Any]:
     """Make the transforms of a translation.
 
     Args:
-        image_size: Side S of the result in pixels.
+        image_size: Side S of the result in pixels, or (H, W).
         translation: `{"kind": name, option: value}`.
 
     Raises:
@@ -218,7 +224,7 @@ class TrainingView:
     position, so that no worker, process or interruption changes what is drawn.
 
     Args:
-        image_size: Side S of the result in pixels.
+        image_size: Side S of the result in pixels, or (H, W).
         flip: Mirror left to right with probability one half.
         translation: `{"kind": name, option: value}`, or None.
         seed: Seed of the training.
@@ -228,7 +234,7 @@ class TrainingView:
     """
 
     def __init__(
-        self, image_size: int, flip: bool = True, translation: dict[str, Any] | None = None, seed: int = 0
+        self, image_size: Size, flip: bool = True, translation: dict[str, Any] | None = None, seed: int = 0
     ) -> None:
         self.seed = seed
         geometry = _plain(image_size) if translation is None else translated(image_size, translation)
@@ -244,7 +250,7 @@ class TrainingView:
             place: The epoch and the image's position in the data set.
 
         Returns:
-            uint8 (3, S, S).
+            uint8 (3, H, W) of that size.
         """
         self._reseed(place)
         with _one_thread():

@@ -23,6 +23,7 @@ from lit_invariance.data.training_set import TrainingSet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
 from lit_invariance.data.workers import begin_worker, usual_workers
 from lit_invariance.errors import UserError
+from lit_invariance.protocols.window import checked_size
 from lit_invariance.registry import parse_spec
 
 
@@ -49,7 +50,7 @@ class InvarianceData(LightningDataModule):
         val_fraction: Share of the images used for validation if the data set has no part for it. With 1, all images are
             validation images, as needed for evaluation. Not for torchvision's data sets.
         download: Download a data set of torchvision or hf/ that is not on the disk, or unpack its archive.
-        image_size: Side S of the network's input in pixels.
+        image_size: Side S of the network's input in pixels, or [H, W].
         batch_size: Training images per batch, in each process.
         val_batch_size: Validation images per batch. Default: `batch_size`.
         num_workers: Processes that decode and augment. Default: one per core beside a GPU, one per two cores without
@@ -75,7 +76,7 @@ class InvarianceData(LightningDataModule):
         val_root: str | None = None,
         val_fraction: float = 0.1,
         download: bool = False,
-        image_size: int = 224,
+        image_size: int | tuple[int, int] = 224,
         batch_size: int = 64,
         val_batch_size: int | None = None,
         num_workers: int | None = None,
@@ -90,7 +91,8 @@ class InvarianceData(LightningDataModule):
         super().__init__()
         self.save_hyperparameters()
         kind = find_kind(dataset)
-        for name in ("image_size", "batch_size", "val_batch_size", "max_images"):
+        size = self.hparams["image_size"] = checked_size("data", image_size)
+        for name in ("batch_size", "val_batch_size", "max_images"):
             if self.hparams[name] is not None and self.hparams[name] < 1:
                 raise UserError(f"data.{name} is {self.hparams[name]}; it must be at least 1.")
         check_options(dataset, self.hparams)
@@ -103,7 +105,7 @@ class InvarianceData(LightningDataModule):
         self._splits: Splits | None = None
         self._train: Source | None = None
         self._training_seed: int | None = None
-        TrainingView(image_size, flip, translation)  # reports a wrong option before anything is read or drawn
+        TrainingView(size, flip, translation)  # reports a wrong option before anything is read or drawn
 
     def prepare_data(self) -> None:
         """Download the data set if `download` is set."""

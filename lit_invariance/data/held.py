@@ -12,7 +12,8 @@ from torch.utils.data import Dataset
 from lit_invariance.data.augmentation import FILLS, pad_options
 from lit_invariance.data.epochs import Place, generator_of
 from lit_invariance.data.source import Source
-from lit_invariance.protocols.standard import short_side
+from lit_invariance.protocols.standard import target_of
+from lit_invariance.protocols.window import Size, sides
 
 
 @typing.runtime_checkable
@@ -65,16 +66,16 @@ class HeldTrainingSet(Dataset[Any]):
 
     Args:
         source: Pictures that `augments` accepts.
-        image_size: Side S of the views in pixels.
+        image_size: Side S of the views in pixels, or (H, W).
         flip: Mirror left to right with probability one half.
         translation: None, or of kind `pad`, as in `TrainingView`.
         seed: Seed of the training.
     """
 
     def __init__(
-        self, source: Held, image_size: int, flip: bool, translation: dict[str, Any] | None, seed: int
+        self, source: Held, image_size: Size, flip: bool, translation: dict[str, Any] | None, seed: int
     ) -> None:
-        self.source, self.size, self.flip, self.seed = source, image_size, flip, seed
+        self.source, self.window, self.flip, self.seed = source, sides(image_size), flip, seed
         options = {key: value for key, value in (translation or {}).items() if key != "kind"}
         self.padding = pad_options(image_size, **options) if translation else None
         self._drawn: tuple[int, Tensor, Tensor] | None = None
@@ -93,13 +94,13 @@ class HeldTrainingSet(Dataset[Any]):
     def _draws(self, epoch: int) -> tuple[Tensor, Tensor]:
         """Top left corner `(N, 2)` of every picture's window, and whether it is mirrored `(N,)`."""
         if self._drawn is None or self._drawn[0] != epoch:
-            count, sides = len(self.source), self.source.images.shape[2:]
+            count, lengths = len(self.source), list(zip(self.source.images.shape[2:], self.window, strict=True))
             generator = generator_of("block", self.seed, epoch)
             if self.padding is None:
-                corners = np.tile([(side - self.size) // 2 for side in sides], (count, 1))
+                corners = np.tile([(length - side) // 2 for length, side in lengths], (count, 1))
             else:
                 pixels = self.padding[0]
-                places = [side + 2 * pixels - self.size + 1 for side in sides]
+                places = [length + 2 * pixels - side + 1 for length, side in lengths]
                 corners = generator.integers(0, places, (count, 2)) - pixels
             mirrored = generator.random(count) < (0.5 if self.flip else 0.0)
             self._drawn = epoch, torch.from_numpy(corners), torch.from_numpy(mirrored)
@@ -107,7 +108,7 @@ class HeldTrainingSet(Dataset[Any]):
 
     def _windows(self, chosen: Tensor, corners: Tensor, mirrored: Tensor) -> Tensor:
         height, width = self.source.images.shape[2:]
-        rows, columns = (corners[:, axis, None] + torch.arange(self.size) for axis in (0, 1))
+        rows, columns = (corners[:, axis, None] + torch.arange(side) for axis, side in enumerate(self.window))
         columns = torch.where(mirrored[:, None], columns.flip(1), columns)
         taken_rows, taken_columns = _mirrored(rows, height), _mirrored(columns, width)
         channels = torch.arange(3)[:, None, None]
@@ -121,12 +122,12 @@ class HeldTrainingSet(Dataset[Any]):
         return torch.where(outside, torch.tensor(colour, dtype=torch.uint8)[:, None, None], windows)
 
 
-def augments(source: Source, image_size: int, translation: dict[str, Any] | None) -> typing.TypeGuard[Held]:
+def augments(source: Source, image_size: Size, translation: dict[str, Any] | None) -> typing.TypeGuard[Held]:
     """Say whether `HeldTrainingSet` can augment a source.
 
     Args:
         source: Pictures.
-        image_size: Side S of the views in pixels.
+        image_size: Side S of the views in pixels, or (H, W).
         translation: As in `TrainingView`.
 
     Returns:
@@ -134,8 +135,9 @@ def augments(source: Source, image_size: int, translation: dict[str, Any] | None
     """
     if not isinstance(source, Held) or (translation is not None and translation.get("kind") != "pad"):
         return False
-    short = min(source.images.shape[2:])
-    return short_side(short, image_size) == short
+    height, width = source.images.shape[2:]
+    rows, columns = target_of(height, width, sides(image_size))
+    return min(height / rows, width / columns) == 1
 
 
 def whole(batch: dict[str, Tensor]) -> dict[str, Tensor]:

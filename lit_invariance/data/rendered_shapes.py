@@ -12,6 +12,7 @@ from lit_invariance.data.shape_distances import SHAPES
 from lit_invariance.data.shapes import draw_scene, render, to_uint8
 from lit_invariance.data.source import Splits
 from lit_invariance.errors import UserError
+from lit_invariance.protocols.window import Size, sides
 
 PROGRESS_AFTER = 3.0  # seconds
 
@@ -60,7 +61,7 @@ class RenderedShapes:
 
 
 def load_shapes(
-    image_size: int,
+    image_size: Size,
     seed: int = 0,
     train_images: int = 4000,
     val_images: int = 1000,
@@ -71,11 +72,12 @@ def load_shapes(
     """Draw the data set `shapes`.
 
     Args:
-        image_size: Side of the network's input in pixels.
+        image_size: Size of the network's input in pixels; the drawn images are square.
         seed: Names the data set, from 0.
         train_images: Number of training images.
         val_images: Number of validation images.
-        size: Side of the drawn images; an eighth more than `image_size` by default, to leave space to move in.
+        size: Side of the drawn images; by default an eighth more than the longer side of `image_size`, to leave
+            space to move in.
         bias: Photographer's bias in [0, 1]: 0 spreads position and size, 1 fixes both, see `draw_scene`.
         val_bias: The same for validation images; by default that of training.
 
@@ -85,10 +87,11 @@ def load_shapes(
     Raises:
         UserError: If a number is out of its range.
     """
-    size = image_size * 9 // 8 if size is None else size
+    longest = max(sides(image_size))
+    size = longest * 9 // 8 if size is None else size
     val_bias = bias if val_bias is None else val_bias
     counts = {"train_images": train_images, "val_images": val_images, "size": size, "seed": seed}
-    smallest = {"train_images": 1, "val_images": 1, "size": image_size, "seed": 0}
+    smallest = {"train_images": 1, "val_images": 1, "size": longest, "seed": 0}
     for name, value in counts.items():
         least = smallest[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < least:

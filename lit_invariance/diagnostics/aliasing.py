@@ -70,7 +70,7 @@ def measure_aliasing(
             return
         dense = dense_output(module, source)
         if name not in sums:
-            factor = protocol.size / source.shape[2]
+            factor = protocol.window[0] / source.shape[2]
             sums[name] = _Sums(type(module).__name__, stride, factor, dense.shape[1])
         for part in torch.split(dense, max(1, MOST_AT_ONCE // dense[0].numel())):
             aliased, total = aliased_energy(part, stride)

@@ -30,8 +30,8 @@ class CircularSweep(Standard):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 2 <= self.positions <= self.size:
-            raise ValueError(f"positions must be from 2 to the size of {self.size}, not {self.positions}.")
+        if not 2 <= self.positions <= self.window[0]:
+            raise ValueError(f"positions must be from 2 to the height of {self.window[0]}, not {self.positions}.")
 
     @property
     def steps(self) -> tuple[float, ...]:

@@ -101,7 +101,7 @@ def measure_shiftability(
         ValueError: If there is no image, or an image is too small for the protocol.
     """
     seen: dict[str, _Layer] = {}
-    images, input_height = 0, protocol.size
+    images, input_height = 0, protocol.window[0]
     first_steps: list[float] = []
 
     def see(name: str, module: nn.Module, source: Tensor, output: Tensor) -> None:

@@ -11,6 +11,7 @@ from lit_invariance.data.batch import Batch
 from lit_invariance.diagnostics.neighbours import NEIGHBOURS, nearest_distances
 from lit_invariance.diagnostics.perceptual import Embedding
 from lit_invariance.protocols import CentreCrop, views_of
+from lit_invariance.protocols.window import Size
 from lit_invariance.results.diagnoses import Bin, Typicality
 
 Array = NDArray[np.float64]
@@ -27,7 +28,7 @@ def measure_typicality(
     train: Callable[[], Iterable[Batch]],
     changes: Array,
     *,
-    size: int,
+    size: Size,
     neighbours: int = NEIGHBOURS,
     seed: int = 0,
 ) -> Typicality:
@@ -41,7 +42,7 @@ def measure_typicality(
         test: Decoded test images, on the device of the embedding's network.
         train: Returns the decoded training images, from the first, at each call. None of them should be a test image.
         changes: `(N,)`, the test images' `top1_change`, in their order.
-        size: Side S of the views in pixels.
+        size: Size of the views in pixels.
         neighbours: Number of nearest training images.
         seed: Seed of the bootstrap.
 
@@ -57,7 +58,7 @@ def measure_typicality(
     return relate_typicality(distances, changes, distance=embedding.name, neighbours=neighbours, seed=seed)
 
 
-def _standard(batches: Iterable[Batch], size: int) -> Iterator[Tensor]:
+def _standard(batches: Iterable[Batch], size: Size) -> Iterator[Tensor]:
     crop = CentreCrop(size=size)
     return (views_of(crop, batch.images, batch.indices, seed=0).flatten(0, 1) for batch in batches)
 

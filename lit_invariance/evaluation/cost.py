@@ -17,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from lit_invariance.evaluation.models import Classifier, Model
 from lit_invariance.evaluation.own_network import OwnNetwork, device_of
 from lit_invariance.evaluation.precision import EXACT, exact_float32
+from lit_invariance.protocols.window import sides
 from lit_invariance.results.schema import CostEntry
 
 # Enough for a processor to be busy, and few enough for a large network to be measured in seconds.
@@ -60,7 +61,7 @@ def measure_cost(classifier: Classifier, device: torch.device, arithmetic: Abstr
     batch = CPU_BATCH if device.type == "cpu" else ACCELERATOR_BATCH
     classifier.to(device)
     with torch.no_grad(), arithmetic:
-        views = torch.full((batch, 3, classifier.image_size, classifier.image_size), 0.5, device=device)
+        views = torch.full((batch, 3, *sides(classifier.image_size)), 0.5, device=device)
         macs = _macs(classifier, views[:1])
         peak = _peak(classifier, views)
         latency = _median_seconds(lambda: classifier(views), device) / batch

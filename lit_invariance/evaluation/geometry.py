@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lit_invariance.errors import unknown
 from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.protocols.window import Size
 
 RECIPE, FIXED = "recipe", "fixed"
 KINDS = (RECIPE, FIXED)
@@ -16,27 +17,27 @@ class Geometry:
     Args:
         kind: `"recipe"`: each published network as its publisher does; `"fixed"`: one geometry for all, with each
             network's own normalisation.
-        image_size: Side of inputs in pixels that the user wants; None means the recipe's.
-        otherwise: Side in pixels if neither the user nor a recipe gives one.
+        image_size: Size of inputs in pixels that the user wants; None means the recipe's.
+        otherwise: Size in pixels if neither the user nor a recipe gives one.
 
     Raises:
         UserError: If the kind is unknown.
     """
 
     kind: str = RECIPE
-    image_size: int | None = None
-    otherwise: int = 224
+    image_size: Size | None = None
+    otherwise: Size = 224
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise unknown("preprocessing", self.kind, KINDS)
 
-    def of_weights(self, recipe: Preprocessing, own_size: int | None) -> Preprocessing:
+    def of_weights(self, recipe: Preprocessing, own_size: Size | None) -> Preprocessing:
         """Return the preprocessing of a network without a checkpoint of this project.
 
         Args:
             recipe: What its weights expect.
-            own_size: Side in pixels that the user wants for this network only.
+            own_size: Size in pixels that the user wants for this network only.
         """
         size = own_size or self.image_size
         if self.kind == FIXED or recipe.recipe is None:

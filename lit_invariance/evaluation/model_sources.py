@@ -16,6 +16,7 @@ from lit_invariance.mitigations import LOSSES, MITIGATIONS
 from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.torch_file import read_torch_file
 from lit_invariance.names import printable
+from lit_invariance.protocols.window import Size
 from lit_invariance.registry import Spec, parse_spec
 from lit_invariance.training.checkpoint import check_code, read_checkpoint
 from lit_invariance.training.packed import is_packed
@@ -33,7 +34,7 @@ class ModelSource:
         checkpoint: A checkpoint file of this project, or None.
         backbone: Name of a backbone; for a checkpoint, the code that the user lets it run, otherwise empty.
         weights: None for random ones, `"default"`, a published name or a file; see `create_backbone`.
-        image_size: Side of a backbone's input in pixels, None for that of its recipe or of the data.
+        image_size: Size of a backbone's input in pixels, None for that of its recipe or of the data.
         classes: Number of outputs of a checkpoint, None for a backbone.
         class_names: The class of each output of a checkpoint, None where it does not say.
         data: Settings of the data a checkpoint was trained on, None for a backbone.
@@ -46,7 +47,7 @@ class ModelSource:
     checkpoint: Path | None = None
     backbone: str = ""
     weights: str | None = None
-    image_size: int | None = None
+    image_size: Size | None = None
     classes: int | None = None
     class_names: Sequence[str] | None = None
     data: Mapping[str, Any] | None = None

@@ -50,7 +50,7 @@ class Model:
 
     def describe(self) -> ModelEntry:
         """Return its description for the results."""
-        seen = self.classifier.preprocessing
+        seen, size = self.classifier.preprocessing, self.classifier.image_size
         return {
             "name": self.name,
             "source": self.source.text,
@@ -59,7 +59,7 @@ class Model:
             "mitigations": list(self.mitigations),
             "translation": self.source.translation,
             "parameters": count_parameters(self.classifier.backbone),
-            "image_size": self.classifier.image_size,
+            "image_size": size if isinstance(size, int) else list(size),
             "preprocessing": {
                 "recipe": seen.recipe,
                 "crop_pct": seen.crop_pct,

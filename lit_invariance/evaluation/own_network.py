@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lit_invariance.errors import UserError, said_by
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.protocols.window import sides
 
 Function = Callable[[Tensor], Any]
 
@@ -71,13 +72,13 @@ class OwnNetwork(nn.Module):
         Raises:
             UserError: If it refuses its input, or returns anything other than logits `(N, K)`.
         """
-        shape, device = (1, 3, self.image_size, self.image_size), device_of(self)
+        shape, device = (1, 3, *sides(self.image_size)), device_of(self)
         try:
             logits = self.to(device)(torch.full(shape, 0.5, device=device))
         except Exception as error:  # a network may refuse with any type
             raise UserError(
                 f"model {name} does not take a batch of pictures {shape}, float in [0, 1] ({said_by(error)}); set "
-                "image_size= to the side it expects, and preprocessing= to what turns such pictures into its input."
+                "image_size= to the size it expects, and preprocessing= to what turns such pictures into its input."
             ) from error
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1 or not logits.is_floating_point():
             given = f"shape {tuple(logits.shape)}" if isinstance(logits, Tensor) else f"type {type(logits).__name__}"

@@ -1,13 +1,16 @@
 """The grammar of what `--models` takes: `[name=]backbone[:size][@weights][+mitigation...]`."""
 
 import os
+import re
 from typing import NamedTuple
 
 from lit_invariance.errors import UserError
 from lit_invariance.models.libraries import is_bare
 from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.state_dict import is_file_name, split_entry
+from lit_invariance.protocols.window import Size, as_size
 
+SIZE = re.compile(r"[1-9]\d{0,5}(x[1-9]\d{0,5})?")
 WITH_COLONS = (PYTHON, "timm/hf-hub:", "timm/local-dir:")
 """Beginnings of names that have colons of their own; only a number after the last one is a size."""
 
@@ -17,12 +20,12 @@ class SourceText(NamedTuple):
 
     Attributes:
         backbone: Name of the network.
-        size: Side of its input in pixels, None where none is named.
+        size: Size of its input in pixels, None where none is named.
         weights: What stands behind the `@`; None without one.
     """
 
     backbone: str
-    size: int | None
+    size: Size | None
     weights: str | None
 
     @property
@@ -61,11 +64,15 @@ def split_source(source: str) -> SourceText:
     if weights is None and is_file_name(source) and is_bare(source):
         raise UserError(f"'{source}' is a weights file; name the network it belongs to, as <backbone>@{source}.")
     backbone, colon, side = head.rpartition(":")
-    if not colon or ((head.startswith(WITH_COLONS) or head.endswith("}")) and not side.isdecimal()):
+    if not colon or ((head.startswith(WITH_COLONS) or head.endswith("}")) and not SIZE.fullmatch(side)):
         return SourceText(head, None, weights)
-    if not (side.isdecimal() and int(side)):
-        raise UserError(f"'{side}' in '{source}' is not an image size; write <backbone>:299 for 299 x 299 pixels.")
-    return SourceText(backbone, int(side), weights)
+    if not SIZE.fullmatch(side):
+        raise UserError(
+            f"'{side}' in '{source}' is not an image size; write <backbone>:299 for 299 x 299 pixels, or "
+            "<backbone>:256x128 for 256 rows and 128 columns."
+        )
+    lengths = [int(length) for length in side.split("x")]
+    return SourceText(backbone, as_size(lengths[0] if len(lengths) == 1 else lengths), weights)
 
 
 def _outside_braces(text: str, sign: str) -> list[str]:

@@ -16,6 +16,7 @@ from lit_invariance.models.libraries import find_entry
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.models.state_dict import first_of, is_file_name, read_state_dict, without_prefix
 from lit_invariance.models.weights import load_strictly
+from lit_invariance.protocols.window import Size
 
 USUAL_CLASSES = 1000
 
@@ -46,7 +47,7 @@ class Backbone:
         return self.trained_classes not in (None, self.num_classes)
 
 
-def create_backbone(name: str, weights: str | None, num_classes: int, image_size: int | None = None) -> Backbone:
+def create_backbone(name: str, weights: str | None, num_classes: int, image_size: Size | None = None) -> Backbone:
     """Build a network by name and load its weights.
 
     Args:
@@ -56,8 +57,8 @@ def create_backbone(name: str, weights: str | None, num_classes: int, image_size
         weights: None for random ones; `"default"` or a published name (`IMAGENET1K_V1`, a timm tag); or a local file,
             see `read_state_dict`. With code, None and `"default"` stand for those that it gives the network.
         num_classes: Number of outputs K. Where the weights have another number, the head is a new one.
-        image_size: Side S of the pictures it will be given. One is passed through it before any weights are looked for,
-            to see that the network takes it; None leaves that out.
+        image_size: Side S of the pictures it will be given, or (H, W). One is passed through it before any weights
+            are looked for, to see that the network takes it; None leaves that out.
 
     Returns:
         The network, in training mode.

@@ -4,15 +4,16 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError, said_by
+from lit_invariance.protocols.window import Size, in_words, sides
 
 
-def see_answer(network: nn.Module, name: str, size: int, num_classes: int) -> None:
+def see_answer(network: nn.Module, name: str, size: Size, num_classes: int) -> None:
     """Check that a network takes pictures of a size and answers with one logit per class.
 
     Args:
         network: The network; neither its mode nor its statistics are changed.
         name: What the user calls it, for the error message.
-        size: Side S of its input in pixels.
+        size: Side S of its input in pixels, or (H, W).
         num_classes: Number of outputs K.
 
     Raises:
@@ -22,10 +23,10 @@ def see_answer(network: nn.Module, name: str, size: int, num_classes: int) -> No
     network.eval()
     try:
         with torch.no_grad():
-            answer = network(torch.zeros(1, 3, size, size))
+            answer = network(torch.zeros(1, 3, *sides(size)))
     except Exception as error:  # a network may refuse with any type
         raise UserError(
-            f"backbone {name} does not take pictures of {size} x {size} pixels ({said_by(error)}); choose another "
+            f"backbone {name} does not take pictures of {in_words(size)} pixels ({said_by(error)}); choose another "
             "image size, or another backbone."
         ) from error
     finally:

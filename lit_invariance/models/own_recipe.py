@@ -7,6 +7,7 @@ from pytorch_lightning.utilities import rank_zero_info
 
 from lit_invariance.errors import UserError
 from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.protocols.window import Size, as_size, in_words
 
 # What torchvision's transforms of published weights and timm's data configurations say.
 FIELDS = {"mean", "std", "crop_size", "resize_size", "input_size", "crop_pct", "interpolation", "crop_mode"}
@@ -72,11 +73,11 @@ def _of_fields(fields: Mapping[str, Any]) -> Preprocessing:
             f"preprocessing resizes with {interpolation}; views can be made with {', '.join(INTERPOLATIONS)}."
         )
     if "crop_size" in fields:
-        size = _side(fields["crop_size"])
-        crop_pct = size / _side(fields["resize_size"]) if "resize_size" in fields else None
+        size = _size(fields["crop_size"])
+        crop_pct = _share(size, _size(fields["resize_size"])) if "resize_size" in fields else None
         return Preprocessing(mean, std, size, crop_pct, interpolation, recipe="torchvision's transforms")
     if "input_size" in fields:
-        size, mode = _side(fields["input_size"][1:]), fields.get("crop_mode") or "center"
+        size, mode = _size(fields["input_size"][1:]), fields.get("crop_mode") or "center"
         return Preprocessing(mean, std, size, fields.get("crop_pct"), interpolation, mode, "timm's configuration")
     return Preprocessing(mean, std, interpolation=interpolation)
 
@@ -89,11 +90,17 @@ def _per_channel(name: str, values: Any) -> tuple[float, ...]:
     return red, green, blue
 
 
-def _side(sides: Any) -> int:
-    """The side of a square; torchvision and timm give one side or both."""
-    known = {int(side) for side in (sides if isinstance(sides, Sequence) else [sides])}
-    if len(known) != 1:
+def _size(given: Any) -> Size:
+    """The size of the input; torchvision and timm give one side or both."""
+    pair = tuple(int(side) for side in given) if isinstance(given, Sequence) else (int(given),)
+    return as_size(pair[0] if len(pair) == 1 else pair)
+
+
+def _share(size: Size, resized: Size) -> float:
+    """The share of the resized length that the crop keeps."""
+    if isinstance(size, tuple) or isinstance(resized, tuple):
         raise UserError(
-            f"preprocessing makes pictures of {' x '.join(map(str, sides))} pixels, but all views are square."
+            f"preprocessing resizes to {in_words(resized)} pixels and crops {in_words(size)}; views are cut out of a "
+            "picture that covers them, so give both as squares, or leave resize_size out."
         )
-    return known.pop()
+    return size / resized

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from lit_invariance.constants import IMAGENET_MEAN, IMAGENET_STD
 from lit_invariance.protocols import PROTOCOLS, Protocol
+from lit_invariance.protocols.window import Size
 from lit_invariance.registry import Spec, build, check, parse_spec
 
 SUPPLIED = ("size", "mean")
@@ -20,7 +21,7 @@ class Preprocessing:
     Attributes:
         mean: Channel means in [0, 1] that the input is reduced by; also the colour of a background called `mean`.
         std: Channel standard deviations that it is divided by.
-        size: Side S of the input in pixels.
+        size: Side S of the input in pixels, or (H, W).
         crop_pct: The picture is resized to `S / crop_pct` before S is cut; None for the geometry that is one for all
             networks, see `Standard`.
         interpolation: `"bilinear"`, `"bicubic"` or `"lanczos"`.
@@ -32,7 +33,7 @@ class Preprocessing:
 
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
-    size: int = 224
+    size: Size = 224
     crop_pct: float | None = None
     interpolation: str = "bilinear"
     crop_mode: str = "center"
@@ -44,24 +45,24 @@ class Preprocessing:
         """Mean and standard deviation that pictures in [0, 1] are normalised with in front of the network."""
         return ((0.0,) * len(self.mean), (1.0,) * len(self.std)) if self.inside else (self.mean, self.std)
 
-    def at(self, size: int) -> "Preprocessing":
-        """Return the same recipe for another side S of the input, in pixels."""
+    def at(self, size: Size) -> "Preprocessing":
+        """Return the same recipe for another size of the input, in pixels."""
         return replace(self, size=size)
 
-    def trained_at(self, size: int) -> "Preprocessing":
+    def trained_at(self, size: Size) -> "Preprocessing":
         """Return the preprocessing of a network that was fine-tuned from weights of this recipe.
 
         Args:
-            size: Side S of the pictures it was trained on, in pixels. At the recipe's own it is the recipe; at another,
+            size: Size of the pictures it was trained on, in pixels. At the recipe's own it is the recipe; at another,
                 which the weights are no longer made for, the geometry that is one for all.
         """
         return self if size == self.size else self.fixed(size)
 
-    def fixed(self, size: int) -> "Preprocessing":
+    def fixed(self, size: Size) -> "Preprocessing":
         """Return the fixed geometry for all networks, with this one's normalisation.
 
         Args:
-            size: Side S of the input in pixels.
+            size: Size of the input in pixels.
         """
         return Preprocessing(self.mean, self.std, size, inside=self.inside)
 

@@ -16,6 +16,7 @@ from lit_invariance.models.preprocessing import BY_DEFAULT, Preprocessing
 from lit_invariance.models.state_dict import is_file_name, split_entry
 from lit_invariance.models.timm_hub import timm_hub_network
 from lit_invariance.models.torch_file import read_torch_file
+from lit_invariance.protocols.window import as_size
 
 # What timm calls the functions that convert a network's files; each module of networks has its own.
 CONVERTERS = ("checkpoint_filter_fn", "_filter_fn", "_filter_torchvision_pretrained")
@@ -78,13 +79,10 @@ def _heads(config: Any) -> tuple[str, ...]:
 
 
 def _preprocessing(architecture: str, config: Any, known: bool) -> Preprocessing:
-    _, height, width = config.input_size
-    if height != width:
-        raise UserError(f"timm/{architecture} takes pictures of {width} x {height} pixels, but all views are square.")
     return Preprocessing(
         mean=tuple(config.mean),
         std=tuple(config.std),
-        size=height,
+        size=as_size(config.input_size[1:]),
         crop_pct=config.crop_pct,
         interpolation=config.interpolation,
         crop_mode=config.crop_mode,

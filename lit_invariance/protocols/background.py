@@ -42,6 +42,6 @@ class OnBackground(Placed):
         return INPAINTINGS[self.background](stack, [self._covered(view) for view in views])
 
     def _covered(self, view: View) -> Rectangle:
-        top, bottom = overlap(view.at_top, view.to_height, self.size)
-        left, right = overlap(view.at_left, view.to_width, self.size)
+        top, bottom = overlap(view.at_top, view.to_height, self.window[0])
+        left, right = overlap(view.at_left, view.to_width, self.window[1])
         return Rectangle(top, left, bottom, right)

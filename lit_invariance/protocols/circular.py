@@ -36,7 +36,7 @@ class Rolled(Moved):
         """Greatest shift, in pixels."""
         if self.m is not None:
             return self.m
-        return CIFAR_M if self.size <= CIFAR_SIZE else round(self.size * PAPER_M / PAPER_SIZE)
+        return CIFAR_M if self.shorter <= CIFAR_SIZE else round(self.shorter * PAPER_M / PAPER_SIZE)
 
     @property
     def steps(self) -> tuple[float, ...]:

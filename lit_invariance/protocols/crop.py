@@ -15,7 +15,7 @@ NETWORK_MARGIN = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Crop(Placed):
-    """A random square, moved diagonally by one pixel and resized to S. T = 2.
+    """A random square, moved diagonally by one pixel and resized to S. T = 2. For S of H x W, a rectangle as high.
 
     Azulay & Weiss 2019, section 2, "crop". The area is drawn uniformly from `area` (a share of the picture) as far as a
     square of that area and its move fit into the picture, which is what redrawing one that does not fit amounts to; the
@@ -49,17 +49,22 @@ class Crop(Placed):
 
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Draw the square and place it twice."""
-        move = 1 if self.shift_in == "source" else 0
-        side = self._side(height, width, min(height, width) - move, generator)
-        top, left = draw(0, height - side - move, generator), draw(0, width - side - move, generator)
+        move, (high, wide) = 1 if self.shift_in == "source" else 0, self.window
+        rows, columns = self._cut(height, width, move, generator)
+        top, left = draw(0, height - rows - move, generator), draw(0, width - columns - move, generator)
         if self.shift_in == "source":
-            return [View(top + t, left + t, side, side, self.size, self.size, 0, 0) for t in range(2)]
-        resized, start = self.size + NETWORK_MARGIN, draw(0, NETWORK_MARGIN - 1, generator)
-        return [View(top, left, side, side, resized, resized, -(start + t), -(start + t)) for t in range(2)]
+            return [View(top + t, left + t, rows, columns, high, wide, 0, 0) for t in range(2)]
+        to, start = (high + NETWORK_MARGIN, wide + NETWORK_MARGIN), draw(0, NETWORK_MARGIN - 1, generator)
+        return [View(top, left, rows, columns, *to, -(start + t), -(start + t)) for t in range(2)]
 
-    def _side(self, height: int, width: int, longest: int, generator: Generator) -> int:
-        if longest < 1:
+    def _cut(self, height: int, width: int, move: int, generator: Generator) -> tuple[int, int]:
+        """Draw the rectangle's rows and columns: its shorter side, and the longer one in the window's proportion."""
+        if min(height, width) - move < 1:
             raise ValueError(f"an image of {width} x {height} pixels is too small for a square and its move.")
-        greatest = min(self.area[1], longest * longest / (height * width))
+        high, wide = (side / self.shorter for side in self.window)
+        longest = min((height - move) / high, (width - move) / wide)
+        greatest = min(self.area[1], longest * longest * high * wide / (height * width))
         share = draw_uniform(min(self.area[0], greatest), greatest, generator)
-        return min(max(round(math.sqrt(share * height * width)), 1), longest)
+        side = min(math.sqrt(share * height * width / (high * wide)), longest)
+        rows, columns = (max(round(side * part), 1) for part in (high, wide))
+        return rows, columns

@@ -34,6 +34,6 @@ class CropAgreement(Placed):
 
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Draw both places."""
-        room = room_for(self.size)
+        room = room_for(self.shorter)
         places = two_places(0, room - 1, generator)
-        return [window(height, width, self.size, room, down, right) for down, right in places]
+        return [window(height, width, self.window, room, down, right) for down, right in places]

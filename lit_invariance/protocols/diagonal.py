@@ -27,9 +27,9 @@ class Diagonal(Placed):
     @property
     def steps(self) -> tuple[float, ...]:
         """First row and column of each window in the square."""
-        return tuple(float(step) for step in range(room_for(self.size) + 1))
+        return tuple(float(step) for step in range(room_for(self.shorter) + 1))
 
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Place the windows from the top left to the bottom right."""
-        room = room_for(self.size)
-        return [window(height, width, self.size, room, step, step) for step in range(room + 1)]
+        room = room_for(self.shorter)
+        return [window(height, width, self.window, room, step, step) for step in range(room + 1)]

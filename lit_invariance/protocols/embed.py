@@ -19,7 +19,8 @@ class Embedding(OnBackground):
 
     Args:
         min_side: Smaller side of the shrunk picture in pixels. None takes the paper's 100 px of 224 in proportion to S.
-            A picture so elongated that it would leave the canvas is held at a longer side of S - 1 instead.
+            A picture so elongated that it would leave the canvas is held at the longest side that fits instead, S - 1
+            on a square.
         location: `"random"`: uniform over the places that keep every view on the canvas; `"centre"`.
     """
 
@@ -31,25 +32,27 @@ class Embedding(OnBackground):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("location", self.location, ("random", "centre"))
-        if not 1 <= self.side <= self.size - 1:
-            raise ValueError(f"min_side is at least 1 and less than the canvas of {self.size} px, not {self.side}.")
+        if not 1 <= self.side <= self.shorter - 1:
+            raise ValueError(f"min_side is at least 1 and less than the canvas of {self.shorter} px, not {self.side}.")
 
     @property
     def side(self) -> int:
         """Smaller side of the shrunk picture, in pixels."""
-        return self.min_side if self.min_side is not None else round(self.size * PAPER_SIDE / PAPER_SIZE)
+        return self.min_side if self.min_side is not None else round(self.shorter * PAPER_SIDE / PAPER_SIZE)
 
     def _shrunk(self, height: int, width: int, longer: int) -> tuple[int, int]:
         """Height and width of the picture, `longer` pixels larger on the side that is held to a length."""
         held, length = min(height, width), self.side
-        if (self.side + 1) * max(height, width) > self.size * held:
-            held, length = max(height, width), self.size - 1
+        # The side that fills most of the canvas.
+        longest, room = max(zip((height, width), self.window, strict=True), key=lambda pair: pair[0] / pair[1])
+        if (self.side + 1) * longest > room * held:
+            held, length = longest, room - 1
         scale = (length + longer) / held
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     def _corner(self, height: int, width: int, generator: Generator) -> tuple[int, int]:
         """Top-left corner of a block that has `height` x `width` pixels of the canvas to itself."""
-        rows, columns = self.size - height, self.size - width
+        rows, columns = self.window[0] - height, self.window[1] - width
         if self.location == "centre":
             return rows // 2, columns // 2
         return draw(0, rows, generator), draw(0, columns, generator)

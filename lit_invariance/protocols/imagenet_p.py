@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from lit_invariance.protocols.placed import Placed
 from lit_invariance.protocols.protocol import Box, Protocol, at_least
 from lit_invariance.protocols.room import room_for
-from lit_invariance.protocols.standard import central, resized
+from lit_invariance.protocols.standard import central, cover
 from lit_invariance.protocols.view import View, resize, to_float
 
 PAPER_M, PAPER_SIZE = 20, 224
@@ -46,7 +46,7 @@ class ImageNetPTranslate(Placed):
     @property
     def greatest(self) -> int:
         """Greatest move, in pixels."""
-        return self.m if self.m is not None else max(1, round(self.size * PAPER_M / PAPER_SIZE))
+        return self.m if self.m is not None else max(1, round(self.window[1] * PAPER_M / PAPER_SIZE))
 
     @property
     def steps(self) -> tuple[float, ...]:
@@ -55,7 +55,7 @@ class ImageNetPTranslate(Placed):
 
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Place the picture once for each move."""
-        to_height, to_width, top, left = _framed(height, width, self.size)
+        to_height, to_width, top, left = _framed(height, width, self.window)
         moves = range(-self.greatest, self.greatest + 1)
         return [View(0, 0, height, width, to_height, to_width, -top, move - left) for move in moves]
 
@@ -85,28 +85,30 @@ class ImageNetPScale(Protocol):
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
         """Resize the picture once, then sample a few zooms at a time."""
         height, width = image.shape[-2:]
-        to_height, to_width, top, left = _framed(height, width, self.size)
+        to_height, to_width, top, left = _framed(height, width, self.window)
         picture = resize(to_float(image), to_height, to_width, self.resizing)
         for start in range(0, len(ZOOMS), most):
             zooms = ZOOMS[start : start + most]
-            rows = self._samples(to_height, top, zooms).to(picture.device)
-            columns = self._samples(to_width, left, zooms).to(picture.device)
+            rows = _samples(to_height, top, self.window[0], zooms).to(picture.device)
+            columns = _samples(to_width, left, self.window[1], zooms).to(picture.device)
             yield _sample(picture, rows, columns)
 
-    def _samples(self, length: int, first: int, zooms: tuple[float, ...]) -> Tensor:
-        """Where the window's pixels lie in the picture at each zoom, in its half-lengths from its centre, `(t, S)`."""
-        from_centre = torch.arange(self.size, dtype=torch.float64) + first + 0.5 - length / 2
-        return from_centre / torch.tensor(zooms, dtype=torch.float64)[:, None] * (2 / length)
+
+def _samples(length: int, first: int, count: int, zooms: tuple[float, ...]) -> Tensor:
+    """Where the window's pixels lie in the picture at each zoom, in its half-lengths from its centre, `(t, count)`."""
+    from_centre = torch.arange(count, dtype=torch.float64) + first + 0.5 - length / 2
+    return from_centre / torch.tensor(zooms, dtype=torch.float64)[:, None] * (2 / length)
 
 
-def _framed(height: int, width: int, size: int) -> tuple[int, int, int, int]:
+def _framed(height: int, width: int, window: tuple[int, int]) -> tuple[int, int, int, int]:
     """Height and width of the resized picture, and first row and column of the central window."""
-    to_height, to_width = resized(height, width, size + room_for(size))
-    return to_height, to_width, central(to_height, size), central(to_width, size)
+    room = room_for(min(window))
+    to_height, to_width = cover(height, width, (window[0] + room, window[1] + room))
+    return to_height, to_width, central(to_height, window[0]), central(to_width, window[1])
 
 
 def _sample(picture: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Sample `(C, h, w)` at every pair of `rows` and `columns`, both `(t, S)` in [-1, 1]; black beyond."""
+    """Sample `(C, h, w)` at every pair of `rows` `(t, H)` and `columns` `(t, W)` in [-1, 1]; black beyond."""
     inside = (_within(rows)[:, :, None] & _within(columns)[:, None, :])[:, None]
     shape = (*rows.shape, columns.shape[1])
     grid = torch.stack([columns[:, None, :].expand(shape), rows[:, :, None].expand(shape)], dim=-1).float()

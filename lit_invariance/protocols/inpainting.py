@@ -55,11 +55,11 @@ def inpaint(views: Tensor, pictures: Sequence[Rectangle]) -> Tensor:
     columns of 224 pixels are unknown. Smaller canvases are filled to the end as well.
 
     Args:
-        views: `(T, C, S, S)` float32; what they hold outside of the pictures does not matter.
+        views: `(T, C, H, W)` float32; what they hold outside of the pictures does not matter.
         pictures: T rectangles within the canvas; a view with an empty one is returned black.
 
     Returns:
-        `(T, C, S, S)` float32, new memory.
+        `(T, C, H, W)` float32, new memory.
     """
     filled = torch.zeros_like(views)
     alike: dict[tuple[int, int], list[int]] = {}
@@ -81,15 +81,14 @@ def inpaint_original(views: Tensor, pictures: Sequence[Rectangle]) -> Tensor:
     fewer are black, or after 80 passes.
 
     Args:
-        views: `(T, C, S, S)` float32; what they hold outside of the pictures does not matter.
+        views: `(T, C, H, W)` float32; what they hold outside of the pictures does not matter.
         pictures: T rectangles within the canvas.
 
     Returns:
-        `(T, C, S, S)` float32, new memory.
+        `(T, C, H, W)` float32, new memory.
     """
-    size = views.shape[-1]
-    blur = blur_matrix(size, TAPS, views.device)
-    known = views.new_zeros(len(views), 1, size, size)
+    down, across = (blur_matrix(length, TAPS, views.device) for length in views.shape[-2:])
+    known = views.new_zeros(len(views), 1, *views.shape[-2:])
     for number, place in enumerate(pictures):
         known[number, :, place.top : place.bottom, place.left : place.right] = 1
     filled = views * known
@@ -100,7 +99,7 @@ def inpaint_original(views: Tensor, pictures: Sequence[Rectangle]) -> Tensor:
             if not len(left):
                 break
             now, mask = filled[left], known[left]
-            blurred = blur @ torch.cat([now * mask, mask], 1) @ blur.T
+            blurred = down @ torch.cat([now * mask, mask], 1) @ across.T
             weight = blurred[:, -1:]
             now = torch.where(mask > 0, now, blurred[:, :-1] / torch.where(weight == 0, 1, weight))
             filled[left], known[left] = now, (now.sum(1, keepdim=True) != 0).float()
@@ -109,9 +108,9 @@ def inpaint_original(views: Tensor, pictures: Sequence[Rectangle]) -> Tensor:
 
 def _fill_alike(views: Tensor, pictures: Sequence[Rectangle]) -> Tensor:
     """Fill views whose pictures have one size, in a common frame where the pictures coincide."""
-    size = views.shape[-1]
+    high, wide = views.shape[-2:]
     above, before = max(place.top for place in pictures), max(place.left for place in pictures)
-    below, behind = max(size - place.bottom for place in pictures), max(size - place.right for place in pictures)
+    below, behind = max(high - place.bottom for place in pictures), max(wide - place.right for place in pictures)
     top, left, bottom, right = pictures[0]
     known = Rectangle(above, before, above + bottom - top, before + right - left)
     # Lines first, so that a blur across lines is one matrix product for all views and channels.
@@ -120,10 +119,10 @@ def _fill_alike(views: Tensor, pictures: Sequence[Rectangle]) -> Tensor:
     for number, place in enumerate(pictures):
         block = views[number, :, place.top : place.bottom, place.left : place.right]
         frame[known.top : known.bottom, number, :, known.left : known.right] = block.movedim(1, 0)
-    on_rows = _on_canvas(len(frame), [row for row, _ in canvases], size, views.device)
-    on_columns = _on_canvas(frame.shape[-1], [column for _, column in canvases], size, views.device)
+    on_rows = _on_canvas(len(frame), [row for row, _ in canvases], high, views.device)
+    on_columns = _on_canvas(frame.shape[-1], [column for _, column in canvases], wide, views.device)
     _grow(frame, known, on_rows, on_columns)
-    cut = [frame[row : row + size, number, :, column : column + size] for number, (row, column) in enumerate(canvases)]
+    cut = [frame[row : row + high, number, :, column : column + wide] for number, (row, column) in enumerate(canvases)]
     return torch.stack(cut).movedim(2, 1)
 
 

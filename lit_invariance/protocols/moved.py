@@ -16,7 +16,7 @@ Offset = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Moved(Standard):
-    """A protocol whose views are the picture of `centre_crop`, S x S pixels, moved by an offset each."""
+    """A protocol whose views are the picture of `centre_crop`, of the window's size, moved by an offset each."""
 
     @abstractmethod
     def offsets(self, generator: Generator) -> list[Offset]:
@@ -31,12 +31,12 @@ class Moved(Standard):
         """Move the picture.
 
         Args:
-            picture: `(C, S, S)`.
+            picture: `(C, H, W)` of the window.
             down: Rows; positive moves it down.
             right: Columns; positive moves it to the right.
 
         Returns:
-            `(C, S, S)`.
+            `(C, H, W)` of the window.
         """
 
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:

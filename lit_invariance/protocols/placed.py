@@ -39,5 +39,5 @@ class Placed(Protocol):
             yield self.drawn(image, views[start : start + most])
 
     def drawn(self, image: Tensor, views: Sequence[View]) -> Tensor:
-        """Draw some of the views, `(t, C, S, S)`."""
+        """Draw some of the views, `(t, C, H, W)`."""
         return render(image, views, self.size, self.canvas, self.resizing)

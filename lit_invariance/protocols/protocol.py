@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from lit_invariance.protocols.view import Resizing
+from lit_invariance.protocols.window import Size, as_size, sides
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom edge of an object, in pixels of the decoded image."""
@@ -76,7 +77,8 @@ class Protocol(ABC):
         headline: The scores that tables show; all of them are measured.
 
     Args:
-        size: Side S of a view in pixels: the network's input.
+        size: Side S of a view in pixels, or [H, W]: the network's input. Where a length is said to be in proportion to
+            S, it is to the shorter of H and W.
         mean: The network's channel means in [0, 1]; what `background: mean` shows, zero after normalisation.
         interpolation: `"bilinear"`, `"bicubic"` or `"lanczos"`, always with an antialiasing kernel.
         rounding: `"float"` keeps resized pixels as they come out; `"uint8"` rounds them to 256 levels as Pillow does,
@@ -92,16 +94,27 @@ class Protocol(ABC):
         "top1_change_given_correct",
     )
 
-    size: int = 224
+    size: Size = 224
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
     interpolation: str = "bilinear"
     rounding: str = "float"
 
     def __post_init__(self) -> None:
-        if self.size < 2:
-            raise ValueError(f"size is at least 2 pixels, not {self.size}.")
+        object.__setattr__(self, "size", as_size(self.size))  # a config gives a list
+        if self.shorter < 2:
+            raise ValueError(f"size is at least 2 pixels, not {self.shorter}.")
         one_of("interpolation", self.interpolation, INTERPOLATIONS)
         one_of("rounding", self.rounding, ROUNDINGS)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Rows and columns (H, W) of a view."""
+        return sides(self.size)
+
+    @property
+    def shorter(self) -> int:
+        """The shorter side of a view; S of a square."""
+        return min(self.window)
 
     @property
     def resizing(self) -> Resizing:
@@ -124,7 +137,7 @@ class Protocol(ABC):
             box: Where the object is, for protocols that keep it in view.
 
         Yields:
-            `(t, C, S, S)` with t up to `most`, float32 in [0, 1], on the image's device; the views of `shown` in order.
+            `(t, C, H, W)` with t up to `most`, float32 in [0, 1], on the image's device; the views of `shown` in order.
 
         Raises:
             ValueError: If the image is too small for a protocol that passes none over.
@@ -152,7 +165,7 @@ class Protocol(ABC):
             box: Where the object is.
 
         Returns:
-            `(T, C, S, S)`, float32 in [0, 1], on the image's device.
+            `(T, C, H, W)`, float32 in [0, 1], on the image's device.
 
         Raises:
             ValueError: If the image is too small.

@@ -10,6 +10,7 @@ from torch import Generator
 from lit_invariance.protocols.placed import Placed
 from lit_invariance.protocols.protocol import draw, one_of
 from lit_invariance.protocols.view import View
+from lit_invariance.protocols.window import in_words
 
 SHARES = (0.1, 0.4, 0.7, 1.0, 1.3, 1.6, 1.9)
 PAPER_SIZE = 224
@@ -52,10 +53,15 @@ class ReleasedScript(Placed):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("square", self.square, ("squeeze", "centre"))
+        if self.window[0] != self.window[1]:
+            raise ValueError(
+                f"it is not defined for inputs of {in_words(self.size)} pixels, because the script has square pictures "
+                "and windows only; leave it out."
+            )
         if not self.share > 0:
             raise ValueError(f"share is greater than 0, not {self.share}.")
         if self.share > 1 and self.side < 1:
-            raise ValueError(f"a share of {self.share} leaves no picture on a canvas of {self.size} px.")
+            raise ValueError(f"a share of {self.share} leaves no picture on a canvas of {self.shorter} px.")
 
     @property
     def steps(self) -> tuple[float, ...]:
@@ -70,22 +76,22 @@ class ReleasedScript(Placed):
     @property
     def margin(self) -> int:
         """Pixels by which the resized crop exceeds the window, and the canvas at least the square."""
-        return max(MARGIN, round(self.size * MARGIN / PAPER_SIZE))
+        return max(MARGIN, round(self.shorter * MARGIN / PAPER_SIZE))
 
     @property
     def side(self) -> int:
         """Side of the square on the canvas, in pixels, for a share above 1."""
-        return min(int(self.size / math.nextafter(self.share, math.inf)), self.size - self.margin)
+        return min(int(self.shorter / math.nextafter(self.share, math.inf)), self.shorter - self.margin)
 
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Draw the crop, or take the picture; place it nine times."""
         if self.share <= 1:
             source = random_resized_crop(height, width, self.share, generator)
-            side, start, way = self.size + self.margin, -_first(self.margin), -1
+            side, start, way = self.shorter + self.margin, -_first(self.margin), -1
         else:
             source = _central_square(height, width) if self.square == "centre" else (0, 0, height, width)
             side, way = self.side, 1
-            start = _first(self.size - side)
+            start = _first(self.shorter - side)
         places = [start + way * step for step in range(PAIRS + 1)]
         return [View(*source, side, side, place, place) for place in places]
 

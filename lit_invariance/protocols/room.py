@@ -3,7 +3,7 @@
 from torch import Generator
 
 from lit_invariance.protocols.protocol import draw
-from lit_invariance.protocols.standard import CROP_FRACTION, central, resized
+from lit_invariance.protocols.standard import CROP_FRACTION, central, cover
 from lit_invariance.protocols.view import View
 
 
@@ -13,27 +13,29 @@ def room_for(size: int) -> int:
     At other S in proportion, `S / 0.875 - S`, and at least 2 so that there are windows to choose from.
 
     Args:
-        size: Side S of a window in pixels.
+        size: Shorter side S of a window in pixels.
     """
     return max(round(size / CROP_FRACTION) - size, 2)
 
 
-def window(height: int, width: int, size: int, room: int, down: int, right: int) -> View:
-    """Place an S x S window in the central square of side S + `room` of the resized picture.
+def window(height: int, width: int, size: tuple[int, int], room: int, down: int, right: int) -> View:
+    """Place an H x W window in the middle H + `room` x W + `room` pixels of the resized picture.
 
-    The picture's short side becomes S + `room`. A smaller picture is enlarged, as the published evaluations do: unlike
-    `centre_crop`, which shows it as it is, a shift test needs the room.
+    The picture is resized to cover these; of a square window, its short side becomes S + `room`. A smaller picture is
+    enlarged, as the published evaluations do: unlike `centre_crop`, which shows it as it is, a shift test needs the
+    room.
 
     Args:
         height: Rows of the picture.
         width: Columns of the picture.
-        size: Side S of the window in pixels.
-        room: Pixels by which the square is larger.
-        down: First row of the window in the square, in `0..room`.
-        right: First column of the window in the square, in `0..room`.
+        size: Rows and columns (H, W) of the window in pixels.
+        room: Pixels by which both sides are larger.
+        down: First row of the window in them, in `0..room`.
+        right: First column of the window in them, in `0..room`.
     """
-    to_height, to_width = resized(height, width, size + room)
-    top, left = central(to_height, size + room), central(to_width, size + room)
+    rows, columns = size[0] + room, size[1] + room
+    to_height, to_width = cover(height, width, (rows, columns))
+    top, left = central(to_height, rows), central(to_width, columns)
     return View(0, 0, height, width, to_height, to_width, -(top + down), -(left + right))
 
 

@@ -47,6 +47,6 @@ class ShiftGrid(Placed):
 
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Place the windows row by row."""
-        room = max(room_for(self.size), 2 * self.m)
+        room = max(room_for(self.shorter), 2 * self.m)
         shifts = range(room // 2 - self.m, room // 2 + self.m + 1)
-        return [window(height, width, self.size, room, down, right) for down in shifts for right in shifts]
+        return [window(height, width, self.window, room, down, right) for down in shifts for right in shifts]

@@ -58,8 +58,8 @@ class SizeSweep(Sizes):
             object.__setattr__(self, "sides", tuple(self.sides))  # a config gives a list, which has no hash
             if len(self.sides) < 2 or list(self.sides) != sorted(set(self.sides)) or self.sides[0] < 1:
                 raise ValueError(f"sides are two or more increasing sizes of at least 1 px, not {list(self.sides)}.")
-            if self.sides[-1] > self.size:
-                raise ValueError(f"sides are at most the canvas of {self.size} px, not {self.sides[-1]}.")
+            if self.sides[-1] > self.shorter:
+                raise ValueError(f"sides are at most the canvas of {self.shorter} px, not {self.sides[-1]}.")
 
     @property
     def steps(self) -> tuple[float, ...]:
@@ -67,7 +67,7 @@ class SizeSweep(Sizes):
         if self.sides is not None:
             return tuple(map(float, self.sides))
         # On a small canvas two of the paper's sizes may be one.
-        return tuple(sorted({float(round(self.size * side / PAPER_SIZE)) for side in PAPER_SIDES}))
+        return tuple(sorted({float(round(self.shorter * side / PAPER_SIZE)) for side in PAPER_SIDES}))
 
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Put every size into the corner; nothing is drawn."""
@@ -99,19 +99,19 @@ class ScaleSweep(Sizes):
             raise ValueError(f"scales is a pair of shares, 0 < least <= greatest <= 1, not {self.scales}.")
         object.__setattr__(self, "scales", tuple(self.scales))  # a config gives a list, which has no hash
         if len(self.steps) < 2:
-            raise ValueError(f"scales {self.scales} leave no two sizes on a canvas of {self.size} px.")
+            raise ValueError(f"scales {self.scales} leave no two sizes on a canvas of {self.shorter} px.")
 
     @property
     def steps(self) -> tuple[float, ...]:
         """Size of the picture in pixels: 60..224 at S = 224."""
-        least, greatest = (round(scale * self.size) for scale in self.scales)
+        least, greatest = (round(scale * self.shorter) for scale in self.scales)
         return tuple(map(float, range(max(1, least), greatest + 1)))
 
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Put every size into its place; nothing is drawn."""
         views = []
         for to_height, to_width in self._resized(height, width):
-            free = (self.size - to_height, self.size - to_width)
+            free = (self.window[0] - to_height, self.window[1] - to_width)
             top, left = (0, 0) if self.location == "corner" else (free[0] // 2, free[1] // 2)
             views.append(View(0, 0, height, width, to_height, to_width, top, left))
         return views

@@ -39,7 +39,7 @@ class SweepCrop(Protocol):
 
     @property
     def _reach(self) -> int:
-        return self.reach if self.reach is not None else round(self.size * PAPER_REACH / PAPER_SIZE)
+        return self.reach if self.reach is not None else round(self.window[1] * PAPER_REACH / PAPER_SIZE)
 
     @property
     def steps(self) -> tuple[float, ...]:
@@ -57,12 +57,13 @@ class SweepCrop(Protocol):
         Returns:
             Positions in `steps`; none where there are not even two such windows.
         """
-        least, greatest = 0, width - self.size
+        high, wide = self.window
+        least, greatest = 0, width - wide
         if box is not None:
-            least, greatest = max(least, math.ceil(box[2]) - self.size), min(greatest, math.floor(box[0]))
+            least, greatest = max(least, math.ceil(box[2]) - wide), min(greatest, math.floor(box[0]))
         middle = self._start(width, 0, box)
         first, last = max(least - middle, -self._reach), min(greatest - middle, self._reach - 1)
-        if height < self.size or last <= first:
+        if height < high or last <= first:
             return range(0)
         return range(first + self._reach, last + 1 + self._reach)
 
@@ -70,13 +71,14 @@ class SweepCrop(Protocol):
         """Cut the windows of `shown` a few at a time; nothing is drawn."""
         height, width = image.shape[-2:]
         middle = self._start(width, 0, box)
-        top = min(max(self._start(height, 1, box), 0), height - self.size)
+        high, wide = self.window
+        top = min(max(self._start(height, 1, box), 0), height - high)
         lefts = [middle + int(self.steps[place]) for place in self.shown(height, width, box)]
-        windows = [View(top, left, self.size, self.size, self.size, self.size, 0, 0) for left in lefts]
+        windows = [View(top, left, high, wide, high, wide, 0, 0) for left in lefts]
         for start in range(0, len(windows), most):
             yield render(image, windows[start : start + most], self.size, (0,) * len(self.mean), self.resizing)
 
     def _start(self, length: int, axis: int, box: Box | None) -> int:
         """First row or column of the window whose centre is that of the box, or of the picture."""
         centre = length / 2 if box is None else (box[axis] + box[axis + 2]) / 2
-        return math.floor(centre - self.size / 2)
+        return math.floor(centre - self.window[1 - axis] / 2)

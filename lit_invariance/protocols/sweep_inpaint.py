@@ -32,24 +32,24 @@ class SweepInpaint(OnBackground):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self._height <= self.size - 2:
+        if not 1 <= self._height <= self.window[0] - 2:
             raise ValueError(
-                f"height is at least 1 and leaves two places on the canvas of {self.size} px, not {self._height}."
+                f"height is at least 1 and leaves two places on the canvas of {self.window[0]} px, not {self._height}."
             )
 
     @property
     def _height(self) -> int:
-        return self.height if self.height is not None else round(self.size * PAPER_HEIGHT / PAPER_SIZE)
+        return self.height if self.height is not None else round(self.window[0] * PAPER_HEIGHT / PAPER_SIZE)
 
     @property
     def steps(self) -> tuple[float, ...]:
         """Move down from the middle of the canvas, in pixels: -52..51 at S = 224."""
-        room = self.size - self._height
+        room = self.window[0] - self._height
         return tuple(float(place - room // 2) for place in range(room))
 
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Place the picture at every step; nothing is drawn."""
-        scale = min(self._height / height, self.size / width)
+        scale = min(self._height / height, self.window[1] / width)
         to_height, to_width = max(1, round(height * scale)), max(1, round(width * scale))
-        middle, left = (self.size - to_height) // 2, (self.size - to_width) // 2
+        middle, left = (self.window[0] - to_height) // 2, (self.window[1] - to_width) // 2
         return [View(0, 0, height, width, to_height, to_width, middle + int(step), left) for step in self.steps]

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lit_invariance.protocols.window import Size, sides
+
 LEVELS = 255
 
 
@@ -74,7 +76,7 @@ def _rounded(before: Tensor, after: Tensor) -> Tensor:
     return after if after is before else after.mul_(LEVELS).round_().div_(LEVELS)
 
 
-def render(image: Tensor, views: Sequence[View], size: int, background: Sequence[float], how: Resizing) -> Tensor:
+def render(image: Tensor, views: Sequence[View], size: Size, background: Sequence[float], how: Resizing) -> Tensor:
     """Draw views of one image.
 
     A rectangle that several views resize alike is resized once: nine overlapping windows cost one resize.
@@ -82,23 +84,23 @@ def render(image: Tensor, views: Sequence[View], size: int, background: Sequence
     Args:
         image: `(C, H, W)`, uint8 or float in [0, 1].
         views: T views.
-        size: Side S of the canvas, in pixels.
+        size: Side S of the canvas in pixels, or (H, W).
         background: Canvas colour, one value in [0, 1] per channel.
         how: How the rectangles are resized.
 
     Returns:
-        `(T, C, S, S)`, float32 in [0, 1], on the image's device.
+        `(T, C, H, W)`, float32 in [0, 1], on the image's device.
     """
-    image = to_float(image)
+    image, (high, wide) = to_float(image), sides(size)
     canvas = torch.tensor(background, dtype=torch.float32, device=image.device)[:, None, None]
-    stack = canvas.expand(len(views), image.shape[0], size, size).contiguous()
+    stack = canvas.expand(len(views), image.shape[0], high, wide).contiguous()
     resized: dict[tuple[int, ...], Tensor] = {}
     for number, view in enumerate(views):
         key = view[:6]
         if key not in resized:
             source = image[:, view.top : view.top + view.height, view.left : view.left + view.width]
             resized[key] = resize(source, view.to_height, view.to_width, how)
-        rows, columns = overlap(view.at_top, view.to_height, size), overlap(view.at_left, view.to_width, size)
+        rows, columns = overlap(view.at_top, view.to_height, high), overlap(view.at_left, view.to_width, wide)
         block = resized[key][:, rows[0] - view.at_top : rows[1] - view.at_top]
         stack[number, :, rows[0] : rows[1], columns[0] : columns[1]] = block[
             :, :, columns[0] - view.at_left : columns[1] - view.at_left

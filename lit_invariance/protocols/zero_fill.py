@@ -50,5 +50,6 @@ class ZeroFill(Moved):
         colour = self.mean if self.background == "mean" else (0.0,) * len(picture)
         canvas = torch.tensor(colour, dtype=picture.dtype, device=picture.device)[:, None, None]
         moved = canvas.expand_as(picture).clone()
-        moved[:, rows:, columns:] = picture[:, : self.size - rows, : self.size - columns]
+        high, wide = self.window
+        moved[:, rows:, columns:] = picture[:, : high - rows, : wide - columns]
         return moved

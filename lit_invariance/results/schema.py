@@ -74,8 +74,9 @@ class PreprocessingEntry(TypedDict):
 class ModelEntry(TypedDict):
     """A model: name and source as given, what it is made of, its size, its forward passes for one view, and its cost.
 
-    `preprocessing` is how its pictures were prepared; `weights` is torchvision's name of its published weights, None
-    where it has others; `cost` is None where it was not measured.
+    `image_size` is the side of its input, or rows and columns; `preprocessing` is how its pictures were prepared;
+    `weights` is torchvision's name of its published weights, None where it has others; `cost` is None where it was not
+    measured.
     """
 
     name: Name
@@ -85,7 +86,7 @@ class ModelEntry(TypedDict):
     mitigations: list[Any]
     translation: dict[Name, Any] | None
     parameters: Count
-    image_size: Count
+    image_size: Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
     preprocessing: PreprocessingEntry
     cost: CostEntry | None
     passes: Count

@@ -19,6 +19,7 @@ from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.torch_file import SAFETENSORS, read_torch_file
 from lit_invariance.models.weights import load_strictly
 from lit_invariance.names import printable
+from lit_invariance.protocols.window import in_words, sides
 from lit_invariance.registry import Spec
 from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.training.packed import read_packed
@@ -133,8 +134,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     # A network is built to these numbers before its weights are compared with it.
     if not any(value.ndim and len(value) == classes for value in content["state_dict"].values()):
         raise UserError(f"'{path}' contradicts itself: none of its parameters has {classes} classes; train again.")
-    if size > MOST_SIDE:
-        raise UserError(f"'{path}' is for pictures of {size} pixels; the limit is {MOST_SIDE}.")
+    if max(sides(size)) > MOST_SIDE:
+        raise UserError(f"'{path}' is for pictures of {in_words(size)} pixels; the limit is {MOST_SIDE}.")
     return content
 
 

@@ -21,6 +21,7 @@ from lit_invariance.models.backbones import Backbone, create_backbone
 from lit_invariance.models.exported.file import ExportedNetwork
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import ImageTooSmall, views_of
+from lit_invariance.protocols.window import checked_size
 from lit_invariance.training.answers import not_finite
 from lit_invariance.training.guards import guards
 from lit_invariance.training.invariance_callback import VIEWS_SEED, InvarianceCallback, with_neighbours
@@ -49,7 +50,8 @@ class LitClassifier(pl.LightningModule):
             several state dicts.
         num_classes: Number of outputs. If the weights have another number, the classification layer is replaced by a
             new one. None means the 1000 of ImageNet; on the command line, the number of classes in the data.
-        image_size: Side S of the network's input in pixels. On the command line it is set by `data.image_size`.
+        image_size: Side S of the network's input in pixels, or [H, W]. On the command line it is set by
+            `data.image_size`.
         mitigations: What makes the network more invariant: names or `{name: {option: value}}`; see `MITIGATIONS` and,
             for order and combination, `apply_mitigations`.
         reestimate_batch_norm: Training images, in whole batches, on which the statistics of batch normalisation are
@@ -83,7 +85,7 @@ class LitClassifier(pl.LightningModule):
         backbone: str,
         weights: str | None = None,
         num_classes: int | None = None,
-        image_size: int = 224,
+        image_size: int | tuple[int, int] = 224,
         mitigations: list[str | dict[str, Any]] | None = None,
         reestimate_batch_norm: int = 0,
         freeze_batch_norm: bool = False,
@@ -102,12 +104,13 @@ class LitClassifier(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         num_classes = 1000 if num_classes is None else num_classes
-        self.hparams["num_classes"] = num_classes
+        size = checked_size("model", image_size)
+        self.hparams.update(num_classes=num_classes, image_size=size)
         check_ranges(self.hparams)
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
-        made = create_backbone(backbone, weights, num_classes, image_size)
-        self.num_classes, self.image_size, self.heads = num_classes, image_size, made.heads
+        made = create_backbone(backbone, weights, num_classes, size)
+        self.num_classes, self.image_size, self.heads = num_classes, size, made.heads
         self.trained_classes, self._new_head = made.trained_classes, _new_head(made, backbone)
         self.backbone = made.network
         self.mitigated = apply_mitigations(self.backbone, mitigations or [], self._classify)
@@ -115,7 +118,7 @@ class LitClassifier(pl.LightningModule):
         if backbone_lr == 0:
             keep_all_but(self.backbone, self.heads)
         self.loss = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
-        self.configure_preprocessing(made.preprocessing.trained_at(image_size))
+        self.configure_preprocessing(made.preprocessing.trained_at(size))
         self.configure_metrics()
         self._mistakes, self._range = Mistakes(), PictureRange()
         self._compiled, self._hooks = False, KeptHooks(self.backbone)

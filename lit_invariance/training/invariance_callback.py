@@ -16,6 +16,7 @@ from lit_invariance.data.source import UNLABELLED
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import Accuracy, Agreement, ImageMean, MeanAbsoluteChange, Top1Change
 from lit_invariance.protocols import PROTOCOLS, ImageTooSmall, Protocol, views_of
+from lit_invariance.protocols.window import Size, as_size
 from lit_invariance.registry import Spec, build, check, parse_spec
 from lit_invariance.training.answers import VIEWS_AT_ONCE, answers, not_finite
 from lit_invariance.training.choice import Choice, choose, first_loader
@@ -50,7 +51,7 @@ class InvarianceCallback(Callback):
 
     Args:
         protocols: Names of protocols, `{name: {option: value}}`, `Protocol` objects, or a list of them. A protocol's
-            `size` is the side of the validation pictures, unless it is given as an option.
+            `size` is that of the validation pictures, unless it is given as an option.
         images: Maximum number of pictures that are measured, at least 1.
         every_n_epochs: Epochs from one measurement to the next; the first validation is always measured.
         mean: Channel means with which the module's input is normalised, for pictures in [0, 1].
@@ -163,7 +164,7 @@ class InvarianceCallback(Callback):
             images = []
         self._takes_bytes = isinstance(images, Tensor) and images.dtype == torch.uint8
         if not sized:
-            given["size"] = _side(images)
+            given["size"] = _size(images)
         self._protocols = [
             spec if isinstance(spec, Protocol) else with_neighbours(build("protocol", PROTOCOLS, spec, **given))
             for spec in self.specs
@@ -243,14 +244,14 @@ def with_neighbours(protocol: Protocol) -> Protocol:
     return protocol
 
 
-def _side(images: Tensor | list[Tensor]) -> int:
+def _size(images: Tensor | list[Tensor]) -> Size:
     height, width = images[0].shape[-2:]
-    if height != width or not isinstance(images, Tensor):
+    if not isinstance(images, Tensor):
         raise UserError(
-            f"views are square and the validation pictures are not (the first has {width} x {height} pixels); give "
-            "every protocol the side of the module's input as its option size."
+            f"the validation pictures have several sizes (the first has {width} x {height} pixels); give every "
+            "protocol the size of the module's input as its option size."
         )
-    return int(height)
+    return as_size((int(height), int(width)))
 
 
 def _empty_metrics(device: torch.device) -> dict[str, ImageMean]:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 
 from lit_invariance.plotting import COLOURS, STYLE
@@ -21,7 +21,7 @@ def views_picture(views: Tensor, probabilities: Tensor, labels: Tensor, names: S
     """Lay out views with what was said of each, an image a row.
 
     Args:
-        views: `(N, T, 3, S, S)` in [0, 1].
+        views: `(N, T, 3, H, W)` in [0, 1].
         probabilities: `(N, T, K)`.
         labels: `(N,)`.
         names: K names of classes.
@@ -37,7 +37,8 @@ def views_picture(views: Tensor, probabilities: Tensor, labels: Tensor, names: S
         for column, view in enumerate(shown):
             pixels = (views[row, view] * 255).round().byte().permute(1, 2, 0).numpy()
             corner = (column * across, row * down)
-            sheet.paste(Image.fromarray(pixels).resize((SIDE, SIDE)), corner)
+            picture = ImageOps.pad(Image.fromarray(pixels), (SIDE, SIDE), color="white")
+            sheet.paste(picture, corner)
             probability, answer = probabilities[row, view].max(0)
             text = f"{names[int(answer)][:17]}\n{100 * float(probability):.0f} %"
             colour = RIGHT if int(answer) == label else WRONG

@@ -1,5 +1,6 @@
 """The content crop: the network looks through a window that the picture's own content chooses."""
 
+import torch
 from torch import Tensor
 
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
@@ -51,9 +52,10 @@ class ContentCrop(InferenceWrapper):
 
     def answer(self, images: Tensor) -> Tensor:
         """Return the logits `(N, K)` of the chosen windows."""
-        side = images.shape[-1] if self.size is None else self.size
-        corners = self.centres(images) - side // 2
-        return self.network(windows(images, corners, side, side, self.padding))
+        rows, columns = images.shape[-2:] if self.size is None else (self.size, self.size)
+        centres = self.centres(images)
+        corners = torch.stack([centres[:, 0] - rows // 2, centres[:, 1] - columns // 2], 1)
+        return self.network(windows(images, corners, rows, columns, self.padding))
 
     def centres(self, images: Tensor) -> Tensor:
         """Choose the windows' centres.
