@@ -25,8 +25,9 @@ from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.trained_classes import names_of_outputs, see_same_classes, see_same_number
 from lit_invariance.execution.executor import COMPILE
+from lit_invariance.models.image_size import checked_size
 from lit_invariance.models.preprocessing import Preprocessing
-from lit_invariance.protocols.window import Size, checked_size
+from lit_invariance.protocols.window import Size
 from lit_invariance.registry import Spec
 
 

@@ -23,7 +23,7 @@ from lit_invariance.data.training_set import TrainingSet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
 from lit_invariance.data.workers import begin_worker, usual_workers
 from lit_invariance.errors import UserError
-from lit_invariance.protocols.window import checked_size
+from lit_invariance.models.image_size import checked_size
 from lit_invariance.registry import parse_spec
 
 

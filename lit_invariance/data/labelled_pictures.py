@@ -15,7 +15,8 @@ class LabelledPictures:
     """A source made of any map-style data set.
 
     Args:
-        dataset: Gives (PIL image of any mode, or tensor `(3, H, W)`, uint8 or float in [0, 1]; class number).
+        dataset: Gives (PIL image of any mode, or tensor `(3, H, W)` or, grey, `(1, H, W)`, uint8 or float in [0, 1];
+            class number).
         outputs: Number of classes; where given, labels from 0 to one less are accepted.
 
     Attributes:
@@ -57,9 +58,10 @@ class LabelledPictures:
     def _picture(self, index: int, picture: Any) -> Tensor:
         if isinstance(picture, Image.Image):
             return to_rgb(picture)
-        if not isinstance(picture, Tensor) or picture.ndim != 3 or len(picture) != 3:
+        if not isinstance(picture, Tensor) or picture.ndim != 3 or len(picture) not in (1, 3):
             raise self._refusal(index, f"holds {_kind(picture)}")
-        plain: Tensor = picture.as_subclass(Tensor)  # torchvision has a kind of tensor of its own
+        # Torchvision has a kind of tensor of its own; a grey picture has three equal channels here.
+        plain: Tensor = picture.as_subclass(Tensor).expand(3, -1, -1)
         if plain.dtype == torch.uint8:
             return plain
         low, high = plain.aminmax()

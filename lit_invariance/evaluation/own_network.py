@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lit_invariance.errors import UserError, said_by
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
+from lit_invariance.models.grey import as_channels
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols.window import sides
 
@@ -123,7 +124,7 @@ class Called(nn.Module):
 
 
 class Normalise(nn.Module):
-    """Turns pictures `(N, 3, S, S)` in [0, 1] into `(picture - mean) / std`.
+    """Turns pictures `(N, 3, H, W)` in [0, 1] into `(picture - mean) / std`; with one mean, grey ones `(N, 1, H, W)`.
 
     Args:
         preprocessing: Holds mean and std.
@@ -139,7 +140,7 @@ class Normalise(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise."""
-        return (images - self.mean) / self.std
+        return (as_channels(images, len(self.mean)) - self.mean) / self.std
 
 
 class Prepared(nn.Module):

@@ -12,6 +12,7 @@ from lit_invariance.errors import UserError
 from lit_invariance.models.classification_layer import layers_with
 from lit_invariance.models.dry_pass import see_answer
 from lit_invariance.models.entry import Entry
+from lit_invariance.models.grey import first_convolution, make_grey
 from lit_invariance.models.libraries import find_entry
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.models.state_dict import first_of, is_file_name, read_state_dict, without_prefix
@@ -26,7 +27,7 @@ class Backbone:
     """A network with what it expects of its input.
 
     Attributes:
-        network: `(N, 3, S, S)` normalised images -> logits `(N, K)`.
+        network: `(N, C, H, W)` normalised images, one channel for each of the means -> logits `(N, K)`.
         heads: Names of the modules that map features to classes; the networks that timm distilled have two, a user's
             own may have none.
         preprocessing: What its weights expect of a picture.
@@ -47,7 +48,9 @@ class Backbone:
         return self.trained_classes not in (None, self.num_classes)
 
 
-def create_backbone(name: str, weights: str | None, num_classes: int, image_size: Size | None = None) -> Backbone:
+def create_backbone(
+    name: str, weights: str | None, num_classes: int, image_size: Size | None = None, channels: int = 3
+) -> Backbone:
     """Build a network by name and load its weights.
 
     Args:
@@ -59,6 +62,9 @@ def create_backbone(name: str, weights: str | None, num_classes: int, image_size
         num_classes: Number of outputs K. Where the weights have another number, the head is a new one.
         image_size: Side S of the pictures it will be given, or (H, W). One is passed through it before any weights
             are looked for, to see that the network takes it; None leaves that out.
+        channels: 3, or 1 for a network of grey pictures: its first convolution is then one of a single channel, whose
+            weights are the sums over the three; a file may also hold such a network's weights. Code of the user's own
+            says itself how many its network has, by its means.
 
     Returns:
         The network, in training mode.
@@ -70,15 +76,26 @@ def create_backbone(name: str, weights: str | None, num_classes: int, image_size
     entry = find_entry(name, weights)
     network = entry.make(num_classes)
     heads = _heads(network, entry, num_classes, name)
+    own = entry.whole or len(entry.preprocessing.mean) == 1
     if image_size is not None:
-        see_answer(network, name, image_size, num_classes)
+        see_answer(network, name, image_size, num_classes, len(entry.preprocessing.mean))
+    first = first_convolution(network, name) if channels == 1 and not own else None
+    expected = entry.preprocessing if entry.whole or weights is not None else preprocessing_of(name, None)
+    expected = expected if first is None else expected.grey()
     if entry.whole:
-        return Backbone(network, heads, entry.preprocessing, num_classes, entry.classes)
+        return Backbone(network, heads, expected, num_classes, entry.classes)
     if weights is None:
-        return Backbone(network, heads, preprocessing_of(name, None), num_classes)
+        if first is not None:
+            make_grey(network, first)
+        return Backbone(network, heads, expected, num_classes)
     state = _converted(entry, weights, network)
+    is_grey = first is not None and state.get(f"{first}.weight", network.get_submodule(first).weight).shape[1] == 1
+    if first is not None and is_grey:
+        make_grey(network, first)
     load_strictly(network, name, state, f"'{weights}'", heads)
-    return Backbone(network, heads, entry.preprocessing, num_classes, _classes_of(state, heads))
+    if first is not None and not is_grey:
+        make_grey(network, first)
+    return Backbone(network, heads, expected, num_classes, _classes_of(state, heads))
 
 
 def preprocessing_of(name: str, weights: str | None) -> Preprocessing:

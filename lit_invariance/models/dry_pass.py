@@ -7,7 +7,7 @@ from lit_invariance.errors import UserError, said_by
 from lit_invariance.protocols.window import Size, in_words, sides
 
 
-def see_answer(network: nn.Module, name: str, size: Size, num_classes: int) -> None:
+def see_answer(network: nn.Module, name: str, size: Size, num_classes: int, channels: int = 3) -> None:
     """Check that a network takes pictures of a size and answers with one logit per class.
 
     Args:
@@ -15,6 +15,7 @@ def see_answer(network: nn.Module, name: str, size: Size, num_classes: int) -> N
         name: What the user calls it, for the error message.
         size: Side S of its input in pixels, or (H, W).
         num_classes: Number of outputs K.
+        channels: Channels of its input.
 
     Raises:
         UserError: If it refuses the size, or answers with anything else than `(N, K)` logits.
@@ -23,7 +24,7 @@ def see_answer(network: nn.Module, name: str, size: Size, num_classes: int) -> N
     network.eval()
     try:
         with torch.no_grad():
-            answer = network(torch.zeros(1, 3, *sides(size)))
+            answer = network(torch.zeros(1, channels, *sides(size)))
     except Exception as error:  # a network may refuse with any type
         raise UserError(
             f"backbone {name} does not take pictures of {in_words(size)} pixels ({said_by(error)}); choose another "

@@ -64,6 +64,8 @@ def usual_recipe(name: str, network: Any, change: str) -> Preprocessing:
 
 def _of_fields(fields: Mapping[str, Any]) -> Preprocessing:
     mean, std = (_per_channel(name, fields[name]) for name in ("mean", "std"))
+    if len(mean) != len(std):
+        raise UserError(f"preprocessing has mean {mean} and std {std}; give one of each for every channel.")
     if min(std) <= 0:
         raise UserError(f"preprocessing has std {std}; each value must be above 0.")
     interpolation = fields.get("interpolation", "bilinear")
@@ -84,10 +86,12 @@ def _of_fields(fields: Mapping[str, Any]) -> Preprocessing:
 
 def _per_channel(name: str, values: Any) -> tuple[float, ...]:
     try:
-        red, green, blue = (float(value) for value in values)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"preprocessing has {name} {values!r}; give one number for each of 3 channels.") from error
-    return red, green, blue
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        numbers = ()
+    if len(numbers) not in (1, 3):
+        raise UserError(f"preprocessing has {name} {values!r}; give one number for each of 3 channels, or of 1.")
+    return numbers
 
 
 def _size(given: Any) -> Size:

@@ -19,7 +19,8 @@ class Preprocessing:
     """How a decoded picture becomes a network's input.
 
     Attributes:
-        mean: Channel means in [0, 1] that the input is reduced by; also the colour of a background called `mean`.
+        mean: Channel means in [0, 1] that the input is reduced by, one for a network of one channel; also the colour of
+            a background called `mean`.
         std: Channel standard deviations that it is divided by.
         size: Side S of the input in pixels, or (H, W).
         crop_pct: The picture is resized to `S / crop_pct` before S is cut; None for the geometry that is one for all
@@ -44,6 +45,11 @@ class Preprocessing:
     def scale(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation that pictures in [0, 1] are normalised with in front of the network."""
         return ((0.0,) * len(self.mean), (1.0,) * len(self.std)) if self.inside else (self.mean, self.std)
+
+    def grey(self) -> "Preprocessing":
+        """Return the same for a network of one channel: the means over the channels."""
+        mean, std = ((sum(values) / len(values),) for values in (self.mean, self.std))
+        return replace(self, mean=mean, std=std)
 
     def at(self, size: Size) -> "Preprocessing":
         """Return the same recipe for another size of the input, in pixels."""

@@ -18,6 +18,7 @@ from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.models.python_code import PythonCode, find_code
 from lit_invariance.models.state_dict import is_file_name
 from lit_invariance.models.torch_file import read_torch_file
+from lit_invariance.protocols.window import sides
 
 PYTHON = "python:"
 CHECKPOINT = ".ckpt"
@@ -85,7 +86,7 @@ def _facts(code: PythonCode, checkpoint: str | None) -> Facts:
             network, recipe = _call(code, checkpoint, ANY if asked else None)
         if recipe is None:
             recipe = usual_recipe(code.text, network, "let the function return (network, (mean, std))")
-        _known[key] = Facts(None if asked else _outputs(network, recipe.size), recipe)
+        _known[key] = Facts(None if asked else _outputs(network, recipe), recipe)
     return _known[key]
 
 
@@ -145,11 +146,11 @@ def _copied(code: PythonCode, network: nn.Module) -> nn.Module:
         raise UserError(f"the network of '{code.text}' cannot be copied ({said_by(error)}); correct it.") from error
 
 
-def _outputs(network: nn.Module, size: int) -> int | None:
+def _outputs(network: nn.Module, recipe: Preprocessing) -> int | None:
     """Number of outputs, by a grey picture or, where the network does not take its size, by the last layer."""
     try:
         with torch.no_grad():
-            answer = network.eval()(torch.zeros(1, 3, size, size))
+            answer = network.eval()(torch.zeros(1, len(recipe.mean), *sides(recipe.size)))
         answer = getattr(answer, "logits", answer)
     except Exception:  # the network may be for other sizes, and refuse with any type
         answer = None

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from lit_invariance.errors import UserError
-
 Size = int | tuple[int, int]
 """Side S of a square, or (H, W), in pixels."""
 
@@ -29,24 +27,6 @@ def as_size(size: Any) -> Size:
         raise ValueError(f"a size is a side in pixels, or [rows, columns], not {size!r}.")
     rows, columns = pair
     return rows if rows == columns else (rows, columns)
-
-
-def checked_size(part: str, size: Any) -> Size:
-    """Return `as_size` of an option.
-
-    Args:
-        part: What has the option: `"data"` or `"model"`.
-        size: Its value.
-
-    Raises:
-        UserError: If it is no size.
-    """
-    try:
-        return as_size(size)
-    except ValueError as error:
-        raise UserError(
-            f"{part}.image_size is {size}; it is a side of at least 1 pixel, or [rows, columns]."
-        ) from error
 
 
 def sides(size: Size) -> tuple[int, int]:

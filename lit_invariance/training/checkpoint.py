@@ -103,6 +103,7 @@ def rebuild(
             classifier = LitClassifier(**{**options, "weights": None})
             # They decide on what it expects of a picture all the same.
             recipe = preprocessing_of(options["backbone"], options.get("weights"))
+        recipe = recipe if len(recipe.mean) == len(classifier.mean) else recipe.grey()
         classifier.configure_preprocessing(recipe.trained_at(classifier.image_size))
     except UserError as error:
         raise UserError(f"'{path}' cannot be turned into a network: {error}") from error

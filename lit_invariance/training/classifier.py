@@ -19,9 +19,10 @@ from lit_invariance.mitigations import apply_mitigations, batch_norms, reestimat
 from lit_invariance.mitigations.losses.distillation import Distillation
 from lit_invariance.models.backbones import Backbone, create_backbone
 from lit_invariance.models.exported.file import ExportedNetwork
+from lit_invariance.models.grey import as_channels
+from lit_invariance.models.image_size import checked_size
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import ImageTooSmall, views_of
-from lit_invariance.protocols.window import checked_size
 from lit_invariance.training.answers import not_finite
 from lit_invariance.training.guards import guards
 from lit_invariance.training.invariance_callback import VIEWS_SEED, InvarianceCallback, with_neighbours
@@ -52,6 +53,8 @@ class LitClassifier(pl.LightningModule):
             new one. None means the 1000 of ImageNet; on the command line, the number of classes in the data.
         image_size: Side S of the network's input in pixels, or [H, W]. On the command line it is set by
             `data.image_size`.
+        channels: 3, or 1 for a network of grey pictures, see `create_backbone`. Pictures are always decoded as RGB, and
+            made grey in front of such a network.
         mitigations: What makes the network more invariant: names or `{name: {option: value}}`; see `MITIGATIONS` and,
             for order and combination, `apply_mitigations`.
         reestimate_batch_norm: Training images, in whole batches, on which the statistics of batch normalisation are
@@ -86,6 +89,7 @@ class LitClassifier(pl.LightningModule):
         weights: str | None = None,
         num_classes: int | None = None,
         image_size: int | tuple[int, int] = 224,
+        channels: int = 3,
         mitigations: list[str | dict[str, Any]] | None = None,
         reestimate_batch_norm: int = 0,
         freeze_batch_norm: bool = False,
@@ -109,7 +113,7 @@ class LitClassifier(pl.LightningModule):
         check_ranges(self.hparams)
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
-        made = create_backbone(backbone, weights, num_classes, size)
+        made = create_backbone(backbone, weights, num_classes, size, channels)
         self.num_classes, self.image_size, self.heads = num_classes, size, made.heads
         self.trained_classes, self._new_head = made.trained_classes, _new_head(made, backbone)
         self.backbone = made.network
@@ -140,7 +144,7 @@ class LitClassifier(pl.LightningModule):
         self.protocol = with_neighbours(self.preprocessing.protocol(self.hparams["invariance_protocol"]))
         images = self.hparams["invariance_images"]
         # The images of its batches are not normalised, and `forward` takes values from 0 to 1.
-        scale: dict[str, Any] = {"mean": (0.0,) * len(self.mean), "std": (1.0,) * len(self.mean)}
+        scale: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
         self.invariance = InvarianceCallback(self.protocol, images, prefix=OWN_PREFIX, **scale) if images else None
 
     def configure_callbacks(self) -> list[Callback]:
@@ -179,16 +183,18 @@ class LitClassifier(pl.LightningModule):
         return logits
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Normalise images `(N, 3, S, S)`, uint8 or float in [0, 1], into the network's input.
+        """Normalise images `(N, 3, H, W)`, uint8 or float in [0, 1], into the network's input.
 
         Returns:
-            (images - mean) / std, computed in float32, then cast to the precision of the parameters in channels_last.
+            (images - mean) / std, of grey images for a network of one channel, computed in float32, then cast to the
+            precision of the parameters in channels_last.
 
         Raises:
             UserError: If the first floats that it is given lie far outside [0, 1], as normalised pictures do.
         """
         self._range.see(images)
-        normalised = (_as_float(images) - self._mean.float()) / self._std.float()
+        pictures = as_channels(_as_float(images), len(self.mean))
+        normalised = (pictures - self._mean.float()) / self._std.float()
         return normalised.to(self._mean.dtype).contiguous(memory_format=torch.channels_last)
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:

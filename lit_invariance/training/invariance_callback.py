@@ -15,6 +15,7 @@ from lit_invariance.data.batch import Batch, Positioned
 from lit_invariance.data.source import UNLABELLED
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import Accuracy, Agreement, ImageMean, MeanAbsoluteChange, Top1Change
+from lit_invariance.models.grey import as_channels
 from lit_invariance.protocols import PROTOCOLS, ImageTooSmall, Protocol, views_of
 from lit_invariance.protocols.window import Size, as_size
 from lit_invariance.registry import Spec, build, check, parse_spec
@@ -217,6 +218,7 @@ class InvarianceCallback(Callback):
             ) from error
 
     def _inputs(self, views: Tensor) -> Tensor:
+        views = as_channels(views, len(self.scale.mean))
         return (views * 255).round().byte() if self._takes_bytes else self.scale.normalise(views)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

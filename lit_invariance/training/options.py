@@ -27,6 +27,8 @@ def check_ranges(options: Mapping[str, Any]) -> None:
     Raises:
         UserError: If one is.
     """
+    if options["channels"] not in (1, 3):
+        raise UserError(f"model.channels is {options['channels']}; it is 3, or 1 for a network of grey pictures.")
     for name, (low, high) in RANGES.items():
         value = options[name]
         if value is not None and not low <= value <= high:
