@@ -61,7 +61,7 @@ def evaluate(
 ) -> Results:
     """Measure how often models change their answer when the picture hardly changes.
 
-    A network object is called with pictures `(N, 3, S, S)`, float in [0, 1], and returns logits `(N, K)` or an object
+    A network object is called with pictures `(N, 3, H, W)`, float in [0, 1], and returns logits `(N, K)` or an object
     that holds them as `.logits`. **Networks with published weights expect normalised pictures**: give `preprocessing`,
     or a network that normalises by itself. Without `preprocessing`, the pictures for a bare network of torchvision or
     timm are normalised as its library's published weights expect, and a line says so. The mode and device of each

@@ -6,6 +6,7 @@ from torch import nn
 
 import lit_invariance as li
 from lit_invariance.cli.train import train
+from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.images import to_rgb
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.geometry import Geometry
@@ -68,7 +69,7 @@ def test_a_training_on_inputs_that_are_not_square_with_one_channel(in_folder):
     options = ["--data.image_size", "[48, 24]", "--model.channels", "1", "--model.mitigations", "[blurpool]"]
     translation = "{kind: any_of, of: [{kind: crop}, {kind: pad}, {kind: affine}]}"
     cli = train([*TINY, *options, "--trainer.max_epochs", "1", "--data.translation", translation])
-    batch = next(iter(cli.datamodule.train_dataloader()))
+    batch = next(iter(InvarianceData(**cli.datamodule.hparams).train_dataloader()))
     assert batch["image"].shape == (16, 3, 48, 24)
     restored = load_checkpoint("checkpoints/shapes/last.ckpt")
     assert (restored.image_size, restored.backbone.conv1.in_channels, len(restored.mean)) == ((48, 24), 1, 1)
