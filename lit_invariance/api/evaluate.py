@@ -27,7 +27,7 @@ from lit_invariance.evaluation.trained_classes import names_of_outputs, see_same
 from lit_invariance.execution.executor import COMPILE
 from lit_invariance.models.image_size import checked_size
 from lit_invariance.models.preprocessing import Preprocessing
-from lit_invariance.protocols.window import Size
+from lit_invariance.protocols.window import Size, as_size
 from lit_invariance.registry import Spec
 
 
@@ -136,7 +136,8 @@ def evaluate(
     with one_sentence_errors():
         if image_size is not None:
             image_size = checked_size("data", image_size)
-        size = image_size or (data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise)
+        of_data = data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise
+        size = image_size or as_size(of_data)
         shown = Geometry(geometry, image_size, size)
         candidates = find_models(models, preprocessing, shown)
         settings = Settings(

@@ -23,7 +23,7 @@ from lit_invariance.data.training_set import TrainingSet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
 from lit_invariance.data.workers import begin_worker, usual_workers
 from lit_invariance.errors import UserError
-from lit_invariance.models.image_size import checked_size
+from lit_invariance.models.image_size import checked_size, plain
 from lit_invariance.registry import parse_spec
 
 
@@ -76,7 +76,7 @@ class InvarianceData(LightningDataModule):
         val_root: str | None = None,
         val_fraction: float = 0.1,
         download: bool = False,
-        image_size: int | tuple[int, int] = 224,
+        image_size: int | list[int] = 224,
         batch_size: int = 64,
         val_batch_size: int | None = None,
         num_workers: int | None = None,
@@ -91,7 +91,8 @@ class InvarianceData(LightningDataModule):
         super().__init__()
         self.save_hyperparameters()
         kind = find_kind(dataset)
-        size = self.hparams["image_size"] = checked_size("data", image_size)
+        size = checked_size("data", image_size)
+        self.hparams["image_size"] = plain(size)
         for name in ("batch_size", "val_batch_size", "max_images"):
             if self.hparams[name] is not None and self.hparams[name] < 1:
                 raise UserError(f"data.{name} is {self.hparams[name]}; it must be at least 1.")

@@ -11,6 +11,7 @@ from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.own_network import OwnNetwork
 from lit_invariance.models.backbones import preprocessing_of, published_classes
 from lit_invariance.models.exported.file import count_parameters
+from lit_invariance.models.image_size import plain
 from lit_invariance.models.torchvision_networks import published_name
 from lit_invariance.registry import Spec
 from lit_invariance.results.schema import ModelEntry
@@ -59,7 +60,7 @@ class Model:
             "mitigations": list(self.mitigations),
             "translation": self.source.translation,
             "parameters": count_parameters(self.classifier.backbone),
-            "image_size": size if isinstance(size, int) else list(size),
+            "image_size": plain(size),
             "preprocessing": {
                 "recipe": seen.recipe,
                 "crop_pct": seen.crop_pct,

@@ -89,7 +89,7 @@ def create_backbone(
             make_grey(network, first)
         return Backbone(network, heads, expected, num_classes)
     state = _converted(entry, weights, network)
-    is_grey = first is not None and state.get(f"{first}.weight", network.get_submodule(first).weight).shape[1] == 1
+    is_grey = _is_grey(state, f"{first}.weight")
     if first is not None and is_grey:
         make_grey(network, first)
     load_strictly(network, name, state, f"'{weights}'", heads)
@@ -186,6 +186,11 @@ def _heads(network: nn.Module, entry: Entry, num_classes: int, name: str) -> tup
         raise UserError(f"backbone {name} has no classification layer with {num_classes} outputs; choose a classifier.")
     named = tuple(path for path in entry.heads if path in fitting)
     return named if named and len(named) == len(entry.heads) else (fitting[-1],)
+
+
+def _is_grey(state: Mapping[str, Any], name: str) -> bool:
+    """Whether the weights of a convolution are of one channel."""
+    return name in state and state[name].ndim == 4 and state[name].shape[1] == 1
 
 
 def _classes_of(state: Mapping[str, Any], heads: Sequence[str]) -> int | None:

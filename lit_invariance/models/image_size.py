@@ -22,3 +22,8 @@ def checked_size(part: str, size: Any) -> Size:
         raise UserError(
             f"{part}.image_size is {size}; it is a side of at least 1 pixel, or [rows, columns]."
         ) from error
+
+
+def plain(size: Size) -> int | list[int]:
+    """Return a size as hyperparameters hold it, which go through YAML and JSON."""
+    return size if isinstance(size, int) else list(size)

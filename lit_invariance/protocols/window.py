@@ -22,10 +22,12 @@ def as_size(size: Any) -> Size:
         >>> as_size(224), as_size([128, 64]), as_size((64, 64))
         (224, (128, 64), 64)
     """
-    pair = (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, list | tuple) else ()
+    pair: tuple[Any, ...] = (
+        (size, size) if isinstance(size, int) else tuple(size) if isinstance(size, list | tuple) else ()
+    )
     if len(pair) != 2 or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in pair):
         raise ValueError(f"a size is a side in pixels, or [rows, columns], not {size!r}.")
-    rows, columns = pair
+    rows, columns = (int(side) for side in pair)
     return rows if rows == columns else (rows, columns)
 
 

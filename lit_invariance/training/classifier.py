@@ -20,7 +20,7 @@ from lit_invariance.mitigations.losses.distillation import Distillation
 from lit_invariance.models.backbones import Backbone, create_backbone
 from lit_invariance.models.exported.file import ExportedNetwork
 from lit_invariance.models.grey import as_channels
-from lit_invariance.models.image_size import checked_size
+from lit_invariance.models.image_size import checked_size, plain
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import ImageTooSmall, views_of
 from lit_invariance.training.answers import not_finite
@@ -88,7 +88,7 @@ class LitClassifier(pl.LightningModule):
         backbone: str,
         weights: str | None = None,
         num_classes: int | None = None,
-        image_size: int | tuple[int, int] = 224,
+        image_size: int | list[int] = 224,
         channels: int = 3,
         mitigations: list[str | dict[str, Any]] | None = None,
         reestimate_batch_norm: int = 0,
@@ -109,7 +109,7 @@ class LitClassifier(pl.LightningModule):
         self.save_hyperparameters()
         num_classes = 1000 if num_classes is None else num_classes
         size = checked_size("model", image_size)
-        self.hparams.update(num_classes=num_classes, image_size=size)
+        self.hparams.update(num_classes=num_classes, image_size=plain(size))
         check_ranges(self.hparams)
         if optimizer not in OPTIMIZERS:
             raise unknown("optimizer", optimizer, OPTIMIZERS)
