@@ -5,6 +5,7 @@ from torch import Generator
 from lit_invariance.protocols.protocol import draw
 from lit_invariance.protocols.standard import CROP_FRACTION, central, cover
 from lit_invariance.protocols.view import View
+from lit_invariance.protocols.window import Size, sides
 
 
 def room_for(size: int) -> int:
@@ -18,7 +19,7 @@ def room_for(size: int) -> int:
     return max(round(size / CROP_FRACTION) - size, 2)
 
 
-def window(height: int, width: int, size: tuple[int, int], room: int, down: int, right: int) -> View:
+def window(height: int, width: int, size: Size, room: int, down: int, right: int) -> View:
     """Place an H x W window in the middle H + `room` x W + `room` pixels of the resized picture.
 
     The picture is resized to cover these; of a square window, its short side becomes S + `room`. A smaller picture is
@@ -28,12 +29,12 @@ def window(height: int, width: int, size: tuple[int, int], room: int, down: int,
     Args:
         height: Rows of the picture.
         width: Columns of the picture.
-        size: Rows and columns (H, W) of the window in pixels.
+        size: Side of the window in pixels, or (H, W).
         room: Pixels by which both sides are larger.
         down: First row of the window in them, in `0..room`.
         right: First column of the window in them, in `0..room`.
     """
-    rows, columns = size[0] + room, size[1] + room
+    rows, columns = (side + room for side in sides(size))
     to_height, to_width = cover(height, width, (rows, columns))
     top, left = central(to_height, rows), central(to_width, columns)
     return View(0, 0, height, width, to_height, to_width, -(top + down), -(left + right))
