@@ -87,7 +87,11 @@ def test_a_bare_network_of_torchvision_is_told_to_be_normalised(wrap, caplog):
         (((0.5,) * 3, (0.5, 0.5, 0)), r"std \(0.5, 0.5, 0.0\); each value must be above 0"),
         (v2.Compose([v2.Resize(8), v2.Normalize(MEAN, STD)]), "holds Resize, but views are"),
         ({"mean": MEAN, "std": STD, "interpolation": "nearest"}, "resizes with nearest; views can be made with"),
-        ({"mean": MEAN, "std": STD, "input_size": (3, 224, 299)}, "makes pictures of 224 x 299 pixels"),
+        (
+            {"mean": MEAN, "std": STD, "crop_size": (224, 299), "resize_size": 256},
+            "to 256 x 256 pixels and crops 299 x 224",
+        ),
+        ({"mean": MEAN, "std": (0.5,)}, "give one of each for every channel"),
     ],
 )
 def test_refused(given, message):
