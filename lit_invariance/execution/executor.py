@@ -16,6 +16,7 @@ from lit_invariance.execution.compiling import compiled, frozen, pays
 from lit_invariance.execution.folding import fold_batch_norm
 from lit_invariance.execution.memory import is_out_of_memory
 from lit_invariance.execution.replica import replica
+from lit_invariance.protocols.window import Size, sides
 
 COMPILE = ("auto", "true", "false")
 AGREEMENT = 1e-4
@@ -45,18 +46,18 @@ class Executor(nn.Module):
 
     Args:
         network: In evaluation mode, from pictures `(N, 3, S, S)` in [0, 1] to logits `(N, K)`.
-        size: Side S in pixels.
+        size: Side S in pixels, or (H, W).
         batch: Views in a batch.
 
     Attributes:
-        size: Side S in pixels.
+        size: Side S in pixels, or (H, W).
         batch: Views in a batch.
         folded: Batch normalisations folded.
         compiled: Whether it was compiled.
         single: Whether it answers one batch at a time only.
     """
 
-    def __init__(self, network: nn.Module, size: int, batch: int) -> None:
+    def __init__(self, network: nn.Module, size: Size, batch: int) -> None:
         super().__init__()
         self.size, self.batch, self.folded, self.compiled, self.single = size, batch, 0, False, False
         try:
@@ -167,16 +168,17 @@ class Executor(nn.Module):
         return min(spent)
 
     def _example(self) -> Tensor:
-        return torch.full((self.batch, 3, self.size, self.size), 0.5, device=_device_of(self.network))
+        return torch.full((self.batch, 3, *sides(self.size)), 0.5, device=_device_of(self.network))
 
 
 def _device_of(network: nn.Module) -> torch.device:
     return next((tensor.device for tensor in (*network.parameters(), *network.buffers())), torch.device("cpu"))
 
 
-def _folded(network: nn.Module, size: int) -> tuple[nn.Module, int]:
+def _folded(network: nn.Module, size: Size) -> tuple[nn.Module, int]:
     """A copy with its batch normalisation folded, if that leaves its answer as it is; and how often."""
-    example = torch.linspace(0, 1, 3 * size * size, device=_device_of(network)).view(1, 3, size, size)
+    rows, columns = sides(size)
+    example = torch.linspace(0, 1, 3 * rows * columns, device=_device_of(network)).view(1, 3, rows, columns)
     fast = replica(network)
     try:
         count, plain = fold_batch_norm(fast, example)

@@ -11,6 +11,7 @@ from lit_invariance.evaluation.own_network import Normalise, OwnNetwork
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.models.exported.description import NORMALISED, PICTURES, Description
 from lit_invariance.models.exported.file import ExportedNetwork, count_parameters
+from lit_invariance.protocols.window import in_words
 from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.version import version
 
@@ -80,6 +81,11 @@ def pack(model: Model, normalisation: str) -> Packed:
         )
     if isinstance(classifier.backbone, ExportedNetwork):
         raise UserError(f"{model.source.text} is an exported file already; name the network that it was made of.")
+    if not isinstance(seen.size, int):
+        raise UserError(
+            f"model {model.name} takes inputs of {in_words(seen.size)} pixels, and an exported file describes squares "
+            "only; export a network of a square input."
+        )
     example = torch.full((2, len(seen.mean), seen.size, seen.size), 0.5)
     with torch.no_grad():
         classes = classifier(example).shape[1]

@@ -19,6 +19,7 @@ from lit_invariance.evaluation.model_sources import ModelSource, parse_source
 from lit_invariance.evaluation.models import PUBLISHED_CLASSES
 from lit_invariance.files import replacing, writable_folder
 from lit_invariance.names import printable
+from lit_invariance.protocols.window import as_size
 from lit_invariance.shipping.card import Evaluated, find_evaluation, model_card
 from lit_invariance.shipping.formats import FORMATS, open_written
 from lit_invariance.shipping.packing import INSIDE, NORMALISATIONS, OUTSIDE, Packed, pack
@@ -115,7 +116,8 @@ def export(
         source = parse_source(model) if isinstance(model, str) else model
         name = source.name if isinstance(source, ModelSource) else type(source).__name__
         trained = dict(source.content.get("hyper_parameters", {})) if isinstance(source, ModelSource) else {}
-        size = image_size or (data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise)
+        of_data = data.hparams["image_size"] if isinstance(data, InvarianceData) else Geometry.otherwise
+        size = image_size or as_size(of_data)
         geometry = Geometry(image_size=image_size, otherwise=size)
         candidates = find_models({name: source}, preprocessing, geometry)
         writable_folder(path.parent)

@@ -15,6 +15,7 @@ from lit_invariance.models.exported.file import ExportedFile, ExportedNetwork
 from lit_invariance.models.exported.reading import file_of, read_exported
 from lit_invariance.models.own_recipe import read_recipe
 from lit_invariance.models.preprocessing import Preprocessing
+from lit_invariance.protocols.window import sides
 
 OPTIONS = ("mean", "std", "size", "crop_pct", "interpolation", "crop_mode")
 USUAL_SIDE = 224
@@ -77,7 +78,7 @@ def _facts(name: str, options: str, changed: int, size: int) -> Facts:
         raise UserError(f"'{name}' takes pictures of {file.channels} channels, but mean has {len(expected.mean)}.")
     network: nn.Module = ExportedNetwork(file)
     try:
-        answer: Any = network(torch.full((2, len(expected.mean), expected.size, expected.size), 0.5))
+        answer: Any = network(torch.full((2, len(expected.mean), *sides(expected.size)), 0.5))
     except Exception as error:  # each library raises its own types
         raise UserError(f"'{name}' does not take two pictures of {expected.size} pixels: {said_by(error)}.") from error
     if not isinstance(answer, Tensor) or answer.ndim != 2 or len(answer) != 2:
