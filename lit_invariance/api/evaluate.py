@@ -179,7 +179,7 @@ def evaluate(
 
 
 def _without_labels(
-    pictures: EvaluationData, chosen: list[ProtocolChoice], candidates: Candidates, size: int
+    pictures: EvaluationData, chosen: list[ProtocolChoice], candidates: Candidates, size: Size
 ) -> tuple[EvaluationData, list[ProtocolChoice]]:
     """Take the classes from the models, and leave out and name the protocols that say nothing without labels."""
     outputs = pictures.described["classes"]

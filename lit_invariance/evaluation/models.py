@@ -131,6 +131,8 @@ def _load(source: ModelSource, num_classes: int, geometry: Geometry, seed: int) 
     # Every process must draw the same random weights, whatever was drawn before.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        classifier = LitClassifier(source.backbone, source.weights, num_classes, expected.size, mitigations=mitigations)
+        classifier = LitClassifier(
+            source.backbone, source.weights, num_classes, plain(expected.size), mitigations=mitigations
+        )
     classifier.configure_preprocessing(expected)
     return classifier

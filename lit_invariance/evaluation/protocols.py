@@ -8,6 +8,7 @@ from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import PROTOCOLS, Protocol, ReleasedScript
 from lit_invariance.protocols.released_script import SHARES
+from lit_invariance.protocols.window import Size
 from lit_invariance.registry import Spec, parse_spec
 
 RELEASED_SCRIPT: tuple[Spec, ...] = tuple({ReleasedScript.name: {"share": share}} for share in SHARES)
@@ -86,12 +87,12 @@ def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
     return list(choices.values())
 
 
-def without_labels(choices: Sequence[ProtocolChoice], size: int) -> tuple[list[ProtocolChoice], list[ProtocolChoice]]:
+def without_labels(choices: Sequence[ProtocolChoice], size: Size) -> tuple[list[ProtocolChoice], list[ProtocolChoice]]:
     """Divide protocols into those that can be measured on pictures without labels, and those of a single view.
 
     Args:
         choices: The protocols.
-        size: Side of the input in pixels.
+        size: Side of the input in pixels, or (H, W).
 
     Raises:
         UserError: If all of them show a single view, about which only a label says anything.

@@ -38,7 +38,7 @@ def first_convolution(network: nn.Module, name: str) -> str:
     for path, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
             if module.in_channels == len(BRIGHTNESS) and module.groups == 1:
-                return path
+                return str(path)
             break
     raise UserError(
         f"backbone {name} cannot be given one channel, because its first layer is no convolution of three; leave "

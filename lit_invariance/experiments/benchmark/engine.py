@@ -17,6 +17,7 @@ from lit_invariance.evaluation.plan import plan
 from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.evaluation.runner import make_trainer
 from lit_invariance.execution.lanes import Lanes, lanes_of
+from lit_invariance.protocols.window import sides
 from lit_invariance.registry import Spec
 
 DEVICE = torch.device("cpu")
@@ -79,7 +80,7 @@ class Engine:
         """Let the executors answer as many views, which are ready, in the same batches and lanes."""
         executors = list(self.executors.values())
         batch, size = executors[0].batch, executors[0].size
-        ready = torch.rand(batch, 3, size, size)
+        ready = torch.rand(batch, 3, *sides(size))
         filling = Filling(self.lanes, self.lanes.count + 1)
         for _ in range(max(1, self.views // batch)):
             filling.show(executors, ready, _drop)

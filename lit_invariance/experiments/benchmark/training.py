@@ -14,6 +14,7 @@ from torch import nn
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.experiments.benchmark.answer import Answer, Scale, Target
 from lit_invariance.experiments.benchmark.turns import seconds
+from lit_invariance.protocols.window import sides
 from lit_invariance.training.classifier import LitClassifier
 
 WANTED = 0.97
@@ -59,7 +60,7 @@ def training_steps(scale: Scale) -> Answer:
     rows, targets = [], []
     arms: dict[str, list[str | dict[str, Any]]] = {"plain": [], "BlurPool, 4 taps": ["blurpool"]}
     for name, mitigations in arms.items():
-        module = LitClassifier(backbone, None, data.num_classes, data.hparams["image_size"], mitigations)
+        module = LitClassifier(backbone, None, data.num_classes, data.hparams["image_size"], mitigations=mitigations)
         turns = TakingTurns(_bare(module, batch))
         rounds = max(1, scale.rounds // 2)
         options: dict[str, Any] = {"max_steps": rounds * (AHEAD + STEPS), "limit_val_batches": 0, **QUIET}
@@ -89,8 +90,7 @@ def _data(scale: Scale) -> InvarianceData:
 def _bare(module: LitClassifier, count: int) -> Callable[[], None]:
     """A step of a copy of the network as one writes it by hand, on a batch in memory."""
     network: nn.Module = LitClassifier(**module.hparams).backbone.train()
-    side = module.image_size
-    images = torch.randn(count, 3, side, side).to(memory_format=torch.channels_last)
+    images = torch.randn(count, 3, *sides(module.image_size)).to(memory_format=torch.channels_last)
     labels = torch.arange(count) % module.num_classes
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-5, momentum=0.9, nesterov=True)
 
