@@ -10,7 +10,7 @@ from tests.training.test_probe_pictures import events, train
 
 def test_hparams_tab(tmp_path):
     options = {"mitigations": [{"blurpool": {"taps": 3}}], "reestimate_batch_norm": 8, "freeze_batch_norm": True}
-    module = classifier(invariance_images=8, lr=0.05, **options)
+    module = classifier(invariance_images=8, lr=0.001, **options)
     trainer, _ = train(tmp_path, [Hyperparameters()], module=module)
     read = events(tmp_path)
     content = read.summary_metadata
@@ -19,7 +19,7 @@ def test_hparams_tab(tmp_path):
     assert words["applied_mitigations"] == "blurpool {'taps': 3}"
     assert (words["batch_norm"], words["pictures"]) == ("re-estimated on 8, frozen", "shapes")
     numbers = {name: start.hparams[name].number_value for name in ("lr", "seed", "epochs", "batch_size")}
-    assert numbers == {"lr": 0.05, "seed": 1, "epochs": 2, "batch_size": trainer.datamodule.batch_size}
+    assert numbers == {"lr": 0.001, "seed": 1, "epochs": 2, "batch_size": trainer.datamodule.hparams["batch_size"]}
     experiment = metadata.parse_experiment_plugin_data(content[metadata.EXPERIMENT_TAG].plugin_data.content)
     tags = {info.name.tag for info in experiment.metric_infos}
     assert tags == {f"val_result/{score}" for score in ("acc", "top1_change", "mean_absolute_change", "agreement")}
