@@ -21,8 +21,8 @@ def requirements():
 
 
 def test_every_bound_is_tested_and_gives_its_reason():
-    """What the tests themselves run on has its oldest version; what only lints, builds or is a stub needs none."""
-    tools = {"ruff", "mypy", "types-pyyaml", "build", "pre-commit"}
+    """What the tests themselves run on has its oldest version; what only lints, builds, starts them or is a stub needs none."""
+    tools = {"ruff", "mypy", "types-pyyaml", "build", "pre-commit", "pytest-xdist"}
     oldest = pins("constraints-minimum.txt")
     for requirement in requirements():
         if requirement.name.lower() in tools:

@@ -23,9 +23,9 @@ def write(path: str, text: str) -> Path:
 
 
 def test_a_module_of_the_working_directory(in_folder):
-    write("mine/nets.py", "def make(size=3):\n    return size\nclass Kind:\n    make = make")
-    assert load_object("python:mine.nets:make")(size=4) == 4
-    assert load_object("python:mine.nets:Kind.make")(5) == 5
+    write("of_this_test/nets.py", "def make(size=3):\n    return size\nclass Kind:\n    make = make")
+    assert load_object("python:of_this_test.nets:make")(size=4) == 4
+    assert load_object("python:of_this_test.nets:Kind.make")(5) == 5
 
 
 def test_an_installed_module():
@@ -59,21 +59,21 @@ def test_a_file_with_the_name_of_another_module(in_folder):
         ("python:mine:", "does not name an object"),
         ("mine:name", "does not name an object"),
         ("python:no_such_module:make", "there is no module no_such_module; start in the folder that holds it"),
-        ("python:mine.other:make", "there is no module mine.other;"),
+        ("python:of_this_test.other:make", "there is no module of_this_test.other;"),
         ("python:no/such.py:make", "there is no file /.*/no/such.py; check the path after python:"),
-        ("python:mine/whole.py:absent", "mine/whole.py has no 'absent'; it has VALUE, make."),
-        ("python:mine/whole.py:VALUE.x.y", "mine/whole.py has no 'VALUE.x.y'"),
-        ("python:mine/broken.py:make", r"mine/broken.py cannot be imported \(SyntaxError: .*\); fix it."),
-        ("python:mine.broken:make", r"mine.broken cannot be imported \(SyntaxError: .*\); fix it."),
-        ("python:mine.failing:make", r"mine.failing cannot be imported \(ZeroDivisionError: division by zero\)"),
-        ("python:mine.lacking:make", r"mine.lacking cannot be imported \(ModuleNotFoundError: No module named 'no_"),
+        ("python:of_this_test/whole.py:absent", "of_this_test/whole.py has no 'absent'; it has VALUE, make."),
+        ("python:of_this_test/whole.py:VALUE.x.y", "of_this_test/whole.py has no 'VALUE.x.y'"),
+        ("python:of_this_test/broken.py:make", r"of_this_test/broken.py cannot be imported \(SyntaxError: .*\); fix it."),
+        ("python:of_this_test.broken:make", r"of_this_test.broken cannot be imported \(SyntaxError: .*\); fix it."),
+        ("python:of_this_test.failing:make", r"of_this_test.failing cannot be imported \(ZeroDivisionError: division by zero\)"),
+        ("python:of_this_test.lacking:make", r"of_this_test.lacking cannot be imported \(ModuleNotFoundError: No module named 'no_"),
     ],
 )
 def test_what_cannot_be_loaded_is_told_in_one_sentence(in_folder, text, said):
-    write("mine/whole.py", "VALUE = 7\ndef make():\n    pass\n_hidden = 3")
-    write("mine/broken.py", "def make(:\n")
-    write("mine/failing.py", "1 / 0")
-    write("mine/lacking.py", "import no_such_library")
+    write("of_this_test/whole.py", "VALUE = 7\ndef make():\n    pass\n_hidden = 3")
+    write("of_this_test/broken.py", "def make(:\n")
+    write("of_this_test/failing.py", "1 / 0")
+    write("of_this_test/lacking.py", "import no_such_library")
     with pytest.raises(UserError, match=said) as refused:
         load_object(text)
     assert "\n" not in str(refused.value)

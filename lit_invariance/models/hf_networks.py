@@ -1,5 +1,6 @@
 """Image classifiers of Hugging Face's transformers, `hf/<folder or hub id>`, with what their processors say."""
 
+import os
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ def hf_network(model: str, weights: str | None) -> Entry:
         UserError: If transformers is missing, the files cannot be found, or are not of an image classifier.
     """
     transformers = optional("transformers", "hf", f"hf/{model}")
-    if weights not in (None, "default") and not Path(str(weights).partition("#")[0]).is_file():
+    if weights not in (None, "default") and not os.path.isfile(str(weights).partition("#")[0]):
         raise UserError(f"'{weights}' is not a file of weights; name hf/{model}, hf/{model}@none or hf/{model}@FILE.")
     config = _load(model, CONFIG, transformers.AutoConfig.from_pretrained)
     if config.model_type == "timm_wrapper":
@@ -47,7 +48,7 @@ def hf_network(model: str, weights: str | None) -> Entry:
         preprocessing=_preprocessing(model),
         classes=config.num_labels if weights == "default" else None,
         class_names=_names(config) if weights == "default" else None,
-        files=tuple(sorted(folder.glob("*.*"))) if folder.is_dir() else (),
+        files=tuple(sorted(folder.glob("*.*"))) if os.path.isdir(folder) else (),
     )
 
 
@@ -100,7 +101,7 @@ def _load(model: str, file: str, load: Callable[..., Loaded]) -> Loaded:
         with _quiet():
             return load(model, local_files_only=not may_fetch(), trust_remote_code=False)
     except Exception as error:  # transformers and the hub's client raise what they like
-        if Path(model).is_dir():
+        if os.path.isdir(model):
             hint = "write both into the folder, with save_pretrained of the model and of its image processor"
         else:
             hint = f"fetch it with 'hf download {model}' where there is a network, or name a folder as hf/FOLDER"

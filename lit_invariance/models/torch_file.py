@@ -1,5 +1,6 @@
 """Files of tensors read safely: nothing in them is executed, and a flipped bit is detected."""
 
+import os
 import pickle
 import re
 import warnings
@@ -35,7 +36,7 @@ def read_torch_file(path: str | Path) -> Any:
     if "://" in str(path):
         raise UserError(f"'{path}' is a URL; download the file yourself and name the local copy.")
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):  # a name that is too long is none
         raise UserError(f"there is no file '{path}'; check the path.")
     try:
         if path.suffix == SAFETENSORS:

@@ -40,6 +40,7 @@ def test_only_what_a_run_wrote_goes_and_only_when_the_next_stands(save_run, in_f
     folder.make()
     for name in ("best.ckpt", "last.ckpt"):
         save_run("run", file=name)
+    folder.curves.mkdir(parents=True)
     others = [folder.checkpoints / "epoch=3.ckpt", folder.curves / "events.out.tfevents.1.host.2.0"]
     own = folder.curves / f"events.out.tfevents.1.host.1.0{OURS}"
     for path in [*others, own]:
@@ -74,6 +75,7 @@ def test_a_run_that_never_began_leaves_nothing(in_folder):
     folder.check_writable()
     assert not list(in_folder.iterdir())
     folder.make()
+    folder.curves.mkdir(parents=True)
     (folder.curves / f"events.out.tfevents.2.host.3.0{OURS}").write_text("")
     folder.leave_nothing()
     assert not list(in_folder.iterdir())

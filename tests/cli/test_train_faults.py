@@ -285,13 +285,13 @@ def test_sigterm_gives_the_shells_code_and_the_command_that_goes_on(in_folder):
 
 
 def test_a_signal_before_the_training_begins_leaves_nothing(in_folder, monkeypatch, caplog):
-    from lit_invariance.data import datamodule
+    from lit_invariance.data import kinds
 
-    @functools.wraps(datamodule.load_shapes)
+    @functools.wraps(kinds.load_shapes)
     def loading(*_, **__):
         os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(datamodule, "load_shapes", loading)
+    monkeypatch.setattr(kinds, "load_shapes", loading)
     with pytest.raises(Stopped) as left:
         train(SMALL)
     assert left.value.code == 128 + signal.SIGTERM

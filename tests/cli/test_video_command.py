@@ -267,7 +267,7 @@ class TestCommand:
         assert results["images"] == 8
         assert set(results["scores"]) == {"top1_change", "mean_absolute_change"}
         assert {path.name for path in Path("out").glob("*.png")} == {"scores_video.png", "video_plain.png"}
-        assert "accuracy" not in capsys.readouterr().out
+        assert "no labels: accuracy is not measured" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

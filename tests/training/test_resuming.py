@@ -41,7 +41,7 @@ class Noisy(LitClassifier):
     """A classifier whose every step draws from PyTorch's generator, as dropout does."""
 
     def _classify(self, images):
-        return super()._classify(torch.nn.functional.dropout(images.float() / 255, 0.2, self.training))
+        return super()._classify(torch.nn.functional.dropout(images.float() / 255, 0.2, self.training) * 0.8)
 
 
 def run(folder, *callbacks, model=None, data=None, kind=LitClassifier, resume=None, **trainer):

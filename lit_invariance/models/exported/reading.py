@@ -1,5 +1,6 @@
 """Which files are networks that another program exported, and what opens them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def file_of(name: str) -> Path:
     if len(inside) > 1:
         raise UserError(f"'{name}' holds {len(inside)} .xml files; name one of them.")
     path = inside[0] if inside else Path(name)
-    if not path.is_file():
+    if not os.path.isfile(path):  # a name that is too long is none
         raise UserError(f"there is no file '{name}'; check the path.")
     return path
 
@@ -56,6 +57,6 @@ def read_exported(name: str) -> ExportedFile:
 
 def _in_folder(name: str) -> list[Path]:
     folder = Path(name)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return []
     return sorted(path for path in folder.glob("*.xml") if path.with_suffix(".bin").is_file())
