@@ -63,10 +63,19 @@ def test_a_file_with_the_name_of_another_module(in_folder):
         ("python:no/such.py:make", "there is no file /.*/no/such.py; check the path after python:"),
         ("python:of_this_test/whole.py:absent", "of_this_test/whole.py has no 'absent'; it has VALUE, make."),
         ("python:of_this_test/whole.py:VALUE.x.y", "of_this_test/whole.py has no 'VALUE.x.y'"),
-        ("python:of_this_test/broken.py:make", r"of_this_test/broken.py cannot be imported \(SyntaxError: .*\); fix it."),
+        (
+            "python:of_this_test/broken.py:make",
+            r"of_this_test/broken.py cannot be imported \(SyntaxError: .*\); fix it.",
+        ),
         ("python:of_this_test.broken:make", r"of_this_test.broken cannot be imported \(SyntaxError: .*\); fix it."),
-        ("python:of_this_test.failing:make", r"of_this_test.failing cannot be imported \(ZeroDivisionError: division by zero\)"),
-        ("python:of_this_test.lacking:make", r"of_this_test.lacking cannot be imported \(ModuleNotFoundError: No module named 'no_"),
+        (
+            "python:of_this_test.failing:make",
+            r"of_this_test.failing cannot be imported \(ZeroDivisionError: division by zero\)",
+        ),
+        (
+            "python:of_this_test.lacking:make",
+            r"of_this_test.lacking cannot be imported \(ModuleNotFoundError: No module named 'no_",
+        ),
     ],
 )
 def test_what_cannot_be_loaded_is_told_in_one_sentence(in_folder, text, said):

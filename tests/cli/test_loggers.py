@@ -123,7 +123,7 @@ def test_mlflow_gets_curves_settings_and_pictures(in_folder, monkeypatch, caplog
     assert (run.data.params["epochs"], run.data.params["batch_size"], run.data.params["mitigations"]) == (
         "2",
         "16",
-        "blurpool",
+        "['blurpool']",
     )
     assert (run.info.run_name, run.info.status) == ("shapes", "FINISHED")
     pictures = {path for path in files("runs/mlruns") if path.endswith(".png")}
