@@ -21,7 +21,7 @@ def requirements():
 
 
 def test_every_bound_is_tested_and_gives_its_reason():
-    """What the tests themselves run on has its oldest version; what only lints, builds, starts them or is a stub needs none."""
+    """What the tests themselves run on has its oldest version; what only checks, builds or starts them needs none."""
     tools = {"ruff", "mypy", "types-pyyaml", "build", "pre-commit", "pytest-xdist"}
     oldest = pins("constraints-minimum.txt")
     for requirement in requirements():

@@ -1,7 +1,7 @@
 """Image classifiers of Hugging Face's transformers, `hf/<folder or hub id>`, with what their processors say."""
 
-import os
 import copy
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
