@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-EVALUATE = "lit-invariance-evaluate"
+EVALUATE, TRAIN = "lit-invariance-evaluate", "lit-invariance-train"
 SHAPES = ["--data.dataset", "shapes", "--data.image_size", "32"]
 HERE = ["--data.root", "."]
 DOORS: dict[str, list[tuple[str, ...]]] = {
@@ -17,6 +17,10 @@ DOORS: dict[str, list[tuple[str, ...]]] = {
         ("python", "-m", "lit_invariance", "export", "tiny_resnet@none", "--to", "x.onnx", *SHAPES[2:]),
         (EVALUATE, "--models", "here.onnx{mean: 0, std: 1}", *SHAPES),
         (EVALUATE, "--models", "here.xml{mean: 0, std: 1}", *SHAPES),
+    ],
+    "loggers": [
+        (TRAIN, *SHAPES, "--model.backbone", "tiny_resnet", "--trainer.max_epochs", "1", "--trainer.logger", logger)
+        for logger in ("WandbLogger", "MLFlowLogger")
     ],
     "webdataset": [(EVALUATE, "--models", "tiny_resnet@none", "--data.dataset", "webdataset", *HERE)],
 }

@@ -34,8 +34,9 @@ HEAD = """# CIFAR-10: every mitigation on one network
 Written by `make results`. All arms begin with the same network of 8 layers (`resnet8_cifar10.yaml`). Three only change
 how it is asked; the others train it for one more epoch (`tune_cifar10.yaml`) with one thing changed. Measured on all
 10,000 test pictures (`worst of 9`: on 2000 of them, chosen at random), none of which had a part in training or in the
-choice of a checkpoint. The network they begin with was trained for 12 epochs only, 18 minutes of one core; its last
-epochs still gained, so a longer training would raise all accuracies and may shrink the differences.
+choice of a checkpoint; which network to take was chosen by two short trials on them. It was trained for 12 epochs only,
+18 minutes of one core, and its training accuracy was still rising: a longer training may raise all accuracies and
+shrink the differences.
 
 * **accuracy** of the picture as it is
 * **border**: share of answers that change when the picture moves by one pixel and black comes in
