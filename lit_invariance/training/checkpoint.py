@@ -19,7 +19,7 @@ from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.torch_file import SAFETENSORS, read_torch_file
 from lit_invariance.models.weights import load_strictly
 from lit_invariance.names import printable
-from lit_invariance.protocols.window import in_words, sides
+from lit_invariance.protocols.window import as_size, in_words, sides
 from lit_invariance.registry import Spec
 from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.training.packed import read_packed
@@ -131,7 +131,11 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     _see(path, Parts, content)
     _see(path, _options_of(LitClassifier, NEEDED), options)
     _see(path, _options_of(InvarianceData), content.get("datamodule_hyper_parameters", {}))
-    classes, size = options["num_classes"], options["image_size"]
+    classes = options["num_classes"]
+    try:
+        size = as_size(options["image_size"])
+    except ValueError as error:
+        raise UserError(f"the image_size of '{path}' is wrong: {error}") from error
     # A network is built to these numbers before its weights are compared with it.
     if not any(value.ndim and len(value) == classes for value in content["state_dict"].values()):
         raise UserError(f"'{path}' contradicts itself: none of its parameters has {classes} classes; train again.")
