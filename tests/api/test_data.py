@@ -126,7 +126,7 @@ class Endless(IterableDataset):
         (lambda pictures: [(pictures[0][0], -1)], "item 0 of list has the label -1"),
         (lambda pictures: [(pictures[0][0], "cat")], "item 0 of list has the label str"),
         (lambda pictures: [(np.zeros((3, 4, 4)), 0)], "item 0 of list holds ndarray"),
-        (lambda pictures: [(torch.zeros(1, 4, 4), 0)], r"holds a tensor of shape \(1, 4, 4\)"),
+        (lambda pictures: [(torch.zeros(2, 4, 4), 0)], r"holds a tensor of shape \(2, 4, 4\)"),
         (lambda pictures: [(torch.full((3, 4, 4), -0.5), 0)], "values from -0.5 to -0.5.*leave out Normalize"),
         (lambda pictures: [(torch.full((3, 4, 4), 255.0), 0)], "values from 255 to 255"),
         (lambda pictures: [(torch.full((3, 4, 4), 200), 0)], "values from 200 to 200"),
