@@ -130,5 +130,5 @@ def test_feature_map_is_that_of_the_layer(noise_batches, subsampling):
 
 
 def test_circular_positions_are_checked():
-    with pytest.raises(ValueError, match="positions must be from 2 to the size of 16"):
+    with pytest.raises(ValueError, match="positions must be from 2 to the height of 16"):
         CircularSweep(size=16, positions=17)
