@@ -1,7 +1,7 @@
 """Errors that the user can fix, in one sentence, and the lookup that suggests the nearest known name."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 MOST_LETTERS = 160
@@ -60,3 +60,19 @@ def unknown(kind: str, name: str | None, known: Iterable[str]) -> UserError:
     near = [by_case[found] for found in difflib.get_close_matches(str(name).lower(), by_case, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(names)}."
     return UserError(f"unknown {kind} '{name}'; {hint}")
+
+
+def see_known(kind: str, names: Iterable[str], known: Collection[str]) -> None:
+    """See that all names are in a registry.
+
+    Args:
+        kind: As in `unknown`.
+        names: The names as the user wrote them.
+        known: The names that exist.
+
+    Raises:
+        UserError: If one is not.
+    """
+    for name in names:
+        if name not in known:
+            raise unknown(kind, name, known)

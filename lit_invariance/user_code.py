@@ -70,8 +70,23 @@ def _of_file(path: Path) -> ModuleType:
         known = sys.modules.get(name)
         if known is not None and getattr(known, "__file__", None) == str(path):
             return known
+    try:
+        return run_file(path, names[path.stem in sys.modules])
+    except Exception as error:
+        raise _failed(path, error) from error
+
+
+def run_file(path: Path, name: str) -> ModuleType:
+    """Run a file of Python as a module, which can import what lies beside it.
+
+    Args:
+        path: The file, absolute.
+        name: Name of the module, under which dataclasses and pickle find it.
+
+    Raises:
+        Exception: What the file raises; the module is then forgotten.
+    """
     _look_in(path.parent)
-    name = names[path.stem in sys.modules]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None, path
     assert spec.loader is not None, path
@@ -79,9 +94,9 @@ def _of_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except Exception:
         del sys.modules[name]
-        raise _failed(path, error) from error
+        raise
     return module
 
 

@@ -23,7 +23,7 @@ from lit_invariance.diagnostics.sections import (
     size_section,
     typicality_section,
 )
-from lit_invariance.errors import UserError, unknown
+from lit_invariance.errors import UserError, see_known
 from lit_invariance.evaluation.data import EvaluationData
 from lit_invariance.evaluation.models import Model
 from lit_invariance.results.diagnoses import Diagnostics
@@ -73,9 +73,7 @@ def check_diagnostics(
     """
     if images < 1:
         raise UserError(f"--diagnose_images is {images}; it must be at least 1.")
-    for name in names:
-        if name not in DIAGNOSTICS:
-            raise unknown("diagnostic", name, DIAGNOSTICS)
+    see_known("diagnostic", names, DIAGNOSTICS)
     if "bias" in names and boxes is None:
         raise UserError("--diagnose bias tests bounding boxes; name their folder or file with --diagnose_boxes PATH.")
     if "size" in names and not data.labelled:

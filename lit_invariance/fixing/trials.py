@@ -12,6 +12,7 @@ from lit_invariance.fixing.networks import make_network, with_inference
 from lit_invariance.fixing.plan import Plan
 from lit_invariance.fixing.tried import Tried
 from lit_invariance.results.outcomes import Outcomes, beside, merge
+from lit_invariance.training.checkpoint_files import BEST
 
 Tell = Callable[[str], None]
 
@@ -69,7 +70,7 @@ class Trials:
         Returns:
             Both paths.
         """
-        plain, best = folder / f"{PLAIN}.ckpt", folder / "best.ckpt"
+        plain, best = folder / f"{PLAIN}.ckpt", folder / BEST
         for candidate, path in ((self.compared[0], plain), (chosen, best)):
             arm = candidate.arm
             with_inference(self._network(arm, arm.name, None, "all pictures"), candidate.inference, path)

@@ -1,7 +1,6 @@
 """Python code that the user names, `package.module:name{option: value}` or `path/file.py:name`: found and called."""
 
 import importlib
-import importlib.util
 import inspect
 import re
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 
 from lit_invariance.errors import UserError, said_by, unknown
+from lit_invariance.user_code import run_file
 
 FORM = re.compile(r"(?P<where>[^{}]+):(?P<name>[^:{}/]+)(?P<options>\{.*\})?", re.DOTALL)
 
@@ -133,19 +133,10 @@ def _file(path: str) -> ModuleType:
     name = f"_named_by_the_user_{file.stat().st_mtime_ns}_{re.sub(r'[^0-9A-Za-z]', '_', str(file))}"
     if name in sys.modules:
         return sys.modules[name]
-    if str(file.parent) not in sys.path:
-        sys.path.append(str(file.parent))
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses and pickle look for it
     try:
-        spec.loader.exec_module(module)
+        return run_file(file, name)
     except Exception as error:  # a file may raise anything while it is imported
-        del sys.modules[name]
         raise _failed(path, error) from error
-    return module
 
 
 def _failed(where: str, error: Exception) -> UserError:

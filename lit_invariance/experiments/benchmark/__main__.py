@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lit_invariance.cli.allocator import keep_freed_memory
-from lit_invariance.errors import unknown
+from lit_invariance.errors import see_known
 from lit_invariance.experiments.benchmark.answer import Answer, Scale
 from lit_invariance.experiments.benchmark.page import page, table
 from lit_invariance.experiments.benchmark.questions import QUESTIONS
@@ -42,9 +42,7 @@ def benchmark(args: Sequence[str] | None = None) -> None:
         UserError: If a question is unknown.
     """
     settings = make_parser().parse_args(args)
-    for name in settings.questions:
-        if name not in QUESTIONS:
-            raise unknown("question", name, QUESTIONS)
+    see_known("question", settings.questions, QUESTIONS)
     keep_freed_memory()
     folder = os.environ.get(FOLDER)
     scale = Scale(settings.small, Path(folder) if folder else None, settings.rounds)

@@ -12,7 +12,7 @@ from lit_invariance.api.evaluate import evaluate
 from lit_invariance.cli.allocator import keep_freed_memory
 from lit_invariance.cli.train import train
 from lit_invariance.data.datamodule import InvarianceData
-from lit_invariance.errors import unknown
+from lit_invariance.errors import see_known
 from lit_invariance.experiments.cifar10.arms import ARM_CONFIG, ARMS, BASE, BASE_CONFIG, PARTS, Arm
 from lit_invariance.experiments.cifar10.page import page
 from lit_invariance.files import replacing
@@ -46,9 +46,7 @@ def study(args: Sequence[str] | None = None) -> str:
         UserError: If an arm is unknown, or training or measuring refuses something.
     """
     settings = make_parser().parse_args(sys.argv[1:] if args is None else list(args))
-    for name in settings.arms:
-        if name not in ARMS:
-            raise unknown("arm", name, ARMS)
+    see_known("arm", settings.arms, ARMS)
     output = Path(settings.output)
     for seed in settings.seeds:
         for name in settings.arms:

@@ -1,8 +1,8 @@
 """Check and measure the program on one CUDA GPU: `python -m lit_invariance.experiments.gpu`.
 
-Under 8 minutes. What fails does not stop the rest; the page says so, and the exit code is 1. `--dry true` goes through
-everything on any device in a minute, with networks too small for the figures to mean anything. Real weights are looked
-for in the folder that `LIT_INVARIANCE_DATA` names.
+Begins no further check after 460 s. What fails does not stop the rest; the page says so, and the exit code is 1.
+`--dry true` goes through everything on any device in a minute, with networks too small for the figures to mean
+anything. Real weights are looked for in the folder that `LIT_INVARIANCE_DATA` names.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from lit_invariance.errors import UserError, unknown
+from lit_invariance.errors import UserError, see_known
 from lit_invariance.experiments.benchmark.__main__ import FOLDER
 from lit_invariance.experiments.benchmark.answer import Answer
 from lit_invariance.experiments.benchmark.page import surroundings, table
@@ -49,9 +49,7 @@ def check_gpu(args: Sequence[str] | None = None) -> int:
         UserError: If a check is unknown, or there is no GPU and `--dry` is not set.
     """
     settings = make_parser().parse_args(args)
-    for name in settings.checks:
-        if name not in CHECKS:
-            raise unknown("check", name, CHECKS)
+    see_known("check", settings.checks, CHECKS)
     if not settings.dry and not torch.cuda.is_available():
         raise UserError("PyTorch finds no CUDA GPU here; run this where there is one, or try it with --dry true.")
     folder = os.environ.get(FOLDER)

@@ -6,7 +6,7 @@ Under 15 minutes on two cores. Exits with code 1 if anything failed: a traceback
 import sys
 from collections.abc import Sequence
 
-from lit_invariance.errors import unknown
+from lit_invariance.errors import see_known
 from lit_invariance.experiments.reliability.injecting import HEAD, inject, line
 from lit_invariance.experiments.reliability.kinds import KINDS
 from lit_invariance.parser import OneSentenceErrors, run_command
@@ -33,9 +33,7 @@ def reliability(args: Sequence[str] | None = None) -> None:
         SystemExit: With code 1 if anything failed.
     """
     settings = make_parser().parse_args(args)
-    for name in settings.kinds:
-        if name not in KINDS:
-            raise unknown("kind", name, KINDS)
+    see_known("kind", settings.kinds, KINDS)
     print(HEAD, flush=True)
     failures: list[str] = []
     for name, tally in inject(settings.kinds, settings.share, settings.seed, settings.processes):

@@ -8,7 +8,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from lit_invariance.errors import UserError, said_by, unknown
+from lit_invariance.errors import UserError, said_by, see_known
 from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.exported.description import PICTURES
 from lit_invariance.models.exported.file import ExportedFile, ExportedNetwork
@@ -112,9 +112,7 @@ def _read(name: str, options: str) -> dict[str, Any]:
         read = yaml.safe_load(options or "{}")
     except yaml.YAMLError as error:
         raise UserError(f"the options of '{name}' cannot be read; write {name}{{mean: [...], std: [...]}}.") from error
-    for option in read:
-        if option not in OPTIONS:
-            raise unknown(f"option of '{name}'", str(option), OPTIONS)
+    see_known(f"option of '{name}'", map(str, read), OPTIONS)
     size = read.get("size", 2)
     if isinstance(size, bool) or not isinstance(size, int) or size < 2:
         raise UserError(f"'{name}': size is {size!r}; it must be a whole number of pixels.")
