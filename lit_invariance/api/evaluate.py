@@ -122,6 +122,7 @@ def evaluate(
     for option, value, least in (
         ("seed", seed, 0),
         ("draws", draws, 1),
+        ("image_size", None if isinstance(image_size, list | tuple) else image_size, 1),
         ("max_images", max_images, 1),
         ("batch_size", batch_size, 1),
         ("num_nodes", num_nodes, 1),
