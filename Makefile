@@ -72,7 +72,7 @@ reliability: install
 benchmark: install
 	$(BIN)/python -m lit_invariance.experiments.benchmark --output docs/performance.md
 
-# On a machine with one CUDA GPU; under 8 minutes. Writes results/gpu.md.
+# On a machine with one CUDA GPU; begins no further check after 460 s. Writes results/gpu.md.
 gpu: install
 	$(BIN)/python -m lit_invariance.experiments.gpu
 
