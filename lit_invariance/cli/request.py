@@ -14,7 +14,7 @@ from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource, choose_reference, find_sources
 from lit_invariance.names import printable
 from lit_invariance.protocols.window import Size
-from lit_invariance.user_code import PREFIX
+from lit_invariance.user_code.importing import PYTHON
 
 # A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
 LOADING: dict[str, Any] = {"batch_size": 32, "val_batch_size": None, "max_images": None}
@@ -105,7 +105,7 @@ def _see_code(given: Given, settings: Namespace) -> None:
     """Refuse to run code that only a checkpoint names as its data: the file may be a stranger's."""
     dataset = settings.data.dataset
     name = dataset if isinstance(dataset, str) else next(iter(dataset or {}), "")
-    if given.options.get("data.dataset") is None and str(name).startswith(PREFIX) and settings.video is None:
+    if given.options.get("data.dataset") is None and str(name).startswith(PYTHON) and settings.video is None:
         raise UserError(
             f"the checkpoint's data are the code {printable(str(name))}, which is run only if you name it with "
             "--data.dataset."

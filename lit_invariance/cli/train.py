@@ -30,11 +30,11 @@ from lit_invariance.errors import UserError
 from lit_invariance.files import owned, replacing
 from lit_invariance.fixing.options import FixOptions
 from lit_invariance.models.backbones import classes_of_file, published_classes
-from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.state_dict import is_file_name
 from lit_invariance.parser import OneSentenceErrors
 from lit_invariance.training.checkpoint_files import BEST, LAST, WholeCheckpoints
 from lit_invariance.training.classifier import LitClassifier
+from lit_invariance.user_code.importing import PYTHON
 from lit_invariance.version import version
 
 OF_THIS_CALL = ("config", "ckpt_path", "overwrite")

@@ -17,7 +17,7 @@ from lit_invariance.data.torchvision_sets import SETS, TORCHVISION_SETS, load_im
 from lit_invariance.data.unlabelled import load_unlabelled
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.registry import Spec, build, parse_spec
-from lit_invariance.user_code import PREFIX as PYTHON
+from lit_invariance.user_code.importing import PYTHON
 
 DIVIDED = ("root", "val_root", "val_fraction", "seed")
 """Options of a data set that may have to be divided into training and validation."""

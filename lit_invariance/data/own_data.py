@@ -11,9 +11,10 @@ from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from lit_invariance.data.labelled_pictures import LabelledPictures
 from lit_invariance.data.source import Source, Splits
-from lit_invariance.errors import UserError, said_by
+from lit_invariance.errors import UserError
 from lit_invariance.names import printable
-from lit_invariance.user_code import load_object
+from lit_invariance.user_code.calling import UserCode
+from lit_invariance.user_code.importing import PYTHON, load_object
 
 
 def load_own(
@@ -58,15 +59,8 @@ def load_own(
 
 
 def _made(name: str, options: Mapping[str, Any]) -> Any:
-    factory = load_object(name)
-    if not callable(factory):
-        return factory
-    try:
-        return factory(**options)
-    except UserError:
-        raise
-    except Exception as error:  # what a user's code raises is open-ended
-        raise UserError(f"{printable(name)} failed ({type(error).__name__}: {said_by(error)}); fix it.") from error
+    found, file = load_object(name.removeprefix(PYTHON))
+    return UserCode(name, found, options, file).call() if callable(found) else found
 
 
 def _of_module(module: LightningDataModule, name: str) -> tuple[Callable[[], Any], Any]:

@@ -13,13 +13,13 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.evaluation.source_text import split_mitigations, split_name, split_source
 from lit_invariance.mitigations import LOSSES, MITIGATIONS
-from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.torch_file import read_torch_file
 from lit_invariance.names import printable
 from lit_invariance.protocols.window import Size
 from lit_invariance.registry import Spec, parse_spec
 from lit_invariance.training.checkpoint import check_code, read_checkpoint
 from lit_invariance.training.packed import is_packed
+from lit_invariance.user_code.importing import PYTHON
 
 CHECKPOINTS = Path("checkpoints")
 

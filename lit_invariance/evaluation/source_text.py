@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from lit_invariance.errors import UserError
 from lit_invariance.models.libraries import is_bare
-from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.state_dict import is_file_name, split_entry
 from lit_invariance.protocols.window import Size, as_size
+from lit_invariance.user_code.importing import PYTHON
 
 SIZE = re.compile(r"[1-9]\d{0,5}(x[1-9]\d{0,5})?")
 WITH_COLONS = (PYTHON, "timm/hf-hub:", "timm/local-dir:")

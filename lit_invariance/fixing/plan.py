@@ -8,7 +8,7 @@ from typing import Any
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.fixing.candidates import Arm
-from lit_invariance.models.python_networks import PYTHON
+from lit_invariance.user_code.importing import PYTHON
 
 
 @dataclass(frozen=True)

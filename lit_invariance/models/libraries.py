@@ -10,9 +10,10 @@ from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.exported.entry import exported_network
 from lit_invariance.models.exported.reading import is_exported
 from lit_invariance.models.preprocessing import Preprocessing
-from lit_invariance.models.python_networks import PYTHON, python_network
+from lit_invariance.models.python_networks import python_network
 from lit_invariance.models.small_resnet import SmallResNet
 from lit_invariance.models.torchvision_networks import torchvision_network
+from lit_invariance.user_code.importing import PYTHON
 
 Library = Callable[[str, str | None], Entry]
 

@@ -15,12 +15,12 @@ from lit_invariance.models.entry import Entry, State
 from lit_invariance.models.logits import answer_with_logits
 from lit_invariance.models.own_recipe import read_recipe, usual_recipe
 from lit_invariance.models.preprocessing import Preprocessing
-from lit_invariance.models.python_code import PythonCode, find_code
 from lit_invariance.models.state_dict import is_file_name
 from lit_invariance.models.torch_file import read_torch_file
 from lit_invariance.protocols.window import sides
+from lit_invariance.user_code.calling import UserCode, find_code
+from lit_invariance.user_code.importing import PYTHON
 
-PYTHON = "python:"
 CHECKPOINT = ".ckpt"
 CLASSES = "num_classes"
 ANY = 1000
@@ -76,7 +76,7 @@ def python_network(text: str, weights: str | None) -> Entry:
     )
 
 
-def _facts(code: PythonCode, checkpoint: str | None) -> Facts:
+def _facts(code: UserCode, checkpoint: str | None) -> Facts:
     """Make the network once, to look at it; what is found is kept until the code or the checkpoint changes."""
     files = [str(path) for path in (code.file, checkpoint) if path is not None]
     key = (code.text, *files, *(Path(path).stat().st_mtime_ns for path in files if Path(path).is_file()))
@@ -90,7 +90,7 @@ def _facts(code: PythonCode, checkpoint: str | None) -> Facts:
     return _known[key]
 
 
-def _made(code: PythonCode, checkpoint: str | None, facts: Facts, num_classes: int) -> nn.Module:
+def _made(code: UserCode, checkpoint: str | None, facts: Facts, num_classes: int) -> nn.Module:
     other = facts.outputs != num_classes
     asked = other and checkpoint is None and code.takes(CLASSES)
     # A copy, because surgery works in place and the code may return the same network each time.
@@ -101,7 +101,7 @@ def _made(code: PythonCode, checkpoint: str | None, facts: Facts, num_classes: i
     return network.train()
 
 
-def _call(code: PythonCode, checkpoint: str | None, num_classes: int | None) -> tuple[nn.Module, Preprocessing | None]:
+def _call(code: UserCode, checkpoint: str | None, num_classes: int | None) -> tuple[nn.Module, Preprocessing | None]:
     if checkpoint is not None:
         return _from_checkpoint(code, checkpoint), None
     returned, given = code.call(**({} if num_classes is None else {CLASSES: num_classes})), None
@@ -121,7 +121,7 @@ def _call(code: PythonCode, checkpoint: str | None, num_classes: int | None) -> 
     return returned, recipe
 
 
-def _from_checkpoint(code: PythonCode, path: str) -> nn.Module:
+def _from_checkpoint(code: UserCode, path: str) -> nn.Module:
     read_torch_file(path)  # for its sentences about what is not plain, damaged or missing
     try:
         made: nn.Module = code.function.load_from_checkpoint(  # type: ignore[attr-defined]
@@ -135,11 +135,11 @@ def _from_checkpoint(code: PythonCode, path: str) -> nn.Module:
     return made
 
 
-def _is_lightning(code: PythonCode) -> bool:
+def _is_lightning(code: UserCode) -> bool:
     return inspect.isclass(code.function) and issubclass(code.function, LightningModule)
 
 
-def _copied(code: PythonCode, network: nn.Module) -> nn.Module:
+def _copied(code: UserCode, network: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(network)
     except Exception as error:  # a module may hold what cannot be copied, and each raises as it likes

@@ -15,7 +15,6 @@ from lit_invariance.errors import UserError
 from lit_invariance.models.backbones import preprocessing_of
 from lit_invariance.models.exported.reading import is_exported
 from lit_invariance.models.hub import from_disk
-from lit_invariance.models.python_networks import PYTHON
 from lit_invariance.models.torch_file import SAFETENSORS, read_torch_file
 from lit_invariance.models.weights import load_strictly
 from lit_invariance.names import printable
@@ -23,6 +22,7 @@ from lit_invariance.protocols.window import as_size, in_words, sides
 from lit_invariance.registry import Spec
 from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.training.packed import read_packed
+from lit_invariance.user_code.importing import PYTHON
 
 NEEDED = ("backbone", "num_classes", "image_size")
 MOST_SIDE = 4096

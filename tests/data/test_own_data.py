@@ -115,10 +115,10 @@ def test_classes_without_names_are_the_model_s(made):
     [
         ("Endless", None, "returned a Endless; return a LightningDataModule, or a data set with a length"),
         ("odd", None, "returned a mapping with other keys than train and val; name them so"),
-        ("broken", None, r"failed \(KeyError: 'absent'\); fix it"),
-        ("pair", {"size": 3}, r"failed \(TypeError: .*size.*\); fix it"),
+        ("broken", None, "fails in .*, line .*, with KeyError: 'absent'; correct it, or its arguments"),
+        ("pair", {"size": 3}, "unknown argument of python:.*:pair 'size'"),
         ("Greys", {"count": 0}, "the Greys of python:.* is empty"),
-        ("absent", None, "has no 'absent'"),
+        ("absent", None, "unknown name in .* 'absent'"),
     ],
 )
 def test_mistakes_of_the_code(made, name, options, said):

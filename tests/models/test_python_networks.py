@@ -5,8 +5,8 @@ import torch
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations import antialias
 from lit_invariance.models.backbones import classes_of_file, create_backbone, preprocessing_of, published_classes
-from lit_invariance.models.python_code import find_code
 from lit_invariance.training.classifier import LitClassifier
+from lit_invariance.user_code.calling import find_code
 
 
 def test_the_network_is_that_of_the_code(nets):
@@ -111,9 +111,9 @@ def test_mistakes(name, message, nets):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("python:net.py:make", "there is no Python file 'net.py'; check the path"),
-        ("python:no_such_package.nets:make", "there is no Python module 'no_such_package.nets'; install it"),
-        ("python:nets", "'nets' does not name code; write package.module:function or path/file.py:function"),
+        ("python:net.py:make", "there is no Python file 'net.py'; check the path after python:"),
+        ("python:no_such_package.nets:make", "there is no Python module 'no_such_package.nets'; start in the folder"),
+        ("python:nets", "'nets' does not name code; write python:package.module:name or python:path"),
         ("python:raises.py:make", "'raises.py' cannot be imported in .*raises.py, line 2, with ZeroDivisionError"),
         ("python:lacks.py:make", "'lacks.py' cannot be imported in .*lacks.py, line 1, with ModuleNotFoundError"),
     ],
