@@ -21,7 +21,7 @@ from lit_invariance.mitigations.graph.tracing import Trace, trace
 
 # Layers and functions that treat every position alike, so that a filter may move past them towards the next layer.
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)  # timm's subclasses of them also activate
-ACTIVATION_ROOMS = ("torch.nn.modules.activation", "timm.layers.activations")
+ACTIVATION_ROOMS = ("torch.nn.modules.activation", "timm.layers.activations", "transformers.activations")
 SILENT = (nn.Identity, nn.Dropout, nn.Dropout2d)
 ACTIVATING_CALLS = {
     F.relu,
