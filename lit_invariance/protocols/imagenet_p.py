@@ -86,7 +86,7 @@ class ImageNetPScale(Protocol):
         """Resize the picture once, then sample a few zooms at a time."""
         height, width = image.shape[-2:]
         to_height, to_width, top, left = _framed(height, width, self.window)
-        picture = resize(to_float(image), to_height, to_width, self.resizing)
+        picture = to_float(resize([image], (to_height, to_width), self.resizing)[0])
         for start in range(0, len(ZOOMS), most):
             zooms = ZOOMS[start : start + most]
             rows = _samples(to_height, top, self.window[0], zooms).to(picture.device)
