@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, RandomSampler
 
 from lit_invariance.data.batch import Positioned
 from lit_invariance.data.datamodule import InvarianceData
+from lit_invariance.data.kinds import PREFIXES, dataset_at
 from lit_invariance.data.labelled_pictures import LabelledPictures
 from lit_invariance.data.source import Source
 from lit_invariance.data.subset import random_positions
@@ -38,7 +39,9 @@ def open_data(
     """
     if isinstance(data, str | Path):
         options: dict[str, Any] = {"val_fraction": 1.0, "max_images": max_images, "num_workers": num_workers}
-        data = InvarianceData("image_folder", root=str(data), seed=seed, **options)
+        text = str(data)
+        named = text.startswith(tuple(PREFIXES))
+        data = InvarianceData(text if named else dataset_at(text), root=None if named else text, seed=seed, **options)
     if isinstance(data, InvarianceData):
         rank_zero_only(data.prepare_data)()
         if not data.class_names:  # nobody but the models says how many classes there are

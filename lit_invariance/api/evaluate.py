@@ -70,10 +70,11 @@ def evaluate(
     Args:
         models: Name to network, LightningModule, function of pictures, or any text that `--models` takes; a list of
             such texts is also accepted. A function is called on the device of the evaluation.
-        data: The pictures with their labels: a folder of class folders, an `InvarianceData`, a `Dataset` or list of
-            (PIL image or tensor `(3, H, W)`, uint8 or float in [0, 1]; class number), a `DataLoader` or
-            `LightningDataModule` of such a `Dataset`, or a `Film`. Views are made from the decoded pictures, so the
-            data must not crop or normalise them.
+        data: The pictures with their labels: a folder of class folders, a table that ends in `.csv`, shards that end in
+            `.tar`, or `hf/` or `python:` and what follows, as `--data.dataset` takes it. Or an `InvarianceData`, a
+            `Dataset` or list of (PIL image or tensor `(3, H, W)`, uint8 or float in [0, 1]; class number), a
+            `DataLoader` or `LightningDataModule` of such a `Dataset`, or a `Film`. Views are made from the decoded
+            pictures, so the data must not crop or normalise them.
         protocols: Names of protocols or groups, or `{name: {option: value}}`, one or a list of them; see
             `docs/protocols.md`. The frames of a film are always shown by `centre_crop`; its options can be given here.
         preprocessing: What the network objects expect: `(mean, std)`, a function of pictures in [0, 1], the transforms
@@ -161,7 +162,7 @@ def evaluate(
                 f"unfinished= needs models that are named by text, but {next(iter(candidates.own))} is an object."
             )
         with candidates.borrowed():
-            chosen = choose_protocols([protocols] if isinstance(protocols, str | dict) else protocols)
+            chosen = choose_protocols([protocols] if isinstance(protocols, str | dict) else protocols, size)
             if isinstance(data, Film):
                 return _film(data, label, candidates, settings, shown, batch_size, frame_view(chosen))
             if label is not None:

@@ -8,7 +8,6 @@ from jsonargparse import Namespace
 from lit_invariance.cli.signatures import signature_of
 from lit_invariance.parser import OneSentenceErrors
 
-WHOLE_FOLDER = {"dataset": "image_folder", "val_fraction": 1.0}
 OPTIONS = ("normalisation", "results", "max_images", "seed", "progress")
 IMAGES = 50  # repeated here because importing the module that defines it takes seconds; a test compares them
 
@@ -66,6 +65,8 @@ def export(args: Sequence[str]) -> None:
 
 def _all_of(chosen: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """The options of the data; a folder is taken as a whole, and labels do not matter."""
-    folder = WHOLE_FOLDER if "root" in chosen else {}
+    from lit_invariance.data.kinds import dataset_at
+
+    whole = {"dataset": dataset_at(str(chosen["root"])), "val_fraction": 1.0} if "root" in chosen else {}
     most = {"max_images": options["max_images"]} if "max_images" in options else {}
-    return {"max_images": IMAGES, **folder, **most, **chosen}
+    return {"max_images": IMAGES, **whole, **most, **chosen}

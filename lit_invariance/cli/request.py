@@ -9,7 +9,7 @@ from pytorch_lightning.utilities import rank_zero_info
 
 from lit_invariance.cli.newest_runs import WHICH_DATA, newest_runs
 from lit_invariance.cli.options import Given, make_parser
-from lit_invariance.data.kinds import ONLY_SOME, find_kind
+from lit_invariance.data.kinds import ONLY_SOME, dataset_at, find_kind
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.model_sources import ModelSource, choose_reference, find_sources
 from lit_invariance.names import printable
@@ -18,7 +18,8 @@ from lit_invariance.user_code.importing import PYTHON
 
 # A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
 LOADING: dict[str, Any] = {"batch_size": 32, "val_batch_size": None, "max_images": None}
-WHOLE_FOLDER: dict[str, Any] = {"dataset": "image_folder", "val_root": None, "val_fraction": 1.0}
+UNTRAINED: dict[str, Any] = {"dataset": "image_folder", "root": None, "val_root": None, "val_fraction": 1.0}
+WHOLE_DATA: dict[str, Any] = {"val_root": None, "val_fraction": 1.0}
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,16 @@ def settle(given: Given) -> Request:
             rank_zero_info(line)
     reference = choose_reference(sources, given.options.get("reference"), listed=listed is not None)
     reference_first = sorted(sources, key=lambda source: source.name != reference)
-    trained_on = dict(next((source.data for source in reference_first if source.data), WHOLE_FOLDER | {"root": None}))
+    trained_on = dict(next((source.data for source in reference_first if source.data), UNTRAINED))
     settings = _completed(given, trained_on | LOADING)
     if (settings.data.dataset, settings.data.root) == (trained_on["dataset"], trained_on["root"]):
         _same_data(sources, trained_on)
     else:
         # `shapes` has no root, so a root that was given means another data set.
-        kind = {"dataset": trained_on["dataset"]} if trained_on["root"] else {}
-        settings = _completed(given, trained_on | LOADING | WHOLE_FOLDER | kind)
+        kind = trained_on["dataset"] if trained_on["root"] else "image_folder"
+        if kind == "image_folder":
+            kind = dataset_at(str(given.options.get("data.root")))
+        settings = _completed(given, trained_on | LOADING | WHOLE_DATA | {"dataset": kind})
     _see_code(given, settings)
     _leave_out(settings, given)
     if settings.max_images is not None:

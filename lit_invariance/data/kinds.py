@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lit_invariance.data.class_order import read_class_map
@@ -61,6 +62,8 @@ PREFIXES: dict[str, Kind] = {
     PYTHON: Kind(load_own, ("val_fraction", "seed", "outputs"), has_options=True),
 }
 """What follows one of these is the name of a data set of that kind."""
+SUFFIXES = {".csv": "csv", ".tar": "webdataset"}
+"""Data sets that are known by how the name of their root ends."""
 ONLY_SOME = ("boxes", "class_map")
 """Options that are refused where a data set does not take them."""
 
@@ -81,6 +84,18 @@ def find_kind(dataset: Spec) -> Kind:
     if options and not kind.has_options:
         raise UserError(f"the data set {name} takes no options in its name; set them as --data.{next(iter(options))}.")
     return kind
+
+
+def dataset_at(root: str) -> str:
+    """Tell the data set by its root: a table, tar files, or else a folder of class folders.
+
+    Args:
+        root: A path.
+
+    Returns:
+        The data set's name.
+    """
+    return SUFFIXES.get(Path(root).suffix.lower(), "image_folder")
 
 
 def check_options(dataset: Spec, given: Mapping[str, Any]) -> None:

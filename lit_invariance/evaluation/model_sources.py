@@ -2,12 +2,13 @@
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pytorch_lightning.utilities import rank_zero_info
 
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError, unknown
@@ -17,7 +18,7 @@ from lit_invariance.models.torch_file import read_torch_file
 from lit_invariance.names import printable
 from lit_invariance.protocols.window import Size
 from lit_invariance.registry import Spec, parse_spec
-from lit_invariance.training.checkpoint import check_code, read_checkpoint
+from lit_invariance.training.checkpoint import UnnamedCode, check_code, read_checkpoint
 from lit_invariance.training.packed import is_packed
 from lit_invariance.user_code.importing import PYTHON
 
@@ -71,16 +72,30 @@ def find_sources(texts: Sequence[str] | None, folder: Path = CHECKPOINTS) -> lis
     Raises:
         UserError: If there is nothing to compare, a file is missing, or two models have the same name.
     """
-    texts = [str(path) for path in _trained(folder)] if texts is None else texts
-    if not texts:
-        raise UserError(f"there is no {folder}/*/best.ckpt; train a model first, or name one with --models.")
+    found = _found(folder) if texts is None else map(parse_source, texts)
     sources: dict[str, ModelSource] = {}
-    for text in texts:
-        source = parse_source(text)
+    for source in found:
         if source.name in sources:
             raise UserError(f"two models are called '{source.name}'; write --models name=source with different names.")
         sources[source.name] = source
     return list(sources.values())
+
+
+def _found(folder: Path) -> Iterator[ModelSource]:
+    """All runs that can be compared without another word of the user."""
+    paths = _trained(folder)
+    if not paths:
+        raise UserError(f"there is no {folder}/*/best.ckpt; train a model first, or name one with --models.")
+    left_out: list[UnnamedCode] = []
+    for path in paths:
+        try:
+            yield parse_source(str(path))
+        except UnnamedCode as error:
+            left_out.append(error)
+    if len(left_out) == len(paths):
+        raise left_out[0]
+    for reason in left_out:
+        rank_zero_info(f"left out:    {reason}")
 
 
 def parse_source(text: str) -> ModelSource:

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pytorch_lightning.utilities import rank_zero_info
+
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import PROTOCOLS, Protocol, ReleasedScript
 from lit_invariance.protocols.released_script import SHARES
-from lit_invariance.protocols.window import Size
+from lit_invariance.protocols.window import Size, sides
 from lit_invariance.registry import Spec, parse_spec
 
 RELEASED_SCRIPT: tuple[Spec, ...] = tuple({ReleasedScript.name: {"share": share}} for share in SHARES)
 
+ALL = "all"
 GROUPS: dict[str, tuple[Spec, ...]] = {
     "paper": ("centre_crop", "crop", "embed_black", "embed_inpaint", "scale_black"),
     "paper_v1": ("centre_crop", "sweep_inpaint", "sweep_crop", "size_sweep", "scale_sweep"),
@@ -27,7 +30,7 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         "imagenet_p_scale",
         "zero_fill",
     ),
-    "all": (*(name for name in PROTOCOLS if name != ReleasedScript.name), *RELEASED_SCRIPT),
+    ALL: (*(name for name in PROTOCOLS if name != ReleasedScript.name), *RELEASED_SCRIPT),
 }
 
 DEFAULT: tuple[Spec, ...] = ("paper",)
@@ -64,12 +67,13 @@ class ProtocolChoice:
         return preprocessing.protocol({self.name: self.options})
 
 
-def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
+def choose_protocols(specs: Sequence[Spec], size: Size = 224) -> list[ProtocolChoice]:
     """Resolve what `--protocols` lists.
 
     Args:
         specs: Names of protocols or groups, or `{name: {option: value}}`. `released_script` alone is the group of the
             script's seven sizes, and with options one of them.
+        size: Side of the input in pixels, or (H, W). The group `all` leaves out what is for square inputs only.
 
     Returns:
         The choices in order, without repetition.
@@ -79,7 +83,11 @@ def choose_protocols(specs: Sequence[Spec]) -> list[ProtocolChoice]:
     """
     choices: dict[str, ProtocolChoice] = {}
     for spec in specs:
-        for member in _members(spec):
+        members = _members(spec)
+        if spec == ALL and len({*sides(size)}) > 1:
+            members = tuple(member for member in members if member not in RELEASED_SCRIPT)
+            rank_zero_info(f"left out:    {ReleasedScript.name}, which is for square inputs only")
+        for member in members:
             choice = ProtocolChoice(*parse_spec("protocol", member))
             choices[choice.label] = choice
     if not choices:

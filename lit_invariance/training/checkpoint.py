@@ -144,6 +144,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
+class UnnamedCode(UserError):
+    """A checkpoint whose network is code that the user does not name."""
+
+
 def check_code(path: str | Path, content: Mapping[str, Any], code: str | None) -> None:
     """Refuse to run code that a checkpoint names, and the user does not: the file may be a stranger's.
 
@@ -159,7 +163,7 @@ def check_code(path: str | Path, content: Mapping[str, Any], code: str | None) -
     if is_exported(named):  # which cannot have been trained, and is no file of the user's choice
         raise UserError(f"'{path}' names the exported file {printable(named)} as its network; name that file itself.")
     if code is None and named.startswith(PYTHON):
-        raise UserError(
+        raise UnnamedCode(
             f"'{path}' was trained with the code {printable(named)}, which is run only if you name it: "
             f"write {shlex.quote(printable(f'{named}@{path}'))}."
         )

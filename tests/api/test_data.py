@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import pytorch_lightning as pl
@@ -166,3 +168,30 @@ def test_a_data_set_is_fetched_where_that_was_asked_for(tmp_path, monkeypatch):
     monkeypatch.setitem(KINDS, "CIFAR10", Kind(opens, ("root", "download")))
     data = InvarianceData("CIFAR10", root=str(tmp_path), image_size=32, download=True)
     assert len(opened(data, outputs=None).images) == 6
+
+
+def test_a_text_may_name_a_folder_a_table_shards_or_data_by_their_prefix(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for place, name in enumerate(("cat", "dog", "emu", "cat")):
+        (tmp_path / "pictures" / name).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (40, 40), (40 * place, 90, 90)).save(tmp_path / "pictures" / name / f"{place}.png")
+    files = sorted((tmp_path / "pictures").glob("*/*.png"))
+    rows = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in files]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *rows]))
+    (tmp_path / "mine.py").write_text(
+        "from torchvision.datasets import ImageFolder\ndef build():\n    return ImageFolder('pictures')\n"
+    )
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    folder = opened(tmp_path / "pictures")
+    for text in ("labels.csv", tmp_path / "labels.csv", "python:mine.py:build"):
+        same = opened(text)
+        assert same.class_names == folder.class_names
+        assert [(picture.sum(), label) for picture, label in map(by_sum, contents(same))] == [
+            (picture.sum(), label) for picture, label in map(by_sum, contents(folder))
+        ]
+    sys.modules.pop("mine")
+
+
+def by_sum(item):
+    picture, label, *_ = item
+    return torch.as_tensor(np.asarray(picture)), int(label)

@@ -53,6 +53,14 @@ def test_folder_is_evaluated_as_a_whole_without_a_checkpoint():
     assert settings.batch_size == 32
 
 
+def test_the_ending_of_a_root_tells_tables_and_tar_files(save_run):
+    for root, dataset in (("labels.csv", "csv"), ("val-{000..012}.tar", "webdataset"), ("pictures", "image_folder")):
+        assert data("--models", "torchvision/resnet50", "--data.root", root).dataset == dataset
+    save_run("plain", dataset="unlabelled", root="pictures", shapes=None)
+    assert data("--data.root", "labels.csv").dataset == "unlabelled"  # a list of pictures may be one, too
+    assert data("--data.root", "labels.csv", "--data.dataset", "csv").dataset == "csv"
+
+
 def test_first_checkpoint_decides_where_the_reference_is_none(save_run):
     path = save_run("plain", shapes={"val_images": 9})
     assert data("--models", "new=tiny_resnet@none", str(path)).shapes == {"val_images": 9}

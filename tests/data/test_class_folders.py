@@ -82,3 +82,9 @@ def test_pictures_without_class_folders_are_counted(tmp_path: Path) -> None:
     picture(tmp_path / "2.jpg")
     with pytest.raises(UserError, match="holds 2 pictures but no class folders"):
         list_images(tmp_path)
+
+
+def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("path,label")
+    with pytest.raises(UserError, match="is a file, not a folder of class folders; .*set --data.dataset csv"):
+        list_images(tmp_path / "labels.csv")

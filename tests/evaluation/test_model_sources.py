@@ -147,6 +147,21 @@ def test_without_a_list_all_best_checkpoints_are_taken(save_run):
     assert [source.name for source in find_sources(None)] == ["aa", "aug", "plain"]
 
 
+def test_without_a_list_a_run_of_code_is_left_out_and_told(save_run, caplog):
+    caplog.set_level("INFO")
+    save_run("plain")
+    path = save_run("own")
+    content = torch.load(path)
+    content["hyper_parameters"]["backbone"] = "python:nets.py:make"
+    torch.save(content, path)
+    assert [source.name for source in find_sources(None)] == ["plain"]
+    assert "left out:    'checkpoints/own/best.ckpt' was trained with the code python:nets.py:make" in caplog.text
+    assert "write python:nets.py:make@checkpoints/own/best.ckpt" in caplog.text
+    Path("checkpoints/plain/best.ckpt").unlink()
+    with pytest.raises(UserError, match="which is run only if you name it"):
+        find_sources(None)
+
+
 def test_nothing_to_compare(in_folder):
     with pytest.raises(UserError, match=r"there is no checkpoints/.*train a model first"):
         find_sources(None)

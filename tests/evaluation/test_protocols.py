@@ -40,6 +40,16 @@ def test_every_protocol_is_in_all_and_can_be_built():
         assert choice.build(Preprocessing(mean=(0.1, 0.2, 0.3), size=64)).size == 64
 
 
+def test_all_leaves_out_what_is_for_square_inputs_only():
+    chosen = choose_protocols(["all"], (48, 64))
+    assert {choice.name for choice in choose_protocols(["all"])} - {choice.name for choice in chosen} == {
+        "released_script"
+    }
+    for choice in chosen:
+        choice.build(Preprocessing(size=(48, 64)))
+    assert choose_protocols(["released_script"], (48, 64))  # what was asked for by name is refused later, in a sentence
+
+
 def test_names_groups_and_options_mix_without_repetition():
     specs = ["crop", {"embed_black": {"min_side": 8, "location": "centre"}}, "paper"]
     assert labels(*specs) == [
