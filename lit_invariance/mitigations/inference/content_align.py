@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
-from lit_invariance.mitigations.interfaces import Classify, check_int, check_share
+from lit_invariance.mitigations.interfaces import Classify, check_int
 from lit_invariance.mitigations.ops.crops import known_padding, windows
 from lit_invariance.mitigations.ops.sharpness import sharpest
 
@@ -31,16 +31,11 @@ class ContentAlign(InferenceWrapper):
     then wrong more often. A position within half a grid of the bottom or the right may come to lie on the first
     multiple beyond the frame; the phase is fixed all the same. One forward pass.
 
-    With a `gate`, a picture is moved only where the network is unsure: where the margin between its two most probable
-    classes, for the picture as it is, lies below the gate. An answer of a large margin rarely changes, so most of the
-    stability stays, and pictures that the network is sure of are answered as without this wrapper. Unsure pictures
-    cost a second pass. A network that is exported or compiled takes both passes for every picture.
-
     Args:
         network: What classifies the moved picture, see `InferenceWrapper`.
         grid: Pixels of the network's input between the positions where the sharpest one may come to lie.
         padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
-        gate: Margin of probability, above 0 and up to 1, below which a picture is moved; None moves every picture.
+        gate: Margin below which a picture is moved, see `InferenceWrapper`; None moves every picture.
 
     Raises:
         ValueError: If the grid or the gate is out of range.
@@ -48,30 +43,13 @@ class ContentAlign(InferenceWrapper):
     """
 
     def __init__(self, network: Classify, grid: int = 8, padding: str = "reflect", gate: float | None = None) -> None:
-        super().__init__(network)
+        super().__init__(network, gate)
         self.grid = check_int("grid", grid, 2)
         self.padding = known_padding(padding)
-        self.gate = None if gate is None else check_share("gate", gate)
-        self.passes = 1 if gate is None else 2  # at most
-        self._answered = self._twice = 0
 
     def answer(self, images: Tensor) -> Tensor:
-        """Return the logits `(N, K)` of the moved pictures, or of those as they are where the network is sure of it."""
-        if self.gate is None:
-            return self.network(self.moved(images))
-        logits = self.network(images)
-        unsure = margin(logits) < self.gate
-        if torch.compiler.is_compiling():  # a graph has no batches of a size that depends on the pictures
-            return torch.where(unsure[:, None], self.network(self.moved(images)), logits)
-        self._answered, self._twice = self._answered + len(unsure), self._twice + int(unsure.sum())
-        if not unsure.any():
-            return logits
-        return logits.index_put((unsure,), self.network(self.moved(images[unsure])))
-
-    @property
-    def mean_passes(self) -> float:
-        """Forward passes that the pictures answered so far have cost on average."""
-        return 1 + self._twice / self._answered if self._answered else float(self.passes)
+        """Return the logits `(N, K)` of the moved pictures."""
+        return self.network(self.moved(images))
 
     def moved(self, images: Tensor) -> Tensor:
         """Move every picture `(N, 3, H, W)`."""
@@ -95,18 +73,4 @@ class ContentAlign(InferenceWrapper):
 
     def extra_repr(self) -> str:
         """The options, as they appear when the network is printed."""
-        gate = "" if self.gate is None else f", gate={self.gate}"
-        return f"grid={self.grid}, padding={self.padding}{gate}"
-
-
-def margin(logits: Tensor) -> Tensor:
-    """Return how much more probable the first class is than the second, in [0, 1].
-
-    Args:
-        logits: `(N, K)`, K at least 2; the softmax is taken in float32.
-
-    Returns:
-        `(N,)`.
-    """
-    first, second = logits.float().softmax(-1).topk(2).values.unbind(-1)
-    return first - second
+        return self._shown(grid=self.grid, padding=self.padding)

@@ -36,16 +36,22 @@ class ContentCrop(InferenceWrapper):
         reach: The farthest the window's centre may lie from the picture's, along either axis, in pixels; None takes an
             eighth of the picture's side. A wider reach is steadier and shows more of what is beyond the frame.
         padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
+        gate: Margin below which the window is taken, see `InferenceWrapper`; None takes it for every picture.
 
     Raises:
-        ValueError: If size or reach is out of range.
+        ValueError: If size, reach or gate is out of range.
         UserError: If the padding is unknown.
     """
 
     def __init__(
-        self, network: Classify, size: int | None = None, reach: int | None = None, padding: str = "reflect"
+        self,
+        network: Classify,
+        size: int | None = None,
+        reach: int | None = None,
+        padding: str = "reflect",
+        gate: float | None = None,
     ) -> None:
-        super().__init__(network)
+        super().__init__(network, gate)
         self.size = None if size is None else check_int("size", size, 1)
         self.reach = None if reach is None else check_int("reach", reach, 1)
         self.padding = known_padding(padding)
@@ -74,4 +80,4 @@ class ContentCrop(InferenceWrapper):
 
     def extra_repr(self) -> str:
         """The options, as they appear when the network is printed."""
-        return f"size={self.size}, reach={self.reach}, padding={self.padding}"
+        return self._shown(size=self.size, reach=self.reach, padding=self.padding)

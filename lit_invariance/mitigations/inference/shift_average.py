@@ -25,16 +25,18 @@ class ShiftAverage(InferenceWrapper):
         shifts: Moves k along each axis; a picture costs `k^2` forward passes.
         step: Pixels of the network's input between neighbouring moves.
         padding: How a picture is extended beyond its frame: `reflect`, `replicate`, `circular` or `zero`.
+        gate: Margin below which a picture is averaged, see `InferenceWrapper`; None averages every picture.
 
     Raises:
-        ValueError: If the shifts or the step are out of range.
+        ValueError: If the shifts, the step or the gate are out of range.
         UserError: If the padding is unknown.
     """
 
-    def __init__(self, network: Classify, shifts: int = 4, step: int = 1, padding: str = "reflect") -> None:
-        super().__init__(network)
-        self.shifts, self.step = check_int("shifts", shifts, 2), check_int("step", step, 1)
-        self.padding, self.passes = known_padding(padding), shifts**2
+    def __init__(
+        self, network: Classify, shifts: int = 4, step: int = 1, padding: str = "reflect", gate: float | None = None
+    ) -> None:
+        super().__init__(network, gate, check_int("shifts", shifts, 2) ** 2)
+        self.shifts, self.step, self.padding = shifts, check_int("step", step, 1), known_padding(padding)
         moves = [step * (number - (shifts - 1) // 2) for number in range(shifts)]
         self.moves = torch.tensor(list(product(moves, moves)))
 
@@ -51,4 +53,4 @@ class ShiftAverage(InferenceWrapper):
 
     def extra_repr(self) -> str:
         """The options, as they appear when the network is printed."""
-        return f"shifts={self.shifts}, step={self.step}, padding={self.padding}"
+        return self._shown(shifts=self.shifts, step=self.step, padding=self.padding)

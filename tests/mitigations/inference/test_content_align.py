@@ -5,7 +5,7 @@ from torch import nn
 
 from lit_invariance.errors import UserError
 from lit_invariance.mitigations import apply_mitigations
-from lit_invariance.mitigations.inference.content_align import ContentAlign, margin
+from lit_invariance.mitigations.inference.content_align import ContentAlign
 from lit_invariance.mitigations.ops.crops import windows
 from lit_invariance.models.small_resnet import SmallResNet
 
@@ -106,64 +106,3 @@ def test_a_trained_network_gets_steadier_on_a_ground(plain_weights, validation_s
 def test_bad_options_are_one_sentence(options, part):
     with pytest.raises(UserError, match=part):
         apply_mitigations(nn.Identity(), [{"content_align": options}])
-
-
-class Recorded(nn.Module):
-    """Answers with the mean of each channel, and keeps what it was shown."""
-
-    def __init__(self):
-        super().__init__()
-        self.shown = []
-
-    def forward(self, images):
-        self.shown.append(images)
-        return images.mean((2, 3))
-
-
-def test_only_pictures_of_a_small_margin_are_moved():
-    """Two classes of logits (m, 0): the margin is tanh(m / 2), by hand .462 for 1 and .635 for 1.5."""
-    torch.manual_seed(0)
-    logits = torch.tensor([[1.0, 0.0], [1.5, 0.0], [0.0, 1.0]])
-    images = torch.rand(3, 3, 16, 16)
-    shown = []
-
-    def network(pictures):
-        shown.append(pictures)
-        return logits if len(shown) == 1 else torch.full((len(pictures), 2), 7.0)
-
-    gated = ContentAlign(network, grid=4, gate=0.5)
-    answered = gated(images)
-    assert torch.equal(shown[0], images)
-    assert torch.equal(shown[1], ContentAlign(nn.Identity().eval(), grid=4)(images[[0, 2]]))
-    assert answered.tolist() == [[7.0, 7.0], [1.5, 0.0], [7.0, 7.0]]
-    assert gated.passes == 2
-    assert gated.mean_passes == 1 + 2 / 3
-
-
-def test_a_gate_of_one_moves_all_and_a_small_one_none():
-    torch.manual_seed(0)
-    images = torch.rand(4, 3, 16, 16)
-    network = Recorded().eval()
-    assert torch.equal(ContentAlign(network, grid=4, gate=1.0)(images), ContentAlign(network, grid=4)(images))
-    network.shown.clear()
-    assert torch.equal(ContentAlign(network, grid=4, gate=1e-9)(images), network(images))
-    assert [len(part) for part in network.shown] == [4, 4]
-
-
-def test_exported_it_takes_both_passes_and_answers_alike():
-    torch.manual_seed(0)
-    images = torch.rand(6, 3, 16, 16)
-    network = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.Flatten(), nn.Linear(196, 5)).eval()
-    with torch.no_grad():
-        gated = ContentAlign(network, grid=4, gate=float(margin(network(images)).mean()))
-        expected = gated(images)
-        assert not torch.equal(expected, network(images))
-        assert not torch.equal(expected, ContentAlign(network, grid=4)(images))
-        exported = torch.export.export(gated, (images,)).module()
-        torch.testing.assert_close(exported(images), expected)
-
-
-@pytest.mark.parametrize("gate", [0, 1.5, True, "a"])
-def test_a_gate_out_of_range_is_refused(gate):
-    with pytest.raises(UserError, match="gate is a number above 0"):
-        apply_mitigations(nn.Identity(), [{"content_align": {"gate": gate}}])
