@@ -22,9 +22,9 @@ from lit_invariance.training.classifier import LitClassifier
 
 PASSES = "passes"
 STANDARD = ProtocolChoice("centre_crop", {})
-VIEWS = 200
+VIEWS = 500
 """Draws of the views' geometry that all held-out pictures together have, as far as each has `MOST_DRAWS` at most."""
-MOST_DRAWS = 4
+MOST_DRAWS = 8
 
 
 def measure(

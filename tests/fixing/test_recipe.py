@@ -9,7 +9,7 @@ from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.cli.train import train
 from lit_invariance.errors import UserError
 from lit_invariance.fixing import trials
-from lit_invariance.fixing.candidates import stages
+from lit_invariance.fixing.candidates import ALIGN, AVERAGE, stages
 from lit_invariance.fixing.networks import make_network
 from lit_invariance.fixing.plan import Plan
 from lit_invariance.training.checkpoint import load_checkpoint, read_checkpoint
@@ -33,10 +33,11 @@ def test_a_run_leaves_two_networks_and_the_reason(finished):
     record = json.loads((finished.checkpoints / "fix.json").read_text())
     assert record["held_out_pictures"] == 17
     names = [one["name"] for one in record["candidates"]]
-    assert names[:4] == ["plain", "head + alignment", "head", "plain + alignment"]
+    steady = "alignment + gated average"
+    assert names[:4] == ["plain", f"head + {steady}", "head", f"plain + {steady}"]
     assert record["chosen"] in names
-    added = (load_checkpoint(finished.checkpoints / "best.ckpt").hparams["mitigations"] or [])[-1:]
-    assert (added == [{"content_align": {"grid": 4}}]) == record["chosen"].endswith("+ alignment")
+    added = load_checkpoint(finished.checkpoints / "best.ckpt").hparams["mitigations"] or []
+    assert (added[-2:] == [{"content_align": ALIGN}, {"shift_average": AVERAGE}]) == record["chosen"].endswith(steady)
 
 
 def test_the_command_compares_them(finished, in_folder, capsys):
@@ -78,7 +79,7 @@ def unlabelled(photos):
 def test_pictures_without_labels_are_judged_by_the_plain_network_s_answers(unlabelled):
     train(fixing(*unlabelled))
     record = json.loads((FOLDER / "fix.json").read_text())
-    assert [one["name"] for one in record["candidates"]][:2] == ["plain", "plain + alignment"]
+    assert [one["name"] for one in record["candidates"]][:2] == ["plain", "plain + alignment + gated average"]
     assert record["candidates"][0]["accuracy"] == 1
     weights = torch.load("other.pth", weights_only=True)
     assert_equal({f"backbone.{name}": value for name, value in weights.items()}, states(FOLDER / "plain.ckpt"))
