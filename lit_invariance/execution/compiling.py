@@ -1,7 +1,7 @@
 """Compiling a network for batches of one size."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +12,9 @@ MODULES_A_SECOND, SECONDS = 6.0, 4.0
 cores of an Intel Xeon (2.5 GHz); for other networks it is an estimate."""
 GAIN = 0.15
 """Share of the time that compiling saves at least where it saves any: .19 for MobileNetV2, .14 for ResNet50."""
+
+MOST_OF_A_CLASS = 1000
+"""More networks than a process ever compiles."""
 
 
 def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -27,11 +30,18 @@ def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
     return torch.compile(network, dynamic=False, options=options)
 
 
-def frozen() -> AbstractContextManager[Any]:
-    """Return the context in which the first call must happen, for the weights to be taken as constants."""
+@contextmanager
+def frozen() -> Iterator[None]:
+    """Make the context in which the first call must happen, for the weights to be taken as constants.
+
+    PyTorch compiles eight networks of one class and runs further ones as they are; here it goes on.
+    """
+    import torch._dynamo.config as dynamo
     import torch._inductor.config as inductor
 
-    return inductor.patch(freezing=True)  # type: ignore[no-any-return]
+    limit = "recompile_limit" if hasattr(dynamo, "recompile_limit") else "cache_size_limit"  # its name in torch 2.6
+    with inductor.patch(freezing=True), dynamo.patch({limit: MOST_OF_A_CLASS}):
+        yield
 
 
 def pays(network: nn.Module, seconds: float) -> bool:
