@@ -123,7 +123,8 @@ class Executor(nn.Module):
     def _run(self, answer: Answer, views: Tensor) -> Tensor:
         # Both contexts are of one thread, and a lane is another.
         with torch.inference_mode(), self._arithmetic():
-            logits = answer(views).float()
+            # One kind of tensor: for the other one PyTorch would compile the network again, weights not frozen.
+            logits = answer(views if views.is_inference() else views.clone()).float()
             return logits.clone() if self.compiled else logits  # a graph on CUDA writes its next answers over them
 
     def speed_up(self, choice: str, views: int, name: str) -> None:
