@@ -45,7 +45,8 @@ class Throughput(Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Log the rate."""
         seconds = time.monotonic() - self._start - self._away
-        pl_module.log("train/images_per_second", self._images * trainer.world_size / max(seconds, 1e-9))
+        rate = self._images * trainer.world_size / max(seconds, 1e-9)
+        pl_module.log("train/images_per_second", rate, sync_dist=True)
 
 
 class LearningRate(Callback):
