@@ -55,7 +55,7 @@ def create_backbone(
 
     Args:
         name: `torchvision/<model>`, `timm/<model>[.<tag>]`, `antialiased_cnns/<model>`, `tiny_resnet`,
-            `cifar_resnet8`, `cifar_resnet20`, `hf/<folder or hub id>`, or `python:` and code that returns a network,
+            `cifar_resnet14`, `cifar_resnet20`, `hf/<folder or hub id>`, or `python:` and code that returns a network,
             which is run; see `python_network`.
         weights: None for random ones; `"default"` or a published name (`IMAGENET1K_V1`, a timm tag); or a local file,
             see `read_state_dict`. With code, None and `"default"` stand for those that it gives the network.

@@ -45,7 +45,7 @@ class LitClassifier(pl.LightningModule):
     `val/top1_change`, on the views that `invariance_protocol` makes of `invariance_images` of these images.
 
     Args:
-        backbone: `torchvision/resnet50`, `timm/resnet50`, `antialiased_cnns/resnet50`, `tiny_resnet`, `cifar_resnet8`,
+        backbone: `torchvision/resnet50`, `timm/resnet50`, `antialiased_cnns/resnet50`, `tiny_resnet`, `cifar_resnet14`,
             `cifar_resnet20`.
         weights: None for random weights, `default` or a published name, or a local file; `file#entry` if the file holds
             several state dicts.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lit_invariance.registry import Spec
 
 BASE, CONTROL = "plain", "control"
-BASE_CONFIG, ARM_CONFIG = "resnet8_cifar10.yaml", "tune_cifar10.yaml"
+BASE_CONFIG, ARM_CONFIG = "resnet14_cifar10.yaml", "tune_cifar10.yaml"
 # After surgery the statistics of batch normalisation no longer fit; see docs/mitigations.md.
 REESTIMATED = {"model.reestimate_batch_norm": "2000"}
 
