@@ -18,8 +18,8 @@ from lit_invariance.user_code.importing import PYTHON
 
 # A training's batch is no guide: views are made of each image, and the progress bar moves once a batch.
 LOADING: dict[str, Any] = {"batch_size": 32, "val_batch_size": None, "max_images": None}
-UNTRAINED: dict[str, Any] = {"dataset": "image_folder", "root": None, "val_root": None, "val_fraction": 1.0}
-WHOLE_DATA: dict[str, Any] = {"val_root": None, "val_fraction": 1.0}
+WHOLE: dict[str, Any] = {"val_root": None, "val_fraction": 1.0}
+UNTRAINED: dict[str, Any] = {"dataset": "image_folder", "root": None, **WHOLE}
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def settle(given: Given) -> Request:
         _same_data(sources, trained_on)
     else:
         # `shapes` has no root, so a root that was given means another data set.
-        kind = trained_on["dataset"] if trained_on["root"] else "image_folder"
-        if kind == "image_folder":
-            kind = dataset_at(str(given.options.get("data.root")))
-        settings = _completed(given, trained_on | LOADING | WHOLE_DATA | {"dataset": kind})
+        kind = trained_on["dataset"] if trained_on["root"] else UNTRAINED["dataset"]
+        if kind == UNTRAINED["dataset"]:
+            kind = dataset_at(str(settings.data.root))
+        settings = _completed(given, trained_on | LOADING | WHOLE | {"dataset": kind})
     _see_code(given, settings)
     _leave_out(settings, given)
     if settings.max_images is not None:

@@ -41,12 +41,7 @@ class Listing:
 
 def class_folders(directory: Path) -> list[str]:
     """Return the sorted names of the visible folders in a directory; none where it does not exist."""
-    if directory.is_file():
-        raise UserError(
-            f"{printable(directory)} is a file, not a folder of class folders; if it is a table of pictures, set "
-            "--data.dataset csv."
-        )
-    if not directory.is_dir():
+    if not os.path.isdir(directory):  # a name that is too long is none
         return []
     return [entry.name for entry in _entries(directory) if not is_hidden(entry.name) and _is_folder(entry)]
 
@@ -76,12 +71,12 @@ def list_images(directory: Path) -> Listing:
     Raises:
         UserError: If the directory is missing, cannot be read, holds no folders, or one of them holds no picture.
     """
-    if directory.is_file():
+    if os.path.isfile(directory):
         raise UserError(
             f"{printable(directory)} is a file, not a folder of class folders; if it is a table of pictures, set "
             "--data.dataset csv."
         )
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         raise UserError(
             f"there is no data folder {printable(directory)}; set --data.root to the directory of the class folders."
         )
@@ -120,12 +115,7 @@ def list_loose_images(directory: Path) -> Listing:
     Raises:
         UserError: If it is missing, cannot be read, or holds no picture.
     """
-    if directory.is_file():
-        raise UserError(
-            f"{printable(directory)} is a file, not a folder of class folders; if it is a table of pictures, set "
-            "--data.dataset csv."
-        )
-    if not directory.is_dir():
+    if not os.path.isdir(directory):
         raise UserError(f"there is no folder or list of pictures {printable(directory)}; check --data.root.")
     walk = _Walk()
     walk.is_new(str(directory), os.stat(directory).st_ino)

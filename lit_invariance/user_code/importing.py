@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -80,7 +81,7 @@ def _of_name(module: str) -> ModuleType:
 
 def _of_file(place: str) -> ModuleType:
     path = Path(place).absolute()
-    if not path.is_file():
+    if not os.path.isfile(path):  # a name that is too long is none
         raise UserError(f"there is no Python file '{printable(place)}'; check the path after {PYTHON}.")
     changed = path.stat().st_mtime_ns
     # Under the name by which a process that is started anew, as workers on some systems are, finds it again.

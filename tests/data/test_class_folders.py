@@ -4,7 +4,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lit_invariance.data.class_folders import HIDDEN, IRREGULAR, LOOSE, OTHER, REPEATED, list_images
+from lit_invariance.data.class_folders import (
+    HIDDEN,
+    IRREGULAR,
+    LOOSE,
+    OTHER,
+    REPEATED,
+    class_folders,
+    list_images,
+    list_loose_images,
+)
 from lit_invariance.errors import UserError
 
 
@@ -88,3 +97,12 @@ def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("path,label")
     with pytest.raises(UserError, match="is a file, not a folder of class folders; .*set --data.dataset csv"):
         list_images(tmp_path / "labels.csv")
+    assert class_folders(tmp_path / "labels.csv") == []
+    with pytest.raises(UserError, match="there is no folder or list of pictures"):
+        list_loose_images(tmp_path / "labels.csv")
+
+
+def test_a_name_that_is_too_long_is_no_folder(tmp_path: Path) -> None:
+    assert class_folders(tmp_path / ("a" * 300)) == []
+    with pytest.raises(UserError, match="there is no data folder"):
+        list_images(tmp_path / ("a" * 300))

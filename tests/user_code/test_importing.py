@@ -61,6 +61,7 @@ def test_a_file_with_the_name_of_another_module(in_folder):
         ("no_such_module:make", "there is no Python module 'no_such_module'; start in the folder that holds it"),
         ("of_this_test.other:make", "there is no Python module 'of_this_test.other';"),
         ("no/such.py:make", "there is no Python file 'no/such.py'; check the path after python:"),
+        (f"{'a' * 300}.py:make", "there is no Python file 'aaa"),
         ("of_this_test/whole.py:absent", "unknown name in of_this_test/whole.py 'absent'; known are VALUE, make."),
         ("of_this_test/whole.py:VALUE.x.y", "unknown name in of_this_test/whole.py 'VALUE.x.y'"),
         (
