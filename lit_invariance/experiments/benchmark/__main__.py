@@ -1,6 +1,6 @@
 """Measure time and memory, and write the page of it: `python -m lit_invariance.experiments.benchmark`.
 
-Under 15 minutes on two cores. It needs the extra `antialiased`; real pictures and weights are looked for in the folder
+It took 20 minutes on one core. It needs the extra `antialiased`; real pictures and weights are looked for in the folder
 that `LIT_INVARIANCE_DATA` names.
 """
 
