@@ -20,8 +20,8 @@ SIGNS = 4_000_000  # held at once
 def paired_p_values(values: Array, others: Sequence[int], seed: int, permutations: int = PERMUTATIONS) -> Array:
     """Test each column against another one: do the two have the same mean?
 
-    * Two columns of zeros and ones, defined for every image: McNemar's exact test, the binomial test on the images on
-      which the two differ (McNemar, Psychometrika 12, 1947).
+    * Two columns of zeros and ones, defined for every image: McNemar's test on the images on which the two differ
+      (Psychometrika 12, 1947), in its mid-p form, see `mcnemar`.
     * Otherwise a permutation test: were the two models alike, each image's difference would be as likely with the other
       sign. All patterns of signs are counted where up to 12 images differ; else 9999 are drawn, the same for all
       columns. Where less than 25 of them go as far as the data do, Lugannani & Rice's saddlepoint formula gives the
@@ -47,7 +47,7 @@ def paired_p_values(values: Array, others: Sequence[int], seed: int, permutation
     p[np.isnan(differences).any(0)] = np.nan
     binary: NDArray[np.bool_] = np.asarray(np.isin(values, (0.0, 1.0)).all(0))
     exact = binary & binary[against]
-    p[exact] = _mcnemar(differences[:, exact])
+    p[exact] = mcnemar((differences[:, exact] > 0).sum(0), (differences[:, exact] < 0).sum(0))
     differing = (np.abs(differences) > 1e-12).sum(0)
     few = ~exact & ~np.isnan(p) & (differing > 0) & (differing <= ENUMERATED)
     for column in np.flatnonzero(few):
@@ -55,6 +55,31 @@ def paired_p_values(values: Array, others: Sequence[int], seed: int, permutation
     many = ~exact & ~np.isnan(p) & (differing > ENUMERATED)
     if many.any():
         p[many] = _drawn(differences[:, many], seed, permutations)
+    return p
+
+
+def mcnemar(more: NDArray[np.int64], less: NDArray[np.int64]) -> Array:
+    """Return McNemar's mid-p value: twice the binomial tail, in which the observed table counts half.
+
+    The exact test counts it whole, and with so few possible tables keeps far below its nominal size: of 200 images on
+    10 % of which two equal models disagree, it calls them different in 2.9 % of cases at .05, the mid-p test in 4.6 %
+    (Fagerland, Lydersen & Laake, BMC Med. Res. Methodol. 13:91, 2013, recommend the latter). It may exceed the nominal
+    size, by little.
+
+    Args:
+        more: `(M,)`, images that only the first model has right.
+        less: `(M,)`, images that only the second one has right.
+
+    Returns:
+        `(M,)`, two-sided p-values; 1 where the two numbers are equal.
+
+    Example:
+        >>> mcnemar(np.array([5, 2]), np.array([0, 2])).tolist()
+        [0.03125, 1.0]
+    """
+    fewer, of = np.minimum(more, less).astype(np.float64), more + less
+    beyond = np.where(fewer > 0, bdtr(np.maximum(fewer - 1, 0), of, 0.5), 0.0)
+    p: Array = beyond + bdtr(fewer, of, 0.5)
     return p
 
 
@@ -91,12 +116,6 @@ def _contributions(first: Array, second: Array) -> Array:
     parts[:, :, (defined.sum(1) == 0).any(0)] = np.nan
     whole = defined.all((0, 1))
     return np.where(whole, first - second, parts[0] - parts[1])
-
-
-def _mcnemar(differences: Array) -> Array:
-    more, less = (differences > 0).sum(0), (differences < 0).sum(0)
-    p: Array = np.minimum(1.0, 2 * bdtr(np.minimum(more, less).astype(float), more + less, 0.5))
-    return np.where(more + less > 0, p, 1.0)
 
 
 def _enumerated(column: Array) -> float:
