@@ -13,14 +13,12 @@ from torch import Tensor, nn
 
 from lit_invariance.errors import UserError, said_by
 from lit_invariance.execution.compiling import compiled, frozen, pays
-from lit_invariance.execution.folding import fold_batch_norm
+from lit_invariance.execution.folded_replica import device_of, folded_replica
 from lit_invariance.execution.memory import is_out_of_memory
 from lit_invariance.execution.replica import replica
 from lit_invariance.protocols.window import Size, sides
 
 COMPILE = ("auto", "true", "false")
-AGREEMENT = 1e-4
-"""Share of the largest logit by which a network that was made faster may differ from the plain one."""
 TRIALS = 3
 CPU_BATCH, ACCELERATOR_BATCH = 16, 128
 """Enough for a device to be busy; on a processor more only means that activations leave its cache."""
@@ -61,7 +59,7 @@ class Executor(nn.Module):
         super().__init__()
         self.size, self.batch, self.folded, self.compiled, self.single = size, batch, 0, False, False
         try:
-            self.network, self.folded = _folded(network, size)
+            self.network, self.folded = folded_replica(network, size)
         except Exception:  # whatever a part of a foreign network raises that cannot be copied
             self.network, self.single = network, True
         self._halving = threading.Lock()
@@ -169,27 +167,4 @@ class Executor(nn.Module):
         return min(spent)
 
     def _example(self) -> Tensor:
-        return torch.full((self.batch, 3, *sides(self.size)), 0.5, device=_device_of(self.network))
-
-
-def _device_of(network: nn.Module) -> torch.device:
-    return next((tensor.device for tensor in (*network.parameters(), *network.buffers())), torch.device("cpu"))
-
-
-def _folded(network: nn.Module, size: Size) -> tuple[nn.Module, int]:
-    """A copy with its batch normalisation folded, if that leaves its answer as it is; and how often."""
-    rows, columns = sides(size)
-    example = torch.linspace(0, 1, 3 * rows * columns, device=_device_of(network)).view(1, 3, rows, columns)
-    fast = replica(network)
-    try:
-        count, plain = fold_batch_norm(fast, example)
-        with torch.no_grad():
-            agreed = not count or _agree(plain, fast(example))
-    except Exception:  # the network refuses its input, which is told where it runs for its result
-        agreed = False
-    return (fast, count) if agreed else (replica(network), 0)
-
-
-def _agree(plain: Tensor, fast: Tensor) -> bool:
-    largest = float(plain.abs().max()) or 1.0
-    return bool(((plain - fast).abs() <= AGREEMENT * largest).all())
+        return torch.full((self.batch, 3, *sides(self.size)), 0.5, device=device_of(self.network))

@@ -24,6 +24,7 @@ from lit_invariance.models.image_size import checked_size, plain
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import ImageTooSmall, views_of
 from lit_invariance.training.answers import not_finite
+from lit_invariance.training.folded_validation import FoldedValidation
 from lit_invariance.training.guards import guards
 from lit_invariance.training.invariance_callback import VIEWS_SEED, InvarianceCallback, with_neighbours
 from lit_invariance.training.kept_hooks import KeptHooks
@@ -125,7 +126,7 @@ class LitClassifier(pl.LightningModule):
         self.configure_preprocessing(made.preprocessing.trained_at(size))
         self.configure_metrics()
         self._mistakes, self._range = Mistakes(), PictureRange()
-        self._compiled, self._hooks = False, KeptHooks(self.backbone)
+        self._compiled, self._hooks, self._folded = False, KeptHooks(self.backbone), FoldedValidation()
 
     def configure_preprocessing(self, preprocessing: Preprocessing) -> None:
         """Set up the normalisation of the input and the two validation protocols.
@@ -148,10 +149,10 @@ class LitClassifier(pl.LightningModule):
         self.invariance = InvarianceCallback(self.protocol, images, prefix=OWN_PREFIX, **scale) if images else None
 
     def configure_callbacks(self) -> list[Callback]:
-        """Return those that warn or measure invariance, and the user's own ones, which Lightning would drop."""
+        """Return those that warn, fold or measure invariance, and the user's own ones, which Lightning would drop."""
         present: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
         own = [other for other in present if isinstance(other, InvarianceCallback) and other.prefix != OWN_PREFIX]
-        watching = guards() if self.invariance is None else [*guards(), *own, self.invariance]
+        watching = [*guards(), self._folded, *([] if self.invariance is None else [*own, self.invariance])]
         return [] if self.invariance in present else watching
 
     def configure_metrics(self) -> None:
@@ -178,8 +179,9 @@ class LitClassifier(pl.LightningModule):
     def _classify(self, images: Tensor) -> Tensor:
         # A validation's batches are of several sizes, each of which would be compiled anew.
         as_it_is = torch.compiler.set_stance("force_eager") if self._compiled and not self.training else nullcontext()
+        network = self._folded.network or self.backbone
         with as_it_is:
-            logits: Tensor = self.backbone(self.normalise(images))
+            logits: Tensor = network(self.normalise(images))
         return logits
 
     def normalise(self, images: Tensor) -> Tensor:

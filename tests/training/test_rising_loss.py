@@ -59,5 +59,6 @@ def test_the_classifier_has_it_and_the_other_guards():
         "StaleStatistics",
         "RisingLoss",
         "AtChance",
+        "FoldedValidation",
         "InvarianceCallback",
     ]
