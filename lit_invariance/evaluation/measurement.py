@@ -140,9 +140,8 @@ class Measurement(pl.LightningModule):
             self.filling.show(executors, torch.empty(0), partial(job.take, 0))
             return
         for draw in range(draws):
-            for image, index in numbered:
-                for views in self.renderer.views(task, image, index, boxes[index], draw):
-                    self.filling.show(executors, views, partial(job.take, draw))
+            for views in self.renderer.several(task, numbered, boxes, draw):
+                self.filling.show(executors, views, partial(job.take, draw))
 
     def _draws(self, task: Task, numbered: Sequence[tuple[Tensor, int]], boxes: Boxes) -> int:
         """How many draws of its geometry an image has: one under protocols that draw nothing."""

@@ -1,7 +1,8 @@
 """Making the views of images under a task, as many at a time as fit into memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+import torch
 from pytorch_lightning.utilities.memory import garbage_collection_cuda
 from torch import Generator, Tensor
 
@@ -10,11 +11,14 @@ from lit_invariance.errors import UserError
 from lit_invariance.evaluation.plan import Task
 from lit_invariance.execution.memory import is_out_of_memory
 from lit_invariance.protocols import generator_for
+from lit_invariance.protocols.placed import Placed
 from lit_invariance.protocols.protocol import Box
 
 VIEWS_AT_ONCE = 64
 Boxes = Mapping[int, Box | None]
 """Position in the data set to the object's box."""
+Numbered = tuple[Tensor, int]
+"""A decoded image, and its position in the data set."""
 
 
 class Renderer:
@@ -38,6 +42,42 @@ class Renderer:
         for _ in task.protocol.parts(image, generator, self.views_at_once, box):
             pass
         return not before.equal(generator.get_state())
+
+    def several(self, task: Task, numbered: Sequence[Numbered], boxes: Boxes, draw: int = 0) -> Iterator[Tensor]:
+        """Make the views of several images, of one image after another; on an accelerator together where that serves.
+
+        Args:
+            task: Says which views.
+            numbered: The decoded images and their positions in the data set.
+            boxes: Where the objects are.
+            draw: Which draw of the geometry it is.
+
+        Yields:
+            `(n, C, S, S)`, float32 in [0, 1].
+
+        Raises:
+            UserError: If an image is too small, or not even one view fits into memory.
+        """
+        together = self._together(task, numbered, draw) if _on_accelerator(numbered) else []
+        yield from together
+        if not together:
+            for image, index in numbered:
+                yield from self.views(task, image, index, boxes[index], draw)
+
+    def _together(self, task: Task, numbered: Sequence[Numbered], draw: int) -> list[Tensor]:
+        """All views at once; none where the protocol cannot, or something is wrong that is told image by image."""
+        if not isinstance(task.protocol, Placed) or any(image.dtype != torch.uint8 for image, _ in numbered):
+            return []
+        generators = [self._generator(task, index, draw) for _, index in numbered]
+        try:
+            return list(task.protocol.together([image for image, _ in numbered], generators))
+        except ValueError:
+            return []
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        garbage_collection_cuda()
+        return []
 
     def views(self, task: Task, image: Tensor, index: int, box: Box | None, draw: int = 0) -> Iterator[Tensor]:
         """Make the views of an image, some at a time.
@@ -81,3 +121,7 @@ class Renderer:
 
     def _generator(self, task: Task, index: int, draw: int) -> Generator:
         return generator_for(self.seed, task.protocol.name, index, draw)
+
+
+def _on_accelerator(numbered: Sequence[Numbered]) -> bool:
+    return any(image.device.type != "cpu" for image, _ in numbered)

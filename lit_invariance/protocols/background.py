@@ -34,9 +34,8 @@ class OnBackground(Placed):
         """Colour of the background."""
         return self.mean if self.background == "mean" else super().canvas
 
-    def drawn(self, image: Tensor, views: Sequence[View]) -> Tensor:
-        """Draw some of the views and fill their background."""
-        stack = super().drawn(image, views)
+    def finished(self, stack: Tensor, views: Sequence[View]) -> Tensor:
+        """Fill the background of views."""
         if self.background not in INPAINTINGS:
             return stack
         return INPAINTINGS[self.background](stack, [self._covered(view) for view in views])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Generator, Tensor
 
 from lit_invariance.protocols.protocol import Box, Protocol
+from lit_invariance.protocols.together import in_portions, render_together
 from lit_invariance.protocols.view import View, render
 
 
@@ -40,4 +41,28 @@ class Placed(Protocol):
 
     def drawn(self, image: Tensor, views: Sequence[View]) -> Tensor:
         """Draw some of the views, `(t, C, H, W)`."""
-        return render(image, views, self.size, self.canvas, self.resizing)
+        return self.finished(render(image, views, self.size, self.canvas, self.resizing), views)
+
+    def finished(self, stack: Tensor, views: Sequence[View]) -> Tensor:
+        """Do what is left to do to views `(t, C, H, W)` that lie on their canvas."""
+        return stack
+
+    def together(self, images: Sequence[Tensor], generators: Sequence[Generator]) -> Iterator[Tensor]:
+        """Make all views of several images on an accelerator, in few launches.
+
+        Args:
+            images: N images `(C, H, W)` of any size on one device, all uint8 or all float in [0, 1].
+            generators: Each image's own generator.
+
+        Yields:
+            `(n, C, H, W)` as from `parts`, the views of the first image first.
+
+        Raises:
+            ValueError: If an image is too small.
+        """
+        placed = [
+            self.views(image.shape[-2], image.shape[-1], made) for image, made in zip(images, generators, strict=True)
+        ]
+        for some in in_portions(images, len(self.steps), self.window[1]):
+            stack = render_together(images[some], placed[some], self.size, self.canvas, self.resizing)
+            yield self.finished(stack.flatten(0, 1), [view for of_one in placed[some] for view in of_one])

@@ -50,7 +50,7 @@ def _resized(
     for place, block in zip(_parts(table, len(blocks), others), blocks, strict=True):
         place.copy_(block.permute(order))
     levels = LEVELS if blocks[0].dtype == torch.uint8 else 1
-    positions, weights, starts = _taps(count, length, interpolation, levels)
+    positions, weights, starts = _bags(count, length, interpolation, levels)
     summed = F.embedding_bag(positions, table, starts, mode="sum", per_sample_weights=weights)
     back = [order.index(axis) for axis in range(3)]
     return [part.permute(back) for part in _parts(summed, len(blocks), others)]
@@ -63,10 +63,29 @@ def _parts(table: Tensor, count: int, others: Sequence[int]) -> Sequence[Tensor]
 
 
 @lru_cache(KEPT)
-def _taps(length: int, to_length: int, interpolation: str, levels: int) -> tuple[Tensor, Tensor, Tensor]:
-    """What each new pixel is the weighted sum of: positions and weights, as many for each, and where each begins.
+def _bags(length: int, to_length: int, interpolation: str, levels: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The taps of all new pixels one after another: positions, weights, and where each pixel's begin."""
+    positions, weights = taps(length, to_length, interpolation, levels)
+    starts = np.arange(0, positions.size, positions.shape[1])
+    with torch.inference_mode(False):  # they are kept, also for those who want gradients
+        positions_, weights_, starts_ = map(torch.from_numpy, (positions.ravel(), weights.ravel(), starts))
+    return positions_, weights_, starts_
 
-    In the order and the precision in which PyTorch computes them, so that both agree to rounding.
+
+@lru_cache(KEPT)
+def taps(length: int, to_length: int, interpolation: str, levels: int = 1) -> tuple[NDArray[np.int64], Values]:
+    """Return what each new pixel is the weighted sum of.
+
+    In the order and the precision in which PyTorch computes it, so that both agree to rounding.
+
+    Args:
+        length: Pixels before.
+        to_length: Pixels afterwards, L.
+        interpolation: A key of `KERNELS`.
+        levels: The weights of a pixel sum up to 1 / levels.
+
+    Returns:
+        Positions and weights, `(L, n)`; what some pixels have too many of weighs nothing.
     """
     radius, kernel = KERNELS[interpolation]
     scale = np.float32(length) / np.float32(to_length)
@@ -78,11 +97,7 @@ def _taps(length: int, to_length: int, interpolation: str, levels: int) -> tuple
     weights = kernel((positions - centres[:, None] + 0.5).astype(np.float32) / stretch)
     weights[positions >= last[:, None]] = 0
     weights /= weights.sum(1, keepdims=True) * levels
-    starts = np.arange(0, positions.size, positions.shape[1])
-    with torch.inference_mode(False):  # they are kept, also for those who want gradients
-        made = (np.minimum(positions, length - 1).ravel(), weights.ravel(), starts)
-        positions_, weights_, starts_ = map(torch.from_numpy, made)
-    return positions_, weights_, starts_
+    return np.minimum(positions, length - 1), weights
 
 
 def _triangle(x: Values) -> Values:

@@ -6,7 +6,8 @@ from torch import Tensor
 from lit_invariance.evaluation.precision import exact_float32
 from lit_invariance.experiments.benchmark.answer import Answer
 from lit_invariance.experiments.gpu.setting import BLURRED, PLAIN, Setting
-from lit_invariance.protocols import PROTOCOLS, views_of
+from lit_invariance.protocols import PROTOCOLS, generator_for, views_of
+from lit_invariance.protocols.placed import Placed
 from lit_invariance.registry import build
 
 LARGEST = 1e-4
@@ -50,9 +51,11 @@ def _logits(setting: Setting, name: str, kind: str, images: Tensor) -> float:
 def _views(setting: Setting, name: str, images: Tensor) -> float:
     options = {"min_side": setting.side // 2} if name == "embed_black" and setting.dry else {}
     protocol = build("protocol", PROTOCOLS, {name: options}, size=setting.side)
-    positions = torch.arange(IMAGES)
-    expected = views_of(protocol, list(images), positions, 0)
-    return _difference(expected, views_of(protocol, list(images.to(setting.device)), positions, 0))
+    assert isinstance(protocol, Placed)
+    expected = views_of(protocol, list(images), torch.arange(IMAGES), 0)
+    generators = [generator_for(0, name, index) for index in range(IMAGES)]
+    found = torch.cat(list(protocol.together(list(images.to(setting.device)), generators)))
+    return _difference(expected, found.view_as(expected))
 
 
 def _difference(expected: Tensor, found: Tensor) -> float:
