@@ -82,15 +82,9 @@ class Engine:
         batch, size = executors[0].batch, executors[0].size
         ready = torch.rand(batch, 3, *sides(size))
         filling = Filling(self.lanes, self.lanes.count + 1)
-        for _ in range(max(1, self.views // batch)):
-            filling.show(executors, ready, _drop)
+        for start in range(0, self.views, batch):
+            filling.show(executors, ready[: self.views - start], _drop)
         filling.flush()
-
-    @property
-    def answered(self) -> int:
-        """How many views `answer` shows."""
-        batch = next(iter(self.executors.values())).batch
-        return max(1, self.views // batch) * batch
 
 
 def _drop(logits: Sequence[torch.Tensor]) -> None:

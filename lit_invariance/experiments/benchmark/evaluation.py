@@ -29,7 +29,7 @@ CASES = [(MOBILE, 1, views) for views in WORKLOADS] + [(MOBILE, 2, 9), (MOBILE, 
 OF_EXECUTOR, TIMES_EARLIER, TIMES_LOOP = 0.95, {MOBILE: 2.0, RES: 1.15}, {2: 2.5, 9: 5.0}
 EARLIER = {2: 104 / 146, 9: 127 / 146}
 """Share of the bare MobileNetV2's rate that an evaluation reached before it had executors, measured at that time."""
-VIEWS, BARE_BATCH, LOOP_PICTURES = 288, 16, 2
+VIEWS, BARE_BATCH, LOOP_PICTURES = 192, 16, 2
 SLOWER = 4
 """How much fewer views a ResNet50 is shown."""
 
@@ -70,7 +70,7 @@ def _rates(name: str, times: int, views: int, scale: Scale) -> tuple[dict[str, f
     """Views a second of each step; and how many pairs an evaluation compares while the authors' loop compares one."""
     bare = network(name, scale)
     ready = torch.rand(BARE_BATCH, 3, side(scale), side(scale)).to(memory_format=torch.channels_last)
-    data = pictures(_pictures(name, views, scale), scale)
+    data = pictures(_pictures(name, times, views, scale), scale)
     pairs = {2: 1, 9: 8}.get(views, 0) if times == 1 else 0
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -81,17 +81,17 @@ def _rates(name: str, times: int, views: int, scale: Scale) -> tuple[dict[str, f
         if pairs:
             steps["loop"] = partial(loop, bare, files(LOOP_PICTURES, scale, folder), pairs, side(scale))
         spent = medians(steps, scale.rounds)
-    counts = {"bare": BARE_BATCH, "executor": engine.answered, "evaluation": engine.views}
+    counts = {"bare": BARE_BATCH, "executor": engine.views, "evaluation": engine.views}
     rates = {step: count / spent[step] for step, count in counts.items()}
     by_loop = LOOP_PICTURES * pairs / spent["loop"] if pairs else 0.0
     return rates, rates["evaluation"] / views * pairs / by_loop if pairs else 0.0
 
 
-def _pictures(name: str, views: int, scale: Scale) -> int:
+def _pictures(name: str, times: int, views: int, scale: Scale) -> int:
     """How many pictures an evaluation is shown."""
     if scale.small:
         return 4
-    return max(1, VIEWS // views // (SLOWER if name == RES else 1))
+    return max(1, VIEWS // views // times // (SLOWER if name == RES else 1))
 
 
 def _infer(network: nn.Module, views: Tensor) -> None:
