@@ -141,6 +141,9 @@ class Executor(nn.Module):
             return
         example, plain = self._example(), 0.0
         if choice == "auto":
+            # The first pass is slower than those that follow, so that it is enough to say no.
+            if not pays(self.network, self._seconds(self.network, example, 1) * views / self.batch):
+                return
             plain = self._seconds(self.network, example)
             if not pays(self.network, plain * views / self.batch):
                 return
@@ -156,9 +159,9 @@ class Executor(nn.Module):
             self._offer([fast] * self._free.qsize())
             self.compiled = True
 
-    def _seconds(self, answer: Answer, example: Tensor) -> float:
+    def _seconds(self, answer: Answer, example: Tensor, trials: int = TRIALS) -> float:
         spent = []
-        for _ in range(TRIALS):
+        for _ in range(trials):
             start = time.perf_counter()
             self._run(answer, example)
             if example.device.type != "cpu":

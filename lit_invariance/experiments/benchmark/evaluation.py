@@ -71,15 +71,16 @@ def _rates(name: str, times: int, views: int, scale: Scale) -> tuple[dict[str, f
     bare = network(name, scale)
     ready = torch.rand(BARE_BATCH, 3, side(scale), side(scale)).to(memory_format=torch.channels_last)
     data = pictures(_pictures(name, times, views, scale), scale)
-    pairs = {2: 1, 9: 8}.get(views, 0) if times == 1 else 0
+    pairs, threads = {2: 1, 9: 8}.get(views, 0) if times == 1 else 0, torch.get_num_threads()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         compiling = "false" if scale.small else "true"
         engine = stack.enter_context(Engine(models([name] * times, scale), WORKLOADS[views], data, compiling))
-        steps: dict[str, Callable[[], object]] = {"bare": partial(_infer, bare, ready), "executor": engine.answer}
-        steps["evaluation"] = engine.evaluate
+        steps: dict[str, Callable[[], object]] = {"executor": engine.answer, "evaluation": engine.evaluate}
+        steps["bare"] = partial(_on_threads, threads, partial(_infer, bare, ready))
         if pairs:
-            steps["loop"] = partial(loop, bare, files(LOOP_PICTURES, scale, folder), pairs, side(scale))
+            shown = files(LOOP_PICTURES, scale, folder)
+            steps["loop"] = partial(_on_threads, threads, partial(loop, bare, shown, pairs, side(scale)))
         spent = medians(steps, scale.rounds)
     counts = {"bare": BARE_BATCH, "executor": engine.views, "evaluation": engine.views}
     rates = {step: count / spent[step] for step, count in counts.items()}
@@ -92,6 +93,14 @@ def _pictures(name: str, times: int, views: int, scale: Scale) -> int:
     if scale.small:
         return 4
     return max(1, VIEWS // views // times // (SLOWER if name == RES else 1))
+
+
+def _on_threads(count: int, step: Callable[[], object]) -> None:
+    """Run a step on all cores, although the lanes beside it have divided them among themselves."""
+    divided = torch.get_num_threads()
+    torch.set_num_threads(count)
+    step()
+    torch.set_num_threads(divided)
 
 
 def _infer(network: nn.Module, views: Tensor) -> None:

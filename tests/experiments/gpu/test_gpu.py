@@ -12,7 +12,7 @@ from lit_invariance.experiments.gpu.exactness import _difference
 def without_inductor(monkeypatch):
     """Its compiler takes half a minute for a network; what is compiled is traced all the same."""
     compile_ = torch.compile
-    monkeypatch.setattr(torch, "compile", lambda what: compile_(what, backend="aot_eager"))
+    monkeypatch.setattr(torch, "compile", lambda what: compile_(what, backend="eager"))
 
 
 @pytest.mark.parametrize("name", list(CHECKS))

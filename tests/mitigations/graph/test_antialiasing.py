@@ -58,17 +58,9 @@ def published() -> Any:
 
 
 SMALL = ["resnet18", "mobilenet_v2"]
-LARGE = [
-    "resnet34",
-    "resnet50",
-    "resnet101",
-    "resnet152",
-    "resnext50_32x4d",
-    "resnext101_32x8d",
-    "wide_resnet50_2",
-    "wide_resnet101_2",
-]
-DENSE = ["densenet121", "densenet161", "densenet169", "densenet201"]
+# Of each family the smallest: the others repeat its blocks.
+LARGE = ["resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2"]
+DENSE = ["densenet121", "densenet161"]
 
 
 # Every published filter size on the small ones; the large ones take turns.
