@@ -12,7 +12,7 @@ from lit_invariance.evaluation.protocols import ProtocolChoice, choose_protocols
 from lit_invariance.evaluation.video import LABEL as FILM
 from lit_invariance.evaluation.video import PAIR_SCORES
 from lit_invariance.manifest import listed
-from lit_invariance.metrics import SCORES
+from lit_invariance.metrics import SCORES, SET_SCORES
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.names import printable
 from lit_invariance.registry import Spec
@@ -20,6 +20,7 @@ from lit_invariance.report.bounds import Bound, judge
 from lit_invariance.report.junit import NAME, save_junit
 from lit_invariance.results.schema import ResultsContent, scores_under
 
+KNOWN = (*SCORES, *SET_SCORES)
 BROKEN = 1
 """The exit code where a bound is broken; a mistake has 2."""
 
@@ -71,14 +72,19 @@ def check_bounds(bounds: Sequence[Bound], protocols: Sequence[Spec], of_film: bo
     """
     chosen = choose_protocols(protocols)
     if of_film:
-        _check(bounds, {(FILM, FILM): set(PAIR_SCORES)})
+        _check(bounds, {(FILM, FILM): {*PAIR_SCORES, *_of_set(2, reference=None)}})
     else:
         _check(bounds, {(choice.name, choice.label): _scores_of(choice) for choice in chosen})
 
 
 def _scores_of(choice: ProtocolChoice) -> set[str]:
-    views = len(choice.build(Preprocessing()).steps)
-    return {name for name, score in SCORES.items() if score.views <= views}
+    protocol = choice.build(Preprocessing())
+    views = len(protocol.steps)
+    return {name for name, score in SCORES.items() if score.views <= views} | _of_set(views, protocol.reference)
+
+
+def _of_set(views: int, reference: int | None) -> set[str]:
+    return {name for name, score in SET_SCORES.items() if score.measurable(views, True, reference)}
 
 
 def check_bounds_of(bounds: Sequence[Bound], results: ResultsContent) -> None:
@@ -100,12 +106,12 @@ def _check(bounds: Sequence[Bound], measured: Mapping[tuple[str, str], Set[str]]
         meant = [scores for names, scores in measured.items() if bound.protocol in names]
         if not meant:
             raise unknown("protocol of a bound", bound.protocol, {name for names in measured for name in names})
-        if bound.score not in SCORES:
-            raise unknown("score of a bound", bound.score, SCORES)
+        if bound.score not in KNOWN:
+            raise unknown("score of a bound", bound.score, KNOWN)
         if not any(bound.score in scores for scores in meant):
             raise UserError(
                 f"{bound.score} is not measured under {bound.protocol}; a bound can be on "
-                f"{', '.join(score for score in SCORES if score in meant[0])}."
+                f"{', '.join(score for score in KNOWN if score in meant[0])}."
             )
 
 

@@ -10,15 +10,17 @@ from pathlib import Path
 
 from lit_invariance.evaluation.blocks import in_blocks
 from lit_invariance.evaluation.chance import at_chance
+from lit_invariance.evaluation.group_summary import summarise_groups
 from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.seeds import seed_groups
+from lit_invariance.evaluation.set_statistics import set_columns
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.statistics import LEVEL
-from lit_invariance.evaluation.summary import summarise, summarise_groups
+from lit_invariance.evaluation.summary import summarise
 from lit_invariance.files import replacing
-from lit_invariance.metrics import SCORES
+from lit_invariance.metrics import SCORES, SET_SCORES
 from lit_invariance.results.diagnoses import Diagnostics
 from lit_invariance.results.outcomes import Outcomes, save_outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, digest_of
@@ -62,9 +64,15 @@ def summarise_measured(measured: Measured, models: Sequence[Model], reference: s
         seed: Seed of the resampling.
     """
     drawn = measured.outcomes if measured.block is None else in_blocks(measured.outcomes, measured.block)
+    labelled = any(score == "accuracy" for _, _, score in drawn.columns)
+    of_set = set_columns(measured.outcomes, measured.protocols, labelled, measured.block)
     shown = {entry["label"]: entry["headline"] for entry in measured.protocols}
     groups = seed_groups([model.source for model in models])
-    return Summary(summarise(drawn, reference, seed, shown), groups, summarise_groups(drawn, groups, seed))
+    return Summary(
+        summarise(drawn, reference, seed, shown, of_set),
+        groups,
+        summarise_groups(drawn, groups, reference, seed, shown, of_set),
+    )
 
 
 def compile_results(
@@ -87,7 +95,7 @@ def compile_results(
         costs: What each model costs; None where that was not measured.
         diagnostics: What the diagnostics measured, by their name; empty without any.
     """
-    scores = {score for _, _, score in measured.outcomes.columns}
+    scores = {row["score"] for row in summary.rows}
     results: ResultsContent = {
         "schema": SCHEMA,
         "command": None if settings.command is None else list(settings.command),
@@ -107,7 +115,7 @@ def compile_results(
         "protocols": list(measured.protocols),
         "scores": {
             name: {"unit": score.unit, "higher_is_better": score.higher_is_better}
-            for name, score in SCORES.items()
+            for name, score in (SCORES | SET_SCORES).items()
             if name in scores
         },
         "rows": summary.rows,
@@ -155,7 +163,7 @@ def protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:
         model: The model for whose input it is described.
     """
     protocol = choice.build(model.classifier.preprocessing)
-    return {
+    entry: ProtocolEntry = {
         "label": choice.label,
         "name": choice.name,
         "options": choice.options,
@@ -163,6 +171,9 @@ def protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:
         "steps": list(protocol.steps),
         "headline": list(protocol.headline),
     }
+    if protocol.reference is not None:
+        entry["reference"] = protocol.reference
+    return entry
 
 
 def write_results(results: ResultsContent, outcomes: Outcomes, folder: Path) -> list[Path]:

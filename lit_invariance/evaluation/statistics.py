@@ -65,6 +65,22 @@ class Bootstrap:
             np.minimum(self.count, self.count[others]),
         )
 
+    def beside(self, other: "Bootstrap") -> "Bootstrap":
+        """Put the columns of another bootstrap of the same images with the same seed after these.
+
+        Args:
+            other: W columns.
+
+        Returns:
+            V + W columns.
+        """
+        return Bootstrap(
+            np.concatenate([self.mean, other.mean]),
+            np.concatenate([self.resampled, other.resampled], axis=1),
+            np.concatenate([self.influence, other.influence], axis=1),
+            np.concatenate([self.count, other.count]),
+        )
+
     def averaged(self, groups: Sequence[Sequence[int]]) -> "Bootstrap":
         """Average columns, as over the runs of one config.
 
@@ -145,14 +161,15 @@ def bootstrap(values: Array, seed: int, resamples: int = RESAMPLES, weights: Arr
     for counts in resample_counts(len(values), seed, resamples):
         block = resampled[row : row + len(counts)]
         block[:] = counts @ filled / len(values)
-        block[:, partly] = _ratio(counts @ filled[:, partly], counts @ counted[:, partly])
+        block[:, partly] = ratio(counts @ filled[:, partly], counts @ counted[:, partly])
         row += len(counts)
-    mean = _ratio(filled.sum(0), counted.sum(0))
+    mean = ratio(filled.sum(0), counted.sum(0))
     influence = np.where(defined, values - mean, 0.0) * counted / np.maximum(counted.mean(0), 1 / len(values))
     return Bootstrap(mean, resampled, influence, defined.sum(0).astype(np.float64))
 
 
-def _ratio(sums: Array, counts: Array) -> Array:
+def ratio(sums: Array, counts: Array) -> Array:
+    """Divide sums by counts of the same shape; nan where nothing was counted."""
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
 
 
@@ -177,7 +194,8 @@ def resample_counts(images: int, seed: int, resamples: int) -> Iterator[Array]:
 
 def _bca_shares(mean: Array, resampled: Array, influence: Array, level: float) -> tuple[Array, Array]:
     """Choose the quantiles of the resampled means that are the ends of the interval, two `(V,)` in [0, 1]."""
-    below = ((resampled < mean).mean(0) + (resampled <= mean).mean(0)) / 2
+    known = len(resampled) - np.isnan(resampled).sum(0)
+    below = ((resampled < mean).sum(0) + (resampled <= mean).sum(0)) / 2 / np.maximum(known, 1)
     bias = ndtri(np.clip(below, 1 / (len(resampled) + 1), len(resampled) / (len(resampled) + 1)))
     squares, cubes = (influence**2).sum(0), (influence**3).sum(0)
     # The jackknife means of a sample are its values, mirrored and scaled, so their skewness is the sample's.

@@ -5,15 +5,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lit_invariance.evaluation.set_statistics import SetColumn, bootstrap_sets
 from lit_invariance.evaluation.significance import holm, paired_p_values
-from lit_invariance.evaluation.statistics import Array, bootstrap
+from lit_invariance.evaluation.statistics import Array, Bootstrap, bootstrap
 from lit_invariance.metrics import SCORES
 from lit_invariance.results.outcomes import Column, Outcomes
-from lit_invariance.results.schema import GroupEntry, GroupRow, Row
+from lit_invariance.results.schema import Row
 
 
 def summarise(
-    outcomes: Outcomes, reference: str, seed: int, shown: Mapping[str, Sequence[str]] | None = None
+    outcomes: Outcomes,
+    reference: str,
+    seed: int,
+    shown: Mapping[str, Sequence[str]] | None = None,
+    of_set: Sequence[SetColumn] = (),
 ) -> list[Row]:
     """Compute every mean with its interval, and every difference from the reference, paired by image.
 
@@ -23,82 +28,69 @@ def summarise(
         seed: Seed of the resampling and of the tests.
         shown: For each protocol the scores that its table shows, the comparisons to correct the tests for; all of them
             where not given.
+        of_set: Scores of the whole set; no comparison is corrected for them unless they are shown.
 
     Returns:
-        One row for each column of the outcomes, in their order.
+        One row for each column of the outcomes and each score of the set, by model and protocol in their order.
     """
-    columns, values = list(outcomes.columns), outcomes.matrix()
+    columns = [*outcomes.columns, *(each.column for each in of_set)]
+    values = np.column_stack([outcomes.matrix(), *(each.stand_ins for each in of_set)])
     against = [columns.index((reference, *of[1:])) for of in columns]
-    resampled = bootstrap(values, seed, weights=outcomes.weights)
-    least, greatest = _bounds(columns)
+    resampled = resample(outcomes, of_set, seed)
+    least, greatest = bounds_of(list(outcomes.columns), of_set)
     own = resampled.intervals(bounds=(least, greatest))
-    apart = resampled.minus(against).intervals(bounds=(least - greatest, greatest - least))
+    apart = resampled.minus(against).intervals(bounds=(least - greatest[against], greatest - least[against]))
     compared = np.array([model != reference for model, _, _ in columns])
     counted = values if outcomes.weights is None else values * (outcomes.weights / outcomes.weights.mean())[:, None]
     p = np.where(compared, paired_p_values(counted, against, seed), np.nan)
     in_table = [shown is None or score in shown.get(protocol, ()) for _, protocol, score in columns]
     corrected = holm(np.where(in_table, p, np.nan))
     rows: list[Row] = []
-    for number, (model, protocol, score) in enumerate(columns):
+    for place, (model, protocol, score) in enumerate(columns):
         rows.append(
             {
                 "model": model,
                 "protocol": protocol,
                 "score": score,
-                "mean": _number(own.mean[number]),
-                "low": _number(own.low[number]),
-                "high": _number(own.high[number]),
-                "difference": _number(apart.mean[number]) if compared[number] else None,
-                "difference_low": _number(apart.low[number]) if compared[number] else None,
-                "difference_high": _number(apart.high[number]) if compared[number] else None,
-                "p": _number(p[number]),
-                "p_holm": _number(corrected[number]),
+                "mean": number(own.mean[place]),
+                "low": number(own.low[place]),
+                "high": number(own.high[place]),
+                "difference": number(apart.mean[place]) if compared[place] else None,
+                "difference_low": number(apart.low[place]) if compared[place] else None,
+                "difference_high": number(apart.high[place]) if compared[place] else None,
+                "p": number(p[place]),
+                "p_holm": number(corrected[place]),
             }
         )
-    return rows
+    cells = list(dict.fromkeys(of[:2] for of in columns))
+    return sorted(rows, key=lambda row: cells.index((row["model"], row["protocol"])))
 
 
-def summarise_groups(outcomes: Outcomes, groups: Sequence[GroupEntry], seed: int) -> list[GroupRow]:
-    """Compute the means over runs of one config, with separate spreads over seeds and over images.
+def resample(outcomes: Outcomes, of_set: Sequence[SetColumn], seed: int) -> Bootstrap:
+    """Resample the images of all columns, those of the outcomes first.
 
     Args:
         outcomes: Per-image scores.
-        groups: The groups of runs.
+        of_set: Scores of the whole set.
         seed: Seed of the resampling.
-
-    Returns:
-        One row for each group, protocol and score.
     """
-    if not groups:
-        return []
-    columns = list(outcomes.columns)
-    cells = list(dict.fromkeys((protocol, score) for _, protocol, score in columns))
-    wanted = [(group, *cell) for group in groups for cell in cells]
-    members = [
-        [columns.index((model, protocol, score)) for model in group["members"]] for group, protocol, score in wanted
-    ]
     resampled = bootstrap(outcomes.matrix(), seed, weights=outcomes.weights)
-    bounds = _bounds([("", protocol, score) for _, protocol, score in wanted])
-    over_images = resampled.averaged(members).intervals(bounds=bounds)
-    return [
-        {
-            "group": group["name"],
-            "protocol": protocol,
-            "score": score,
-            "mean": _number(over_images.mean[number]),
-            "seed_deviation": _number(resampled.mean[members[number]].std(ddof=1)),
-            "low": _number(over_images.low[number]),
-            "high": _number(over_images.high[number]),
-        }
-        for number, (group, protocol, score) in enumerate(wanted)
-    ]
+    return resampled.beside(bootstrap_sets(of_set, seed)) if of_set else resampled
 
 
-def _bounds(columns: Sequence[Column]) -> tuple[Array, Array]:
-    """Least and greatest possible value of each column; nan where there is none."""
+def bounds_of(columns: Sequence[Column], of_set: Sequence[SetColumn]) -> tuple[Array, Array]:
+    """Return the least and the greatest possible value of each column; nan where there is none.
+
+    Args:
+        columns: Columns of the outcomes.
+        of_set: Scores of the whole set, which come after them.
+    """
     shares = np.array([SCORES[score].unit == "share" for _, _, score in columns])
-    return np.where(shares, 0.0, np.nan), np.where(shares, 1.0, np.nan)
+    ends = np.array([each.score.ends(each.means) for each in of_set]).reshape(-1, 2)
+    least, greatest = np.where(shares, 0.0, np.nan), np.where(shares, 1.0, np.nan)
+    return np.concatenate([least, ends[:, 0]]), np.concatenate([greatest, ends[:, 1]])
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
+    """Return a number as a results file holds it: None where it is undefined."""
     return None if math.isnan(value) else float(value)

@@ -29,6 +29,11 @@ class Diagonal(Placed):
         """First row and column of each window in the square."""
         return tuple(float(step) for step in range(room_for(self.shorter) + 1))
 
+    @property
+    def reference(self) -> int:
+        """Place of the window in the middle."""
+        return room_for(self.shorter) // 2
+
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Place the windows from the top left to the bottom right."""
         room = room_for(self.shorter)

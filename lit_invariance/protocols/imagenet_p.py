@@ -53,6 +53,11 @@ class ImageNetPTranslate(Placed):
         """Columns by which the picture is moved to the right."""
         return tuple(float(move) for move in range(-self.greatest, self.greatest + 1))
 
+    @property
+    def reference(self) -> int:
+        """Place of the picture that is not moved."""
+        return self.steps.index(0.0)
+
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Place the picture once for each move."""
         to_height, to_width, top, left = _framed(height, width, self.window)
@@ -81,6 +86,11 @@ class ImageNetPScale(Protocol):
     def steps(self) -> tuple[float, ...]:
         """Zoom of each frame; below 1 the picture is smaller than it was."""
         return ZOOMS
+
+    @property
+    def reference(self) -> int:
+        """Place of the picture at its own size."""
+        return ZOOMS.index(1.0)
 
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
         """Resize the picture once, then sample a few zooms at a time."""

@@ -126,6 +126,11 @@ class Protocol(ABC):
     def steps(self) -> tuple[float, ...]:
         """Coordinate of each of the T views, in `unit`."""
 
+    @property
+    def reference(self) -> int | None:
+        """Place in `steps` of the picture where it is, of which the other views are moves; None where none is."""
+        return None
+
     @abstractmethod
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
         """Make the views a few at a time, because a thousand of them would not fit into memory.

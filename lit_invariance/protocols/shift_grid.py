@@ -45,6 +45,11 @@ class ShiftGrid(Placed):
         """Number of each shift in the order of the rows."""
         return tuple(float(number) for number in range((2 * self.m + 1) ** 2))
 
+    @property
+    def reference(self) -> int:
+        """Place of shift (0, 0)."""
+        return len(self.steps) // 2
+
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Place the windows row by row."""
         room = max(room_for(self.shorter), 2 * self.m)

@@ -30,6 +30,11 @@ class Sizes(OnBackground):
         super().__post_init__()
         one_of("held", self.held, ("longer", "shorter"))
 
+    @property
+    def reference(self) -> int:
+        """Place of the picture at its greatest size."""
+        return len(self.steps) - 1
+
     def _resized(self, height: int, width: int) -> list[tuple[int, int]]:
         """Height and width of the picture at every step."""
         side = max(height, width) if self.held == "longer" else min(height, width)

@@ -46,6 +46,11 @@ class SweepCrop(Protocol):
         """Move of the window to the right, in pixels of the picture: -88..87 at S = 224."""
         return tuple(float(step) for step in range(-self._reach, self._reach))
 
+    @property
+    def reference(self) -> int:
+        """Place of the picture that is not moved."""
+        return self.steps.index(0.0)
+
     def shown(self, height: int, width: int, box: Box | None = None) -> range:
         """Tell which windows lie in the picture and hold the box from left to right.
 

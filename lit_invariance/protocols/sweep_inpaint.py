@@ -47,6 +47,11 @@ class SweepInpaint(OnBackground):
         room = self.window[0] - self._height
         return tuple(float(place - room // 2) for place in range(room))
 
+    @property
+    def reference(self) -> int:
+        """Place of the picture that is not moved."""
+        return self.steps.index(0.0)
+
     def views(self, height: int, width: int, generator: Generator) -> list[View]:
         """Place the picture at every step; nothing is drawn."""
         scale = min(self._height / height, self.window[1] / width)

@@ -40,6 +40,11 @@ class ZeroFill(Moved):
         """Move of each view along `direction`, in pixels."""
         return (0.0, 1.0)
 
+    @property
+    def reference(self) -> int:
+        """Place of the picture that is not moved."""
+        return self.steps.index(0.0)
+
     def offsets(self, generator: Generator) -> list[Offset]:
         """The picture where it is, and one pixel further."""
         return [(0, 0), DIRECTIONS[self.direction]]

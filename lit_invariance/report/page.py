@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lit_invariance.diagnostics.run import sections_of
 from lit_invariance.files import replacing
-from lit_invariance.metrics import SCORES
+from lit_invariance.metrics import SCORES, SET_SCORES
 from lit_invariance.plotting import COLOURS
 from lit_invariance.protocols import PROTOCOLS
 from lit_invariance.report.classes import class_lines
@@ -39,6 +39,7 @@ from lit_invariance.results.schema import (
     is_different,
     is_labelled,
     samples,
+    set_scores,
 )
 
 NAME = "report.html"
@@ -88,7 +89,7 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
         "cost_note": how_measured(results),
         "tables": [_table(results, protocol) for protocol in results["protocols"]],
         "significance": number(SIGNIFICANCE)[:3],
-        "meanings": {name: SCORES[name].meaning for name in results["scores"] if name in SCORES},
+        "meanings": {name: score.meaning for name, score in (SCORES | SET_SCORES).items() if name in results["scores"]},
         "tradeoffs": [
             draw(
                 partial(tradeoff_panel, results, protocol),
@@ -175,7 +176,7 @@ def _overview(results: ResultsContent) -> dict[str, Any]:
 
 def _table(results: ResultsContent, protocol: ProtocolEntry) -> dict[str, Any]:
     label, name = protocol["label"], protocol["name"]
-    scores = headline_scores(results, label)
+    scores = [*headline_scores(results, label), *set_scores(results, label)]
     summary = (inspect.getdoc(PROTOCOLS[name]) or "").partition("\n")[0] if name in PROTOCOLS else ""
     about = summary.partition(" T = ")[0]  # the page already shows the number of views
     return {

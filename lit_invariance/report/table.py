@@ -17,6 +17,7 @@ from lit_invariance.results.schema import (
     is_different,
     is_labelled,
     samples,
+    set_scores,
 )
 
 WIDTH = 120
@@ -62,7 +63,15 @@ def _protocol_tables(results: ResultsContent, protocol: ProtocolEntry, width: in
         filled = [row for row in rows if any(row[1:])]
         widths = [max(len(cell) for cell in cells) for cells in zip(*filled, strict=True)]
         lines += [GAP.join(map(str.ljust, row, widths)).rstrip() for row in filled]
+    lines += [_of_set(results, label, score, longest, width) for score in set_scores(results, label)]
     return "\n".join(lines)
+
+
+def _of_set(results: ResultsContent, protocol: str, score: str, longest: int, width: int) -> str:
+    """A score of the set as a line below the table: what it would have in a column, from top to bottom."""
+    names, cells = _names(results, protocol, longest), _column(results, protocol, score)
+    told = [f"{name.strip()} {cell}" for name, cell in zip(names[1:], cells[1:], strict=True) if cell]
+    return textwrap.fill(f"{score}: {'; '.join(told)}", width, subsequent_indent=GAP)
 
 
 def _blocks(columns: dict[str, list[str]], room: int) -> list[list[str]]:
@@ -90,7 +99,7 @@ def _names(results: ResultsContent, protocol: str, longest: int) -> list[str]:
         names += [shortened(model["name"], longest - len(mark)) + mark, "  difference"]
     for group in results["groups"]:
         seeds = f" ({len(group['members'])} seeds)"
-        names.append(shortened(group["name"], longest - len(seeds)) + seeds)
+        names += [shortened(group["name"], longest - len(seeds)) + seeds, "  difference"]
     return names
 
 
@@ -100,7 +109,9 @@ def _column(results: ResultsContent, protocol: str, score: str) -> list[str]:
         row = find_row(results, model["name"], protocol, score)
         cells += [_estimate(row), _difference(row)]
     rows = {row["group"]: row for row in results["group_rows"] if (row["protocol"], row["score"]) == (protocol, score)}
-    return cells + [_over_seeds(rows[group["name"]]) for group in results["groups"]]
+    for group in results["groups"]:
+        cells += [_over_seeds(rows[group["name"]]), _difference(rows[group["name"]])]
+    return cells
 
 
 def _over_seeds(row: GroupRow) -> str:
@@ -116,8 +127,8 @@ def _estimate(row: Row | GroupRow) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def _difference(row: Row) -> str:
-    value, low, high = row["difference"], row["difference_low"], row["difference_high"]
+def _difference(row: Row | GroupRow) -> str:
+    value, low, high = row.get("difference"), row.get("difference_low"), row.get("difference_high")
     if value is None or low is None or high is None:
         return ""
     return f"{number(value, '+')} [{number(low, '+')}, {number(high, '+')}]{'*' * is_different(row)}"
@@ -142,7 +153,9 @@ def number(value: float, sign: str = "-") -> str:
 
 def _legend(results: ResultsContent) -> list[str]:
     better = []
-    shown = list(dict.fromkeys(s for entry in results["protocols"] for s in headline_scores(results, entry["label"])))
+    labels = [entry["label"] for entry in results["protocols"]]
+    listed = (*(headline_scores(results, label) for label in labels), *(set_scores(results, label) for label in labels))
+    shown = list(dict.fromkeys(score for scores in listed for score in scores))
     for words, direction in (("higher", True), ("lower", False)):
         scores = [score for score in shown if results["scores"][score]["higher_is_better"] is direction]
         better += [f"{words} is better: {', '.join(scores)}"] * bool(scores)
@@ -172,4 +185,9 @@ def _legend(results: ResultsContent) -> list[str]:
         )
     if results["groups"]:
         lines.append("over seeds: mean of the runs [interval over images], ± standard deviation of the runs' means")
+        if any(row.get("difference") is not None for row in results["group_rows"]):
+            lines.append(
+                f"difference over seeds: from the group of {results['reference']}, between runs of one seed [interval "
+                "over images and trainings]; * p < .05, corrected for all comparisons of groups shown"
+            )
     return lines

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from lit_invariance.errors import UserError
+from lit_invariance.metrics import SET_SCORES
 from lit_invariance.results.outcomes import UNREADABLE, Outcomes, load_outcomes
 from lit_invariance.results.schema import SCHEMA, ResultsContent
 
@@ -134,7 +135,8 @@ def _mismatches(results: ResultsContent, outcomes: Outcomes) -> Iterator[str]:
     """What the two records do not say alike."""
     if len(outcomes.indices) != results["images"]:
         yield f"it has {len(outcomes.indices)} rows, not {results['images']}"
-    rows = {(row["model"], row["protocol"], row["score"]) for row in results["rows"]}
+    per_image = (row for row in results["rows"] if row["score"] not in SET_SCORES)
+    rows = {(row["model"], row["protocol"], row["score"]) for row in per_image}
     yield from (f"{', '.join(column)} stands in one of them only" for column in rows ^ outcomes.columns.keys())
     for protocol in results["protocols"]:
         for model in results["models"]:

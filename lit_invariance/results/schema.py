@@ -5,6 +5,7 @@ from typing import Annotated, Any, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from lit_invariance.metrics import SET_SCORES
 from lit_invariance.results.diagnoses import Diagnostics
 from lit_invariance.results.numbers import Count, Name, Number
 
@@ -94,7 +95,10 @@ class ModelEntry(TypedDict):
 
 
 class ProtocolEntry(TypedDict):
-    """A protocol: its label in the rows, name and options, the coordinates of its views, and the scores tables show."""
+    """A protocol: its label in the rows, name and options, the coordinates of its views, and the scores tables show.
+
+    `reference` is the place in `steps` of the view that is not moved, where there is one.
+    """
 
     label: Name
     name: Name
@@ -102,6 +106,7 @@ class ProtocolEntry(TypedDict):
     unit: Name
     steps: Annotated[list[Number], Field(min_length=1)]
     headline: list[Name]
+    reference: NotRequired[Count]
 
 
 class ScoreEntry(TypedDict):
@@ -116,9 +121,9 @@ class Row(TypedDict):
 
     `low` and `high` are the ends of the 95 % interval. `difference` is the mean over images of this model's score less
     the reference's, with the interval of the paired comparison; `p` is the p-value of the paired test, `p_holm` the
-    same corrected for all comparisons that the tables show, None for a score that they do not show. All five are None
-    in the reference's own rows. A mean is None where the score is defined for no image, as `top1_change_given_correct`
-    of a model that is never right.
+    same corrected for all comparisons of the protocols' headline scores, None for other scores. All five are None in
+    the reference's own rows. A mean is None where the score is defined for no image, as `top1_change_given_correct` of
+    a model that is never right. A score of the set, as `error_consistency`, stands in place of a mean.
     """
 
     model: Name
@@ -147,6 +152,10 @@ class GroupRow(TypedDict):
 
     `seed_deviation` is the standard deviation (n - 1) of the runs' means, the spread from one training to the next.
     `low` and `high` are what other images would change: the 95 % interval of the mean of these very runs.
+    `difference` is the mean over the seeds that it shares with the reference's group of the two runs' difference, with
+    the interval over images and trainings, `p` its p-value and `p_holm` that corrected for all comparisons of groups in
+    the headline scores; see `lit_invariance.evaluation.seed_pairs`. They are None for the reference's group and where
+    two shared seeds are lacking, and not in older files.
     """
 
     group: Name
@@ -156,6 +165,11 @@ class GroupRow(TypedDict):
     seed_deviation: Number | None
     low: Number | None
     high: Number | None
+    difference: NotRequired[Number | None]
+    difference_low: NotRequired[Number | None]
+    difference_high: NotRequired[Number | None]
+    p: NotRequired[Number | None]
+    p_holm: NotRequired[Number | None]
 
 
 class PictureEntry(TypedDict):
@@ -236,6 +250,11 @@ def scores_under(results: ResultsContent, protocol: str) -> list[str]:
     return [score for score in results["scores"] if score in present]
 
 
+def set_scores(results: ResultsContent, protocol: str) -> list[str]:
+    """Return the measured scores of the set under a protocol."""
+    return [score for score in scores_under(results, protocol) if score in SET_SCORES]
+
+
 def headline_scores(results: ResultsContent, protocol: str) -> list[str]:
     """Return the measured scores that the table of a protocol shows."""
     entry = next(entry for entry in results["protocols"] if entry["label"] == protocol)
@@ -259,9 +278,10 @@ def is_at_chance(results: ResultsContent, model: str, protocol: str) -> bool:
     return model in results.get("at_chance", {}).get(protocol, ())
 
 
-def is_different(row: Row) -> bool:
-    """Tell whether a model differs from the reference, by the test that is corrected for all comparisons shown."""
-    return row["p_holm"] is not None and row["p_holm"] < SIGNIFICANCE
+def is_different(row: Row | GroupRow) -> bool:
+    """Tell whether a model or a group differs from the reference's, by the test corrected for all comparisons shown."""
+    p = row.get("p_holm")
+    return p is not None and p < SIGNIFICANCE
 
 
 def estimate(row: Row | GroupRow) -> tuple[float, float, float] | None:

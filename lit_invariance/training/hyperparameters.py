@@ -13,7 +13,7 @@ from lit_invariance.registry import parse_spec
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter  # takes half a second, which --help need not
 
-FINAL = ("val/acc", "val/top1_change", "val/mean_absolute_change", "val/agreement")
+FINAL = ("val/acc", "val/top1_change", "val/mean_absolute_change", "val/agreement", "val/error_consistency")
 
 
 class Hyperparameters(Callback):

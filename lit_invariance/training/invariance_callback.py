@@ -9,12 +9,13 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
+from torchmetrics import Metric
 
 from lit_invariance.constants import IMAGENET_MEAN, IMAGENET_STD
 from lit_invariance.data.batch import Batch, Positioned
 from lit_invariance.data.source import UNLABELLED
 from lit_invariance.errors import UserError
-from lit_invariance.metrics import Accuracy, Agreement, ImageMean, MeanAbsoluteChange, Top1Change
+from lit_invariance.metrics import Accuracy, Agreement, ErrorConsistency, MeanAbsoluteChange, Top1Change
 from lit_invariance.models.grey import as_channels
 from lit_invariance.protocols import PROTOCOLS, ImageTooSmall, Protocol, views_of
 from lit_invariance.protocols.window import Size, as_size
@@ -38,6 +39,8 @@ class InvarianceCallback(Callback):
     * `val/<protocol>/top1_change`: share of pairs of neighbouring views with different top classes, in [0, 1];
     * `val/<protocol>/mean_absolute_change`: change of the top class's probability between neighbours, in [0, 1];
     * `val/<protocol>/agreement`: share of the later views with the same answer as the first, in [0, 1];
+    * `val/<protocol>/error_consistency`: how far neighbouring views have the same answer beyond chance, at most 1;
+      nan where all answers are one;
     * `val/<protocol>/first_view_accuracy`: share of first views that are answered correctly, in [0, 1]; not logged for
       pictures without labels.
 
@@ -97,7 +100,7 @@ class InvarianceCallback(Callback):
         self._last: int | None = None
         self._choice: Choice | None = None
         self._mistakes = Mistakes()
-        self._metrics: list[dict[str, ImageMean]] = []
+        self._metrics: list[dict[str, Metric]] = []
 
     def _tag(self, spec: Spec | Protocol) -> str:
         if isinstance(spec, Protocol):
@@ -256,11 +259,12 @@ def _size(images: Tensor | list[Tensor]) -> Size:
     return as_size((int(height), int(width)))
 
 
-def _empty_metrics(device: torch.device) -> dict[str, ImageMean]:
-    metrics: dict[str, ImageMean] = {
+def _empty_metrics(device: torch.device) -> dict[str, Metric]:
+    metrics: dict[str, Metric] = {
         "top1_change": Top1Change(),
         "mean_absolute_change": MeanAbsoluteChange(),
         "agreement": Agreement(),
+        "error_consistency": ErrorConsistency(),
         SCORED_BY_LABEL: Accuracy(),
     }
     for metric in metrics.values():

@@ -3,7 +3,7 @@ import pytest
 
 from lit_invariance.evaluation.significance import holm, paired_p_values
 from lit_invariance.evaluation.statistics import bootstrap
-from lit_invariance.evaluation.summary import summarise, summarise_groups
+from lit_invariance.evaluation.summary import summarise
 from lit_invariance.results.outcomes import Outcomes
 
 
@@ -49,15 +49,3 @@ def test_a_share_without_exceptions_has_an_interval_with_a_width():
     assert (rows[0]["low"], rows[0]["high"]) == (0, pytest.approx(end))
     assert (rows[1]["difference_low"], rows[1]["difference_high"]) == pytest.approx((-end, end))
     assert rows[1]["p"] == 1
-
-
-def test_spread_over_seeds_is_told_apart_from_that_over_images():
-    """Three runs with means .2, .5, .8 that are equal on all images: no spread over images, a wide one over seeds."""
-    columns = {(f"aa_s{run}", "crop", "mean_absolute_change"): np.full(40, 0.2 + 0.3 * run) for run in range(3)}
-    outcomes = Outcomes(np.arange(40), np.zeros(40, dtype=np.int64), columns, {})
-    group = {"name": "aa", "members": ["aa_s0", "aa_s1", "aa_s2"], "seeds": [0, 1, 2]}
-    (row,) = summarise_groups(outcomes, [group], seed=0)
-    assert (row["group"], row["protocol"], row["score"]) == ("aa", "crop", "mean_absolute_change")
-    assert row["mean"] == row["low"] == row["high"] == pytest.approx(0.5)
-    assert row["seed_deviation"] == pytest.approx(0.3)
-    assert summarise_groups(outcomes, [], seed=0) == []

@@ -7,7 +7,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 # What Lightning advises about workers, intervals of logging and machines is as a stranger would see it.
 pytestmark = pytest.mark.filterwarnings("ignore")
-SCORES = ("agreement", "first_view_accuracy", "mean_absolute_change", "top1_change")
+SCORES = ("agreement", "error_consistency", "first_view_accuracy", "mean_absolute_change", "top1_change")
 
 
 def test_the_example_prints_every_score(in_folder, capsys):

@@ -4,8 +4,17 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 from torchmetrics import MetricCollection
+from torchmetrics.functional import cohen_kappa
 
-from lit_invariance.metrics import SCORES, Accuracy, Agreement, ImageMean, MeanAbsoluteChange, Top1Change
+from lit_invariance.metrics import (
+    SCORES,
+    Accuracy,
+    Agreement,
+    ErrorConsistency,
+    ImageMean,
+    MeanAbsoluteChange,
+    Top1Change,
+)
 
 CLASSES = {
     "accuracy": Accuracy,
@@ -87,19 +96,25 @@ def process(rank, store, results):
         "gloo", init_method=f"file://{store}", rank=rank, world_size=2, timeout=TWO_MINUTES
     )
     logits, labels = data()
-    metrics = {name: made() for name, made in CLASSES.items()}
+    metrics = {name: made() for name, made in CLASSES.items()} | {"kappa": ErrorConsistency()}
     for metric in metrics.values():
         metric.update(logits[rank::2], labels[rank::2])  # 6 and 5 images
+    metrics["of_one"] = ErrorConsistency()
+    metrics["of_one"].update(*((torch.empty(0, 2, 1), labels[:0]) if rank else (logits, labels)))
     results[rank] = {name: metric.compute().item() for name, metric in metrics.items()}
     torch.distributed.destroy_process_group()
 
 
 def test_two_processes_with_unequal_shares_give_the_number_of_one(tmp_path):
     logits, labels = data()
+    answers = logits.argmax(-1)
+    kappa = cohen_kappa(answers[:, :-1].flatten(), answers[:, 1:].flatten(), "multiclass", num_classes=4)
     with mp.Manager() as manager:
         results = manager.dict()
         mp.spawn(process, (tmp_path / "store", results), nprocs=2)
         for rank in range(2):
             for name, value in results[rank].items():
-                expected = SCORES[name].function(logits, labels).double().mean().item()
-                assert value == pytest.approx(expected, abs=1e-12), (rank, name)
+                expected = (
+                    SCORES[name].function(logits, labels).double().mean().item() if name in SCORES else kappa.item()
+                )
+                assert value == pytest.approx(expected, abs=1e-12 if name in SCORES else 1e-6), (rank, name)

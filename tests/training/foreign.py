@@ -6,6 +6,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
+from torchmetrics.functional import cohen_kappa
 
 from lit_invariance.metrics import agreement, mean_absolute_change, top1_change
 from lit_invariance.protocols import views_of
@@ -83,6 +84,7 @@ def by_hand(module, protocol, positions, prefix, images=None, labels=None):
     own, classes = pictures()
     images, labels = own if images is None else images, classes if labels is None else labels
     found = {"top1_change": [], "mean_absolute_change": [], "agreement": [], "first_view_accuracy": []}
+    said = []
     module.eval()
     for position in positions:
         (views,) = views_of(protocol, [images[position]], torch.tensor([position]), 0)
@@ -91,4 +93,8 @@ def by_hand(module, protocol, positions, prefix, images=None, labels=None):
         for function in (top1_change, mean_absolute_change, agreement):
             found[function.__name__].append(function(logits).item())
         found["first_view_accuracy"].append(float(logits[0, 0].argmax() == labels[position]))
-    return {prefix + name: sum(values) / len(values) for name, values in found.items()}
+        said.append(logits[0].argmax(-1))
+    answers = torch.stack(said)
+    kappa = cohen_kappa(answers[:, :-1].flatten(), answers[:, 1:].flatten(), "multiclass", num_classes=logits.shape[-1])
+    means = {name: sum(values) / len(values) for name, values in found.items()}
+    return {prefix + name: value for name, value in (means | {"error_consistency": kappa.item()}).items()}

@@ -22,10 +22,11 @@ def test_hparams_tab(tmp_path):
     assert numbers == {"lr": 0.001, "seed": 1, "epochs": 2, "batch_size": trainer.datamodule.hparams["batch_size"]}
     experiment = metadata.parse_experiment_plugin_data(content[metadata.EXPERIMENT_TAG].plugin_data.content)
     tags = {info.name.tag for info in experiment.metric_infos}
-    assert tags == {f"val_result/{score}" for score in ("acc", "top1_change", "mean_absolute_change", "agreement")}
+    scores = ("acc", "top1_change", "mean_absolute_change", "agreement", "error_consistency")
+    assert tags == {f"val_result/{score}" for score in scores}
     for tag in tags:
         (value,) = [event.value for event in read.Scalars(tag)]
-        assert value == pytest.approx(float(trainer.callback_metrics[tag.replace("_result", "")]))
+        assert value == pytest.approx(float(trainer.callback_metrics[tag.replace("_result", "")]), nan_ok=True)
     end = metadata.parse_session_end_info_plugin_data(content[metadata.SESSION_END_INFO_TAG].plugin_data.content)
     assert end.status == api_pb2.STATUS_SUCCESS
 
