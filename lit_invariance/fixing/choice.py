@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lit_invariance.fixing.standings import Standing
 
 POINT, ENOUGH = 0.01, 0.5
+AT_CHANCE = "no more accurate than always giving the most common answer"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ def choose(
     view as often as the plain network disagrees with itself under the protocols. Of the allowed ones the first is taken
     unless the pictures show a later one to be steadier.
 
+    A network at chance is never chosen for its steadiness, for one that always gives the same answer is perfectly
+    steady. Where the plain network is at chance, a candidate that is not need not be steadier than it.
+
     Args:
         stand: The candidates, the plain network first, then in the order of preference.
         labelled: Whether the pictures have labels.
@@ -42,9 +46,11 @@ def choose(
     plain, *others = stand
     refused = {one.name: why for one in others if (why := _refusal(one, plain, labelled))}
     allowed = [one for one in others if one.name not in refused]
-    if not plain.change:
+    if not plain.change and not plain.at_chance:
         none = f"The plain network changed none of its answers under {_listed(protocols)}; there is nothing to mend."
         return Choice(0, refused, none)
+    if not allowed and plain.at_chance:
+        return Choice(0, refused, f"The plain network is {AT_CHANCE}, and so is every other; none can be judged.")
     if not allowed:
         return Choice(0, refused, "Nothing helped without costing accuracy; the plain network is left as it is.")
     best = allowed[0]
@@ -55,17 +61,22 @@ def choose(
 
 
 def enough(chosen: Standing, plain: Standing) -> bool:
-    """Whether a candidate changes at most half as many answers as the plain network; true where that changes none."""
-    return chosen.change <= ENOUGH * plain.change
+    """Whether a candidate that is not at chance changes at most half as many answers as the plain network.
+
+    True where the plain network changes none, unless it is at chance.
+    """
+    return not chosen.at_chance and chosen.change <= ENOUGH * plain.change
 
 
 def _refusal(one: Standing, plain: Standing, labelled: bool) -> str | None:
     loss = one.accuracy_difference
+    if one.at_chance:
+        return f"is {AT_CHANCE}"
     if labelled and loss.high < -POINT:
         return f"loses accuracy ({_signed(loss.mean)} [{_signed(loss.low)}, {_signed(loss.high)}])"
     if not labelled and 1 - one.accuracy > plain.change:
         return f"answers {1 - one.accuracy:.1%} of the pictures otherwise than the plain network"
-    if one.change_difference.mean >= 0:
+    if one.change_difference.mean >= 0 and not plain.at_chance:
         return "is no steadier"
     return None
 
@@ -82,7 +93,8 @@ def _reason(best: Standing, plain: Standing, labelled: bool, protocols: Sequence
     else:
         cost = f"it answers {best.accuracy:.1%} of the pictures as the plain network does"
     rank = "no other is shown to be steadier" if first else "it is shown to be steadier than those above it"
-    return f"It changes its answer {steadiness}; {cost}; {rank}."
+    warning = f" The plain network is {AT_CHANCE}, so its steadiness says nothing." if plain.at_chance else ""
+    return f"It changes its answer {steadiness}; {cost}; {rank}.{warning}"
 
 
 def _signed(value: float) -> str:

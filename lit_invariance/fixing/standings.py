@@ -33,6 +33,8 @@ class Standing:
         passes: Mean number of forward passes a view cost.
         accuracy_difference: From the plain network.
         change_difference: Of the mean over protocols, from the plain network.
+        at_chance: Whether it is no more accurate than always giving the most common answer, so that its steadiness is
+            meaningless; with labels of two classes or more only.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Standing:
     passes: float
     accuracy_difference: Difference
     change_difference: Difference
+    at_chance: bool = False
 
     @property
     def change(self) -> float:
@@ -61,6 +64,8 @@ def standings(outcomes: Outcomes, names: Sequence[str], protocols: Sequence[str]
     changes = np.stack([[outcomes.columns[name, label, "top1_change"] for label in protocols] for name in names])
     mean_changes = changes.mean(1).T
     accuracy, change = _differences(right), _differences(mean_changes)
+    classes, counts = np.unique(outcomes.labels, return_counts=True)
+    common = counts.max() / counts.sum() if labelled and len(classes) > 1 else 0.0
     return [
         Standing(
             name,
@@ -69,6 +74,7 @@ def standings(outcomes: Outcomes, names: Sequence[str], protocols: Sequence[str]
             float(outcomes.columns[name, STANDARD.label, PASSES].mean()),
             _difference(accuracy, number),
             _difference(change, number),
+            bool(right[:, number].mean() <= common),
         )
         for number, name in enumerate(names)
     ]

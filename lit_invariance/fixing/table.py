@@ -26,7 +26,8 @@ def format_standings(stand: Sequence[Standing], choice: Choice, protocols: Seque
     ]
     rows = [head]
     for number, one in enumerate(stand):
-        remark = "chosen" if number == choice.number else choice.refused.get(one.name, "")
+        marks = ["chosen"] * (number == choice.number) + ["at chance"] * one.at_chance
+        remark = choice.refused.get(one.name, ", ".join(marks))
         numbers = [f"{value:.3f}" for value in (one.accuracy, *one.changes)]
         rows.append([one.name, *numbers, f"{one.passes:.2f}", remark])
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]

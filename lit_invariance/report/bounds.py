@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lit_invariance.report.table import number
-from lit_invariance.results.schema import ResultsContent, estimate
+from lit_invariance.results.schema import ResultsContent, estimate, is_at_chance
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,9 @@ def _judged(results: ResultsContent, bound: Bound, protocol: str, model: str, st
     rows = (row for row in results["rows"] if (row["model"], row["protocol"]) == (model, protocol))
     row = next((row for row in rows if row["score"] == bound.score), None)
     known = None if row is None else estimate(row)
-    what = f"{protocol}.{bound.score} of {model} is"
+    # A steady answer at chance keeps every bound on stability.
+    mark = " (at chance)" if is_at_chance(results, model, protocol) else ""
+    what = f"{protocol}.{bound.score} of {model}{mark} is"
     if known is None:
         return Verdict(bound, model, protocol, f"{what} undefined", broken=True)
     value, low, high = known

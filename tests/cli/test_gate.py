@@ -41,7 +41,7 @@ def test_a_broken_bound_is_one_line_and_code_1(measured, capsys):
     assert leaves(["--from", "out", "--fail_below", f"centre_crop.accuracy={mean + 0.01}"]) == 1
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 1
-    assert told[0].startswith("bound broken: centre_crop.accuracy of small is .")
+    assert told[0].startswith("bound broken: centre_crop.accuracy of small (at chance) is .")
     assert ElementTree.parse("out/junit.xml").getroot().get("failures") == "1"
     evaluate(
         ["--from", "out", "--fail_below", f"centre_crop.accuracy={mean - 1e-6}", "--fail_above", "crop.top1_change=1"]

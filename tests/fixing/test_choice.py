@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from lit_invariance.fixing.choice import choose, enough
@@ -55,6 +57,22 @@ def test_without_labels_it_may_differ_as_often_as_the_plain_network_does_from_it
     """The plain network changes .1 and .2 of its answers, .15 on average."""
     one = standing("a", accuracy=agreement, loss=(agreement - 1, agreement - 1.05, agreement - 0.95))
     assert chosen(one, labelled=False)[0] == ("a" if allowed else "plain")
+
+
+def test_a_network_at_chance_is_never_steady():
+    """A constant answer changes never: it is refused, and does not stop the search for a better one."""
+    constant = replace(standing("a", accuracy=0.5, changes=(0.0, 0.0), change=-0.15), at_chance=True)
+    name, choice = chosen(constant, standing("b"))
+    assert name == "b"
+    assert choice.refused == {"a": "is no more accurate than always giving the most common answer"}
+    plain = replace(constant, name="plain", change_difference=Difference(0, 0, 0))
+    assert not enough(plain, plain)
+    name, choice = chosen(constant, plain=plain)
+    assert name == "plain"
+    assert choice.reason.endswith("and so is every other; none can be judged.")
+    name, choice = chosen(standing("b", loss=(0.4, 0.3, 0.5), change=0.15), plain=plain)
+    assert name == "b"
+    assert "so its steadiness says nothing" in choice.reason
 
 
 def test_half_of_the_changes_is_enough():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,14 @@ def test_means_and_differences_by_hand():
     assert other.accuracy_difference.mean == pytest.approx(-0.1)
     assert other.accuracy_difference.low < -0.1 < other.accuracy_difference.high < 0
     assert other.change_difference.mean == pytest.approx(-0.2)
+
+
+def test_at_chance_is_what_the_most_common_class_reaches():
+    """Of twenty pictures the class 0 has eighteen: an accuracy of .9 is that of always answering 0."""
+    two = replace(SOME, labels=np.array([0] * 18 + [1] * 2))
+    assert [one.at_chance for one in standings(two, NAMES, ["crop"], labelled=True)] == [True, True, False]
+    assert not any(one.at_chance for one in standings(two, NAMES, ["crop"], labelled=False))
+    assert not any(one.at_chance for one in standings(SOME, NAMES, ["crop"], labelled=True))
 
 
 def test_without_labels_the_plain_network_s_answers_stand_in_for_them():

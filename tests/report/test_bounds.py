@@ -33,6 +33,13 @@ def test_the_sentence_says_which_model_value_and_interval(results):
     assert strict[0].sentence.endswith("is .800 [.770, .835], its interval reaches below the bound 0.79")
 
 
+def test_a_model_at_chance_is_told(results):
+    results["at_chance"] = {"crop": ["baseline"]}
+    found = judge(results, [Bound(*CHANGE, 0.3, above=True)], strict=False)
+    assert found[0].sentence.startswith("crop.top1_change of baseline (at chance) is .260")
+    assert found[1].sentence.startswith("crop.top1_change of aa_resnet50 is ")
+
+
 def test_a_name_means_every_protocol_of_that_name_and_a_label_one(results):
     results["protocols"].append(results["protocols"][3] | {"label": "scale_black(min_side=90)"})
     results["rows"] += [
