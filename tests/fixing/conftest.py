@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from lit_invariance.cli.train import train
-from lit_invariance.fixing import trials
+from lit_invariance.fixing import held_out, trials
 from lit_invariance.models.small_resnet import SmallResNet
 from lit_invariance.training.checkpoint import read_checkpoint
 
@@ -41,6 +41,14 @@ def fixing(*further, weights="other.pth"):
     return ["--config", "fix.yaml", *network, *SMALL, *further]
 
 
+@pytest.fixture(scope="package", autouse=True)
+def few_draws():
+    """Of each view two draws instead of eight: what a training leads to is not looked at here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(held_out, "MOST_DRAWS", 2)
+        yield
+
+
 @pytest.fixture
 def photos(in_folder):
     write_photos(in_folder)
@@ -69,8 +77,8 @@ class Run:
         return self.folder / "checkpoints" / "fix"
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+@pytest.fixture(scope="package")
+def finished(tmp_path_factory, few_draws):
     """One run for the tests that look at what it left."""
     folder, networks, make = tmp_path_factory.mktemp("fix"), {}, trials.make_network
 
