@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lit_invariance.api.evaluate import evaluate
     from lit_invariance.api.results import Results
+    from lit_invariance.data.anchored_films import AnchoredFilms
     from lit_invariance.data.datamodule import InvarianceData
     from lit_invariance.data.video import Film
     from lit_invariance.errors import UserError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         ContentAlign,
         ContentCrop,
         ShiftAverage,
+        TemporalAverage,
         antialias,
         apply_mitigations,
     )
@@ -50,6 +52,7 @@ _HOMES = {
     "load_checkpoint": "training.checkpoint",
     "InvarianceData": "data.datamodule",
     "Film": "data.video",
+    "AnchoredFilms": "data.anchored_films",
     "PROTOCOLS": "protocols",
     "views_of": "protocols",
     "MITIGATIONS": "mitigations",
@@ -58,6 +61,7 @@ _HOMES = {
     "ShiftAverage": "mitigations",
     "ContentAlign": "mitigations",
     "ContentCrop": "mitigations",
+    "TemporalAverage": "mitigations",
     "SCORES": "metrics",
     "SET_SCORES": "metrics",
     "Accuracy": "metrics",
@@ -79,6 +83,7 @@ __all__ = [
     "SET_SCORES",
     "Accuracy",
     "Agreement",
+    "AnchoredFilms",
     "ContentAlign",
     "ContentCrop",
     "ErrorConsistency",
@@ -89,6 +94,7 @@ __all__ = [
     "MeanAbsoluteChange",
     "Results",
     "ShiftAverage",
+    "TemporalAverage",
     "Top1Change",
     "UserError",
     "__version__",

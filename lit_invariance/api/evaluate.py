@@ -10,7 +10,8 @@ from pytorch_lightning.utilities import rank_zero_info
 from lit_invariance.api.data import AnyData, open_data
 from lit_invariance.api.models import AnyModel, Candidates, find_models
 from lit_invariance.api.results import Results
-from lit_invariance.api.stages import evaluate_film, evaluate_images
+from lit_invariance.api.stages import evaluate_anchors, evaluate_film, evaluate_images
+from lit_invariance.data.anchored_films import AnchoredFilms
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.video import Film
 from lit_invariance.diagnostics.run import check_diagnostics
@@ -33,7 +34,7 @@ from lit_invariance.registry import Spec
 
 def evaluate(
     models: Mapping[str, AnyModel] | Sequence[str],
-    data: AnyData | Film,
+    data: AnyData | Film | AnchoredFilms,
     protocols: Spec | Sequence[Spec] = DEFAULT,
     *,
     preprocessing: Any = None,
@@ -73,8 +74,8 @@ def evaluate(
         data: The pictures with their labels: a folder of class folders, a table that ends in `.csv`, shards that end in
             `.tar`, or `hf/` or `python:` and what follows, as `--data.dataset` takes it. Or an `InvarianceData`, a
             `Dataset` or list of (PIL image or tensor `(3, H, W)`, uint8 or float in [0, 1]; class number), a
-            `DataLoader` or `LightningDataModule` of such a `Dataset`, or a `Film`. Views are made from the decoded
-            pictures, so the data must not crop or normalise them.
+            `DataLoader` or `LightningDataModule` of such a `Dataset`, or a `Film` or `AnchoredFilms`. Views are made
+            from the decoded pictures, so the data must not crop or normalise them.
         protocols: Names of protocols or groups, or `{name: {option: value}}`, one or a list of them; see
             `docs/protocols.md`. The frames of a film are always shown by `centre_crop`; its options can be given here.
         preprocessing: What the network objects expect: `(mean, std)`, a function of pictures in [0, 1], the transforms
@@ -166,7 +167,12 @@ def evaluate(
             if isinstance(data, Film):
                 return _film(data, label, candidates, settings, shown, batch_size, frame_view(chosen))
             if label is not None:
-                raise UserError("--video_label is the class of a film; name the film with --video.")
+                raise UserError("--video_label is the class of a film; name the film with --video, without --anchors.")
+            if isinstance(data, AnchoredFilms):
+                outputs = candidates.known_outputs or PUBLISHED_CLASSES
+                loaded = candidates.load(outputs, shown, seed)
+                return evaluate_anchors(data, loaded, outputs, settings, batch_size, frame_view(chosen))
+            candidates.check_not_over_time()
             pictures = open_data(data, candidates.known_outputs, max_images, num_workers, seed)
             rank_zero_info(pictures.describe())
             see_same_classes(candidates.sources, pictures.compared_names or ())

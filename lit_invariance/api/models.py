@@ -11,9 +11,10 @@ from lit_invariance.api.preparation import find_preprocessing
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import ModelSource, find_sources, parse_source
-from lit_invariance.evaluation.models import Model, describe_classifier, load_models
+from lit_invariance.evaluation.models import Model, describe_classifier, in_time, load_models
 from lit_invariance.evaluation.own_network import Called, OwnNetwork, borrowed
 from lit_invariance.evaluation.trained_classes import known_outputs
+from lit_invariance.mitigations import TemporalAverage
 from lit_invariance.models.exported.reading import is_exported
 from lit_invariance.training.classifier import LitClassifier
 
@@ -84,6 +85,20 @@ class Candidates:
         loaded = {model.name: model for model in load_models(named, classes, geometry, seed)} | self.own
         return [loaded[source.name] for source in self.sources]
 
+    def check_not_over_time(self) -> None:
+        """Refuse models whose answers are averaged over the frames of a film, for pictures that are none.
+
+        Raises:
+            UserError: If there is one.
+        """
+        of_own = [name for name, model in self.own.items() if model.delay is not None]
+        of_text = [source.name for source in self.sources if in_time(source.mitigations)[1]]
+        for name in of_own + of_text:
+            raise UserError(
+                f"model {name} averages its answers over the frames of a film (temporal_average), and these pictures "
+                "are none; name a film with --video, or leave temporal_average out."
+            )
+
     @contextmanager
     def borrowed(self) -> Iterator[None]:
         """Restore the mode and device of the network objects."""
@@ -131,14 +146,18 @@ def find_models(models: Mapping[str, AnyModel] | Sequence[str], preprocessing: A
 
 
 def _own(name: str, model: Any, preprocessing: Any, geometry: Geometry) -> Model:
-    kind = type(model).__name__
+    kind, delay = type(model).__name__, None
+    if isinstance(model, TemporalAverage):
+        delay, model = model.delay, model.network
     if isinstance(model, LitClassifier):
-        return describe_classifier(ModelSource(name, kind), model)
+        return replace(describe_classifier(ModelSource(name, kind), model), delay=delay)
     if not callable(model):
         raise UserError(f"model {name} is {_short(model)}; give a network, a function, or a text as --models takes it.")
+    if isinstance(model, nn.Module) and any(isinstance(part, TemporalAverage) for part in model.modules()):
+        raise UserError(f"model {name} holds a TemporalAverage within; put it around all else.")
     found, prepare = find_preprocessing(name, model, preprocessing)
     network = OwnNetwork(model, geometry.of_weights(found, None), prepare)
-    return Model(ModelSource(name, kind), network, type(network.backbone).__name__, passes=network.passes)
+    return Model(ModelSource(name, kind), network, type(network.backbone).__name__, passes=network.passes, delay=delay)
 
 
 def _no_text(model: object) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from lit_invariance.api.results import Results
+from lit_invariance.data.anchored_films import AnchoredFilms
 from lit_invariance.data.annotated_boxes import AnnotatedBox
 from lit_invariance.data.video import Film
 from lit_invariance.diagnostics.ground import Ground
@@ -22,6 +23,7 @@ from lit_invariance.evaluation.results import compile_results, summarise_measure
 from lit_invariance.evaluation.runner import make_trainer
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.unfinished import Unfinished
+from lit_invariance.evaluation.vid_robust import measure_anchors
 
 
 def evaluate_images(
@@ -79,13 +81,44 @@ def evaluate_film(
         UserError: If several devices or diagnostics are asked for, the film cannot be decoded, or logits are not
             finite.
     """
+    trainer = _single_trainer(settings)
+    measured = measure_film(film, label, models, classes, trainer, batch_size, view, settings.compiling)
+    return _complete(measured, models, settings, trainer)
+
+
+def evaluate_anchors(
+    films: AnchoredFilms,
+    models: Sequence[Model],
+    outputs: int,
+    settings: Settings,
+    batch_size: int,
+    view: ProtocolChoice,
+) -> Results:
+    """Compare models on the frames around the anchors of films.
+
+    Args:
+        films: The films with their anchors.
+        models: The models.
+        outputs: Number of their outputs.
+        settings: How they are compared.
+        batch_size: Frames classified together.
+        view: What is shown of every frame.
+
+    Raises:
+        UserError: If several devices or diagnostics are asked for, a label is no class, a film cannot be decoded or
+            lacks a frame, or logits are not finite.
+    """
+    trainer = _single_trainer(settings)
+    measured = measure_anchors(films, models, outputs, trainer, batch_size, view, settings.compiling)
+    return _complete(measured, models, settings, trainer)
+
+
+def _single_trainer(settings: Settings) -> pl.Trainer:
     if settings.devices not in ("auto", 1, "1") or settings.num_nodes > 1:
         raise UserError("a film is evaluated on one device; leave --devices and --num_nodes out.")
     if settings.diagnose:
         raise UserError("diagnostics need the pictures of a data set, not a film; leave --diagnose out.")
-    trainer = make_trainer(settings.accelerator, 1, settings.precision, settings.progress)
-    measured = measure_film(film, label, models, classes, trainer, batch_size, view, settings.compiling)
-    return _complete(measured, models, settings, trainer)
+    return make_trainer(settings.accelerator, 1, settings.precision, settings.progress)
 
 
 def _complete(

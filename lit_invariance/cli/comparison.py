@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from jsonargparse import Namespace
+
 from lit_invariance.api.evaluate import evaluate as compare
 from lit_invariance.api.results import NAMES, Results, Saved, results_folder
 from lit_invariance.cli.gate import check_bounds, check_bounds_of, gate, read_bounds
 from lit_invariance.cli.options import Given
 from lit_invariance.cli.request import Request, settle
+from lit_invariance.data.anchored_films import AnchoredFilms
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.video import Film
+from lit_invariance.errors import UserError
 from lit_invariance.manifest import Manifest
 from lit_invariance.names import printable
 
@@ -34,7 +38,7 @@ def answer(given: Given, args: Sequence[str]) -> None:
         gate(results.content, bounds, strict, Path(earlier))
         return
     request = settle(given)
-    check_bounds(bounds, request.settings.protocols, of_film=request.settings.video is not None)
+    check_bounds(bounds, request.settings)
     with results_folder(request.settings.output) as folder:
         Manifest(folder).refuse_foreign(NAMES)  # before hours of measuring
         results = _measure(request, folder, args)
@@ -46,11 +50,9 @@ def answer(given: Given, args: Sequence[str]) -> None:
 
 def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
     settings = request.settings
-    chosen = settings.data.as_dict()
-    data = InvarianceData(**chosen) if settings.video is None else Film(settings.video, chosen["max_images"])
     return compare(
         {source.name: source for source in request.models},
-        data,
+        _data(settings),
         settings.protocols,
         reference=request.reference,
         seed=settings.seed,
@@ -71,6 +73,21 @@ def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
         progress=settings.progress,
         unfinished=folder,
         command=[printable(word) for word in args],
+    )
+
+
+def _data(settings: Namespace) -> InvarianceData | Film | AnchoredFilms:
+    chosen = settings.data.as_dict()
+    if settings.anchors is not None and settings.video is None:
+        raise UserError("--anchors are frames of films; name the folder of the films with --video.")
+    if settings.anchors is None and settings.anchor_classes is not None:
+        raise UserError("--anchor_classes are those of anchors; name their table with --anchors.")
+    if settings.video is None:
+        return InvarianceData(**chosen)
+    if settings.anchors is None:
+        return Film(settings.video, chosen["max_images"])
+    return AnchoredFilms(
+        settings.video, settings.anchors, settings.anchor_reach, settings.anchor_classes, chosen["max_images"]
     )
 
 

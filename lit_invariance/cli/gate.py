@@ -5,22 +5,26 @@ import sys
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 
+from jsonargparse import Namespace
+
 from lit_invariance.api.results import results_folder
 from lit_invariance.cli.options import Given
 from lit_invariance.errors import UserError, unknown
+from lit_invariance.evaluation.anchors import label_of
 from lit_invariance.evaluation.protocols import ProtocolChoice, choose_protocols
+from lit_invariance.evaluation.vid_robust import NAME as VID_ROBUST
+from lit_invariance.evaluation.vid_robust import SHOWN
 from lit_invariance.evaluation.video import LABEL as FILM
 from lit_invariance.evaluation.video import PAIR_SCORES
 from lit_invariance.manifest import listed
-from lit_invariance.metrics import SCORES, SET_SCORES
+from lit_invariance.metrics import ROW_SCORES, SCORES, SET_SCORES
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.names import printable
-from lit_invariance.registry import Spec
 from lit_invariance.report.bounds import Bound, judge
 from lit_invariance.report.junit import NAME, save_junit
 from lit_invariance.results.schema import ResultsContent, scores_under
 
-KNOWN = (*SCORES, *SET_SCORES)
+KNOWN = (*ROW_SCORES, *SET_SCORES)
 BROKEN = 1
 """The exit code where a bound is broken; a mistake has 2."""
 
@@ -59,19 +63,21 @@ def _bound(option: str, text: str, above: bool) -> Bound:
     return Bound(protocol.strip(), score.strip(), value, above)
 
 
-def check_bounds(bounds: Sequence[Bound], protocols: Sequence[Spec], of_film: bool) -> None:
+def check_bounds(bounds: Sequence[Bound], settings: Namespace) -> None:
     """See that an evaluation will measure what the bounds speak of.
 
     Args:
         bounds: The bounds.
-        protocols: What `--protocols` lists.
-        of_film: Whether a film is evaluated.
+        settings: All options.
 
     Raises:
         UserError: If a protocol or a score is not among what will be measured.
     """
-    chosen = choose_protocols(protocols)
-    if of_film:
+    chosen = choose_protocols(settings.protocols)
+    if settings.anchors is not None:
+        reach = settings.anchor_reach
+        _check(bounds, {(VID_ROBUST, label_of(reach)): {*SHOWN, *_of_set(2 * reach + 1, reference=None)}})
+    elif settings.video is not None:
         _check(bounds, {(FILM, FILM): {*PAIR_SCORES, *_of_set(2, reference=None)}})
     else:
         _check(bounds, {(choice.name, choice.label): _scores_of(choice) for choice in chosen})

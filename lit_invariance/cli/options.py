@@ -65,6 +65,17 @@ def make_parser() -> OneSentenceErrors:
         help="The true class of the video, as an output number or an ImageNet synset. With it, accuracy is measured.",
     )
     parser.add_argument(
+        "--anchors",
+        type=str | None,
+        help="With --video, a folder of films or one film: a .csv table of anchor frames with their labels. Measures "
+        "vid_robust: whether an answer that is right at an anchor is right at all frames near it.",
+    )
+    parser.add_argument(
+        "--anchor_reach", type=int, default=10, help="k: how many frames before and after an anchor are near it."
+    )
+    classes = "A .csv table of sets of outputs that count as one answer, or imagenet_vid for the classes of ImageNet VID."
+    parser.add_argument("--anchor_classes", type=str | None, help=classes)
+    parser.add_argument(
         "--diagnose",
         nargs="+",
         type=str,
@@ -82,7 +93,7 @@ def make_parser() -> OneSentenceErrors:
     parser.add_argument("--seed", type=int, default=0, help="Seed of the views and of the bootstrap.")
     draws = "For protocols with a random geometry: number of draws for each image. Its scores are averaged over them."
     parser.add_argument("--draws", type=int, default=1, help=draws)
-    parser.add_argument("--max_images", type=int | None, help="Short for --data.max_images; for a video, frames.")
+    parser.add_argument("--max_images", type=int | None, help="Short for --data.max_images; for a video, frames or anchors.")
     parser.add_argument("--accelerator", type=str, default="auto", help="cpu, gpu, ...")
     parser.add_argument("--devices", type=int | str, default="auto", help="How many devices, or which ones.")
     nodes = "Machines that share the pictures; the same command is started on each, as torchrun and SLURM do."

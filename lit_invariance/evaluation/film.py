@@ -17,7 +17,8 @@ from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols
 from lit_invariance.evaluation.runner import predict
-from lit_invariance.evaluation.video import LABEL, PAIR_SCORES, STANDARD, FilmMeasurement
+from lit_invariance.evaluation.video import LABEL, PAIR_SCORES, FilmMeasurement
+from lit_invariance.evaluation.watching import STANDARD
 from lit_invariance.names import printable
 from lit_invariance.results.schema import CurveEntry, ProtocolEntry
 
@@ -108,12 +109,13 @@ def frame_view(protocols: Sequence[ProtocolChoice]) -> ProtocolChoice:
     return protocols[0]
 
 
-def find_class(text: int | str, classes: int) -> int:
-    """Return the number of the output that `--video_label` names.
+def find_class(text: int | str, classes: int, option: str = "--video_label") -> int:
+    """Return the number of the output that a user names.
 
     Args:
         text: Number of an output, or a synset of ILSVRC2012.
         classes: Number of outputs.
+        option: Where it is named, for the error message.
 
     Raises:
         UserError: If there is none.
@@ -125,7 +127,7 @@ def find_class(text: int | str, classes: int) -> int:
         if text in imagenet_outputs():
             return imagenet_outputs()[str(text)]
         raise unknown("synset", str(text), imagenet_outputs())
-    raise UserError(f"--video_label {text} is not a class of these models; give a number from 0 to {classes - 1}.")
+    raise UserError(f"{option} {text} is not a class of these models; give a number from 0 to {classes - 1}.")
 
 
 def class_name(output: int, classes: int) -> str:

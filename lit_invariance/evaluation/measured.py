@@ -23,6 +23,7 @@ class Measured:
         samples: What the rows are where they are not images, in the plural.
         block: Neighbouring rows that the bootstrap draws together; None where it draws single ones.
         curves: Of a film, what each model says of it.
+        exact: Scores that are 0 or 1 for each row, whose intervals are Clopper-Pearson's.
     """
 
     outcomes: Outcomes
@@ -35,3 +36,4 @@ class Measured:
     samples: str | None = None
     block: int | None = None
     curves: Sequence[CurveEntry] = ()
+    exact: Sequence[str] = ()

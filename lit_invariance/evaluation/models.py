@@ -1,7 +1,7 @@
 """Models ready to be compared, and their description in the results."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -9,11 +9,12 @@ from lit_invariance.errors import UserError
 from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.own_network import OwnNetwork
+from lit_invariance.mitigations import OVER_TIME, TemporalAverage
 from lit_invariance.models.backbones import preprocessing_of, published_classes
 from lit_invariance.models.exported.file import count_parameters
 from lit_invariance.models.image_size import plain
 from lit_invariance.models.torchvision_networks import published_name
-from lit_invariance.registry import Spec
+from lit_invariance.registry import Spec, build, parse_spec
 from lit_invariance.results.schema import ModelEntry
 from lit_invariance.training.checkpoint import read_checkpoint, rebuild
 from lit_invariance.training.classifier import LitClassifier
@@ -35,6 +36,7 @@ class Model:
         weights: Torchvision's name of its published weights, if it has them.
         mitigations: What was done to it.
         passes: Forward passes that one picture costs.
+        delay: Of a film, the frames by which its answers are late where they are averaged over time; None where not.
     """
 
     source: ModelSource
@@ -43,6 +45,7 @@ class Model:
     weights: str | None = None
     mitigations: Sequence[Spec] = ()
     passes: int = 1
+    delay: float | None = None
 
     @property
     def name(self) -> str:
@@ -52,7 +55,7 @@ class Model:
     def describe(self) -> ModelEntry:
         """Return its description for the results."""
         seen, size = self.classifier.preprocessing, self.classifier.image_size
-        return {
+        entry: ModelEntry = {
             "name": self.name,
             "source": self.source.text,
             "backbone": self.backbone,
@@ -70,6 +73,7 @@ class Model:
             "cost": None,
             "passes": self.passes,
         }
+        return entry if self.delay is None else {**entry, "delay": self.delay}
 
 
 def describe_classifier(source: ModelSource, classifier: LitClassifier) -> Model:
@@ -101,11 +105,35 @@ def load_models(sources: Sequence[ModelSource], num_classes: int, geometry: Geom
     for source in sources:
         if source.checkpoint is None:  # reported before anything is downloaded
             _see_classes(source, published_classes(source.backbone, source.weights), num_classes)
-        classifier = _load(source, num_classes, geometry, seed).eval().requires_grad_(False)
+        plain, over_time = in_time(source.mitigations)
+        classifier = _load(replace(source, mitigations=plain), num_classes, geometry, seed).eval().requires_grad_(False)
         _see_classes(source, classifier.num_classes, num_classes)
         _see_classes(source, classifier.trained_classes, num_classes)
-        models.append(describe_classifier(source, classifier))
+        described = describe_classifier(source, classifier)
+        for spec, average in over_time:
+            described = replace(described, mitigations=[*described.mitigations, spec], delay=average.delay)
+        models.append(described)
     return models
+
+
+def in_time(mitigations: Sequence[Spec]) -> tuple[list[Spec], list[tuple[Spec, TemporalAverage]]]:
+    """Divide mitigations into those of a network, and those of its answers to the frames of a film, one at most.
+
+    Args:
+        mitigations: As the user wrote them.
+
+    Raises:
+        UserError: If there are two of the second kind, or an option is refused.
+    """
+    plain, over_time = [], []
+    for spec in mitigations:
+        if parse_spec("mitigation", spec)[0] in OVER_TIME:
+            over_time.append((spec, build("mitigation", OVER_TIME, spec, network=torch.nn.Identity())))
+        else:
+            plain.append(spec)
+    if len(over_time) > 1:
+        raise UserError("mitigation temporal_average is named twice; name it once, with the options you want.")
+    return plain, over_time
 
 
 def _see_classes(source: ModelSource, outputs: int | None, num_classes: int) -> None:

@@ -35,6 +35,8 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
 
 DEFAULT: tuple[Spec, ...] = ("paper",)
 NAMES = tuple(dict.fromkeys([*GROUPS, *PROTOCOLS]))
+ELSEWHERE = {"video": "--video FILM", "vid_robust": "--video FOLDER --anchors FILE.csv"}
+"""What is no protocol here, though the results call it one, because its views are not made of single pictures."""
 
 
 @dataclass(frozen=True)
@@ -124,4 +126,6 @@ def _members(spec: Spec) -> tuple[Spec, ...]:
     if name in GROUPS:
         members = ", ".join(parse_spec("protocol", member)[0] for member in GROUPS[name])
         raise UserError(f"'{name}' is a group of protocols and takes no options; give them to one of {members}.")
+    if name in ELSEWHERE:
+        raise UserError(f"{name} is measured by options of its own: {ELSEWHERE[name]}; leave it out of --protocols.")
     raise unknown("protocol or group", name, NAMES)

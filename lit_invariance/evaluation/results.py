@@ -13,6 +13,7 @@ from lit_invariance.evaluation.chance import at_chance
 from lit_invariance.evaluation.group_summary import summarise_groups
 from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.models import Model
+from lit_invariance.evaluation.proportions import with_exact_intervals
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.seeds import seed_groups
 from lit_invariance.evaluation.set_statistics import set_columns
@@ -20,7 +21,7 @@ from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.statistics import LEVEL
 from lit_invariance.evaluation.summary import summarise
 from lit_invariance.files import replacing
-from lit_invariance.metrics import SCORES, SET_SCORES
+from lit_invariance.metrics import ROW_SCORES, SET_SCORES
 from lit_invariance.results.diagnoses import Diagnostics
 from lit_invariance.results.outcomes import Outcomes, save_outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, digest_of
@@ -57,6 +58,8 @@ class Summary:
 def summarise_measured(measured: Measured, models: Sequence[Model], reference: str, seed: int) -> Summary:
     """Take means, intervals and differences, over images or over blocks of frames as the measured rows want it.
 
+    The intervals of scores that are right or wrong for each row are exact where the measured rows want it.
+
     Args:
         measured: What was measured.
         models: The models.
@@ -69,7 +72,7 @@ def summarise_measured(measured: Measured, models: Sequence[Model], reference: s
     shown = {entry["label"]: entry["headline"] for entry in measured.protocols}
     groups = seed_groups([model.source for model in models])
     return Summary(
-        summarise(drawn, reference, seed, shown, of_set),
+        with_exact_intervals(summarise(drawn, reference, seed, shown, of_set), drawn, measured.exact),
         groups,
         summarise_groups(drawn, groups, reference, seed, shown, of_set),
     )
@@ -115,7 +118,7 @@ def compile_results(
         "protocols": list(measured.protocols),
         "scores": {
             name: {"unit": score.unit, "higher_is_better": score.higher_is_better}
-            for name, score in (SCORES | SET_SCORES).items()
+            for name, score in (ROW_SCORES | SET_SCORES).items()
             if name in scores
         },
         "rows": summary.rows,
@@ -133,6 +136,8 @@ def compile_results(
         results["samples"] = measured.samples
     if measured.block is not None:
         results["resampled"] = f"blocks of {measured.block} neighbouring {measured.samples}"
+    if measured.exact:
+        results["clopper_pearson"] = list(measured.exact)
     if measured.curves:
         results["curves"] = list(measured.curves)
     return results

@@ -8,7 +8,7 @@ import numpy as np
 from lit_invariance.evaluation.set_statistics import SetColumn, bootstrap_sets
 from lit_invariance.evaluation.significance import holm, paired_p_values
 from lit_invariance.evaluation.statistics import Array, Bootstrap, bootstrap
-from lit_invariance.metrics import SCORES
+from lit_invariance.metrics import ROW_SCORES
 from lit_invariance.results.outcomes import Column, Outcomes
 from lit_invariance.results.schema import Row
 
@@ -85,7 +85,7 @@ def bounds_of(columns: Sequence[Column], of_set: Sequence[SetColumn]) -> tuple[A
         columns: Columns of the outcomes.
         of_set: Scores of the whole set, which come after them.
     """
-    shares = np.array([SCORES[score].unit == "share" for _, _, score in columns])
+    shares = np.array([ROW_SCORES[score].unit == "share" for _, _, score in columns])
     ends = np.array([each.score.ends(each.means) for each in of_set]).reshape(-1, 2)
     least, greatest = np.where(shares, 0.0, np.nan), np.where(shares, 1.0, np.nan)
     return np.concatenate([least, ends[:, 0]]), np.concatenate([greatest, ends[:, 1]])

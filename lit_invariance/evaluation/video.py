@@ -1,4 +1,4 @@
-"""The LightningModule that shows every frame of a film to every model and scores neighbouring frames."""
+"""The measurement of a film: what every model says of every frame, and the scores of neighbouring frames."""
 
 import math
 from collections.abc import Sequence
@@ -6,23 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation.executors import make_executor
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.recorder import ties
+from lit_invariance.evaluation.watching import CPU, STANDARD, Watching
 from lit_invariance.metrics import SCORES
-from lit_invariance.protocols import CentreCrop, Protocol, views_of
 from lit_invariance.results.outcomes import Answers, Outcomes
 
 LABEL = "video"
-CPU = torch.device("cpu")
-STANDARD = ProtocolChoice(CentreCrop.name, {})
 PAIR_SCORES = ("accuracy", "top1_change", "mean_absolute_change")
 
 
@@ -93,7 +89,7 @@ class Track:
         return np.array(np.memmap(self._file, np.float32, "r", shape=shape)[:, list(classes)])
 
 
-class FilmMeasurement(pl.LightningModule):
+class FilmMeasurement(Watching):
     """Shows the standard view of every frame to every model; run by `Trainer.predict`.
 
     Args:
@@ -106,7 +102,6 @@ class FilmMeasurement(pl.LightningModule):
         frames: The most frames that there are, if it is known.
 
     Attributes:
-        executors: Model name to what runs it.
         tracks: Model name to what it says.
     """
 
@@ -120,22 +115,9 @@ class FilmMeasurement(pl.LightningModule):
         compiling: str = "false",
         frames: int | None = None,
     ) -> None:
-        super().__init__()
-        self.executors = {model.name: make_executor(model, device) for model in models}
-        self.networks = nn.ModuleList(self.executors.values())
-        self.compiling, self.frames = compiling, frames or 0
+        super().__init__(models, view, device, compiling, frames)
         self.tracks = {model.name: Track(label, scratch / f"{number}.float32") for number, model in enumerate(models)}
         self.label = label
-        self.sharing: dict[Protocol, list[Model]] = {}
-        for model in models:
-            protocol = view.build(model.classifier.preprocessing)
-            self.sharing.setdefault(protocol, []).append(model)
-
-    def on_predict_start(self) -> None:
-        """Make the networks ready, now that they are on their device."""
-        for name, executor in self.executors.items():
-            executor.open(1, self.trainer.precision_plugin.forward_context)
-            executor.speed_up(self.compiling, self.frames, name)
 
     def predict_step(self, frames: list[Tensor], batch_idx: int) -> Tensor:
         """Measure the next frames.
@@ -150,17 +132,8 @@ class FilmMeasurement(pl.LightningModule):
         Raises:
             UserError: If logits are not finite.
         """
-        numbers = torch.arange(len(frames))
-        for protocol, models in self.sharing.items():
-            views = views_of(protocol, frames, numbers, seed=0)[:, 0]
-            for model in models:
-                logits: Tensor = self.executors[model.name](views)
-                if not logits.isfinite().all():
-                    raise UserError(
-                        f"model {model.name} gives logits that are not finite on the film; its training diverged, or "
-                        "the precision is too low for it."
-                    )
-                self.tracks[model.name].add(logits)
+        for model, logits in self.answers(frames, [0] * len(frames)):
+            self.tracks[model].add(logits)
         return torch.tensor(len(frames))
 
     def outcomes(self) -> Outcomes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from lit_invariance.metrics.anchored import gap, pm0, pm_k
 from lit_invariance.metrics.functional import agreement, all_agree, mean_absolute_change, top1_change
 from lit_invariance.metrics.labelled import (
     accuracy,
@@ -74,3 +75,14 @@ SCORES: dict[str, Score] = {
     "jaggedness": Score(jaggedness, 2, "count", False, "times the label enters or leaves the top five, per image"),
     "jaggedness_share": Score(jaggedness_share, 2, "share", False, "steps at which it does"),
 }
+"""Of the views of one image."""
+
+ANCHOR_SCORES: dict[str, Score] = {
+    "pm0": Score(pm0, 1, "share", True, "anchor frames answered correctly"),
+    "pm_k": Score(pm_k, 1, "share", True, "anchors answered correctly at the anchor and at every frame within k of it"),
+    "gap": Score(gap, 1, "share", False, "pm0 less pm_k: right at the anchor, and wrong at a frame near it"),
+}
+"""Of the frames around an anchor; their functions take which are right and which count, see `anchored`."""
+
+ROW_SCORES = {**SCORES, **ANCHOR_SCORES}
+"""All that are a number for each row of the outcomes."""

@@ -6,7 +6,8 @@ from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.inference.content_align import ContentAlign
 from lit_invariance.mitigations.inference.content_crop import ContentCrop
 from lit_invariance.mitigations.inference.shift_average import ShiftAverage
-from lit_invariance.mitigations.registry import INFERENCE, LOSSES, MITIGATIONS, SURGERY
+from lit_invariance.mitigations.inference.temporal_average import TemporalAverage
+from lit_invariance.mitigations.registry import INFERENCE, LOSSES, MITIGATIONS, OVER_TIME, SURGERY
 from lit_invariance.mitigations.surgery.adaptive_blur import adaptive_blur
 from lit_invariance.mitigations.surgery.batch_norm import batch_norms, reestimate_batch_norm
 from lit_invariance.mitigations.surgery.blurpool import BlurPool2d, antialias
@@ -18,6 +19,7 @@ __all__ = [
     "INFERENCE",
     "LOSSES",
     "MITIGATIONS",
+    "OVER_TIME",
     "SURGERY",
     "BlurPool2d",
     "Change",
@@ -26,6 +28,7 @@ __all__ = [
     "Exactness",
     "Mitigated",
     "ShiftAverage",
+    "TemporalAverage",
     "adaptive_blur",
     "antialias",
     "apply_mitigations",

@@ -11,7 +11,7 @@ from lit_invariance.mitigations.exactness import check_exact_invariance
 from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.mitigations.interfaces import Classify, Loss
-from lit_invariance.mitigations.registry import INFERENCE, LOSSES, MITIGATIONS, SURGERY
+from lit_invariance.mitigations.registry import INFERENCE, LOSSES, MITIGATIONS, OVER_TIME, SURGERY
 from lit_invariance.models.exported.file import ExportedNetwork
 from lit_invariance.registry import Spec, build, parse_spec
 
@@ -77,7 +77,8 @@ def apply_mitigations(network: nn.Module, specs: Sequence[Spec], classify: Class
         The changes to the network, the losses and the wrappers.
 
     Raises:
-        UserError: If a name or option is unknown, a loss or wrapper is named twice, or surgery fails.
+        UserError: If a name or option is unknown, a loss or wrapper is named twice, a mitigation acts on films only, or
+            surgery fails.
     """
     named = [(_checked_name(spec), spec) for spec in specs]
     _refuse_repetitions([name for name, _ in named])
@@ -101,6 +102,11 @@ def _checked_name(spec: Spec) -> str:
         raise UserError("translation acts on training images and not on the network: set data.translation.")
     if name not in MITIGATIONS:
         raise unknown("mitigation", name, MITIGATIONS)
+    if name in OVER_TIME:
+        raise UserError(
+            f"{name} acts on the frames of a film, not on a network or single pictures; add it to a model that is "
+            "evaluated with --video, and leave it out here."
+        )
     if "network" in options:  # an argument of the functions, which would replace the network
         raise UserError(f"mitigation {name} has no option network; it is applied to model.backbone.")
     return name

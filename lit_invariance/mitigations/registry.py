@@ -1,7 +1,8 @@
 """The mitigations by name.
 
-There are three kinds: surgery changes a network in place, a loss adds a term to the training, and an inference wrapper
-shows the network something else than the bare picture, in evaluation mode only.
+There are four kinds: surgery changes a network in place, a loss adds a term to the training, an inference wrapper
+shows the network something else than the bare picture, in evaluation mode only, and what works over time changes the
+answers to the frames of a film.
 """
 
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from lit_invariance.mitigations.graph.change import Change
 from lit_invariance.mitigations.inference.content_align import ContentAlign
 from lit_invariance.mitigations.inference.content_crop import ContentCrop
 from lit_invariance.mitigations.inference.shift_average import ShiftAverage
+from lit_invariance.mitigations.inference.temporal_average import TemporalAverage
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.mitigations.interfaces import Loss
 from lit_invariance.mitigations.losses.consistency import Consistency
@@ -37,4 +39,7 @@ INFERENCE: dict[str, Callable[..., InferenceWrapper]] = {
     "content_align": ContentAlign,  # Kaba et al. 2023, "Equivariance with learned canonicalization functions"
     "content_crop": ContentCrop,  # in the spirit of Shifman & Weiss 2024, "Lost in translation", arXiv 2404.07153
 }
-MITIGATIONS = {**SURGERY, **LOSSES, **INFERENCE}
+OVER_TIME: dict[str, Callable[..., TemporalAverage]] = {
+    "temporal_average": TemporalAverage,
+}
+MITIGATIONS = {**SURGERY, **LOSSES, **INFERENCE, **OVER_TIME}

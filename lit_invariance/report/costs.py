@@ -44,3 +44,9 @@ def _scaled(value: float, unit: str) -> str:
         if value >= limit:
             return f"{value / limit:.3g} {prefix}{unit}"
     return f"{value:g} {unit}".rstrip()
+
+
+def delays(results: ResultsContent) -> list[str]:
+    """Say which models answer late, because their answers to a film are averaged over time, in a sentence or none."""
+    late = [f"{model['name']} {model['delay']:g} frames" for model in results["models"] if "delay" in model]
+    return [f"temporal_average answers late, on average by: {', '.join(late)}"] if late else []

@@ -12,11 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from lit_invariance.diagnostics.run import sections_of
 from lit_invariance.files import replacing
-from lit_invariance.metrics import SCORES, SET_SCORES
+from lit_invariance.metrics import ROW_SCORES, SET_SCORES
 from lit_invariance.plotting import COLOURS
 from lit_invariance.protocols import PROTOCOLS
 from lit_invariance.report.classes import class_lines
-from lit_invariance.report.costs import cost_cells, how_measured
+from lit_invariance.report.costs import cost_cells, delays, how_measured
 from lit_invariance.report.executors import how_run
 from lit_invariance.report.failures import failure, heat_maps
 from lit_invariance.report.inline import Drawing
@@ -89,7 +89,9 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
         "cost_note": how_measured(results),
         "tables": [_table(results, protocol) for protocol in results["protocols"]],
         "significance": number(SIGNIFICANCE)[:3],
-        "meanings": {name: score.meaning for name, score in (SCORES | SET_SCORES).items() if name in results["scores"]},
+        "meanings": {
+            name: score.meaning for name, score in (ROW_SCORES | SET_SCORES).items() if name in results["scores"]
+        },
         "tradeoffs": [
             draw(
                 partial(tradeoff_panel, results, protocol),
@@ -125,7 +127,7 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
         "classes": classes,
         "published": published_rows(results),
         "command": _command(results["command"]),
-        "cautions": cautions(results),
+        "cautions": cautions(results) + delays(results),
         "group_rows": [row for row in results["group_rows"] if row["score"] in ("accuracy", STABILITY)],
     }
 

@@ -3,6 +3,7 @@
 import textwrap
 
 from lit_invariance.names import printable, shortened
+from lit_invariance.report.costs import delays
 from lit_invariance.report.preprocessing import cautions, describe
 from lit_invariance.results.schema import (
     SIGNIFICANCE,
@@ -161,13 +162,15 @@ def _legend(results: ResultsContent) -> list[str]:
         better += [f"{words} is better: {', '.join(scores)}"] * bool(scores)
     what = samples(results)
     drawn = results.get("resampled", what)
-    lines = [f"mean over {what} [{results['level']:.0%} interval, bootstrap over {drawn}]", "; ".join(better)]
+    exact = f"; of {', '.join(results['clopper_pearson'])}: Clopper-Pearson" if "clopper_pearson" in results else ""
+    lines = [f"mean over {what} [{results['level']:.0%} interval, bootstrap over {drawn}{exact}]", "; ".join(better)]
     lines += [f"{model['name']}: {describe(model)}" for model in results["models"]] * bool(cautions(results))
     lines += cautions(results)
     if results.get("draws", 1) > 1:
         lines.append(f"scores of {what} are means over {results['draws']} draws of their geometry")
     costly = [f"{model['name']} takes {model['passes']}" for model in results["models"] if model.get("passes", 1) > 1]
     lines += [f"forward passes for one view: {', '.join(costly)}"] * bool(costly)
+    lines += delays(results)
     if len(results["models"]) > 1:
         lines.append(
             f"difference from {results['reference']}, on the same {what} [{results['level']:.0%} interval of this "

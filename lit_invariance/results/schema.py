@@ -77,7 +77,7 @@ class ModelEntry(TypedDict):
 
     `image_size` is the side of its input, or rows and columns; `preprocessing` is how its pictures were prepared;
     `weights` is torchvision's name of its published weights, None where it has others; `cost` is None where it was not
-    measured.
+    measured; `delay` is, of a film, the frames by which its answers are late, where they are averaged over time.
     """
 
     name: Name
@@ -92,6 +92,7 @@ class ModelEntry(TypedDict):
     cost: CostEntry | None
     passes: Count
     executor: NotRequired[ExecutorEntry]
+    delay: NotRequired[Number]
 
 
 class ProtocolEntry(TypedDict):
@@ -204,6 +205,7 @@ class ResultsContent(TypedDict):
     `fingerprint` of its images; `level` the coverage of the intervals; `diagnostics` what `--diagnose` measured;
     `curves` what each model says of a film; `outcomes` the SHA-256 of the `outcomes.npz` that was written with it;
     `at_chance` for each protocol the models that are not shown to be more accurate than always giving one answer;
+    `clopper_pearson` the scores whose intervals are not the bootstrap's but exact ones of a share;
     `draws` the draws of each image's geometry that its scores are averaged over, where there are several.
     """
 
@@ -231,6 +233,7 @@ class ResultsContent(TypedDict):
     draws: NotRequired[Count]
     samples: NotRequired[Name]
     resampled: NotRequired[Name]
+    clopper_pearson: NotRequired[list[Name]]
     curves: NotRequired[list[CurveEntry]]
 
 

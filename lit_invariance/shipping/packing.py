@@ -74,6 +74,11 @@ def pack(model: Model, normalisation: str) -> Packed:
     """
     classifier = model.classifier
     seen = classifier.preprocessing
+    if model.delay is not None:
+        raise UserError(
+            f"model {model.name} averages its answers over time (temporal_average), but an exported file remembers no "
+            "frame; export it without, and average the file's answers where you run it."
+        )
     if normalisation == OUTSIDE and not _normalises(classifier):
         raise UserError(
             f"model {model.name} prepares its pictures by itself or by a function, which cannot stay outside of the "
