@@ -50,6 +50,7 @@ def evaluate(
     diagnose: Sequence[str] = (),
     diagnose_images: int = 50,
     diagnose_boxes: str | None = None,
+    embedding: bool = False,
     cost: bool = True,
     accelerator: str = "auto",
     devices: int | str = "auto",
@@ -94,6 +95,8 @@ def evaluate(
         diagnose: Names of the diagnostics that say why a network changes its answer; see `docs/diagnose.md`.
         diagnose_images: Number of evaluated images that the diagnostics use.
         diagnose_boxes: Path of the bounding boxes that `bias` tests.
+        embedding: Whether to measure also the cosine between the penultimate features of neighbouring views, mean and
+            least: `embedding_cosine` and `embedding_worst`.
         cost: Whether to measure multiplications, latency and memory; takes a few seconds per model.
         accelerator: As in Lightning's Trainer.
         devices: As in Lightning's Trainer.
@@ -153,6 +156,7 @@ def evaluate(
             precision=precision,
             compiling=compiling,
             progress=progress,
+            embedding=embedding,
             cost=cost,
             diagnose=tuple(diagnose),
             diagnose_images=diagnose_images,

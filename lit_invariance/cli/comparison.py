@@ -64,6 +64,7 @@ def _measure(request: Request, folder: Path, args: Sequence[str]) -> Results:
         diagnose=settings.diagnose,
         diagnose_images=settings.diagnose_images,
         diagnose_boxes=settings.diagnose_boxes,
+        embedding=settings.embedding,
         cost=settings.cost,
         accelerator=settings.accelerator,
         devices=settings.devices,

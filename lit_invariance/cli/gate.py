@@ -17,7 +17,7 @@ from lit_invariance.evaluation.vid_robust import SHOWN
 from lit_invariance.evaluation.video import LABEL as FILM
 from lit_invariance.evaluation.video import PAIR_SCORES
 from lit_invariance.manifest import listed
-from lit_invariance.metrics import ROW_SCORES, SCORES, SET_SCORES
+from lit_invariance.metrics import FEATURE_SCORES, ROW_SCORES, SCORES, SET_SCORES, Score
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.names import printable
 from lit_invariance.report.bounds import Bound, judge
@@ -80,13 +80,14 @@ def check_bounds(bounds: Sequence[Bound], settings: Namespace) -> None:
     elif settings.video is not None:
         _check(bounds, {(FILM, FILM): {*PAIR_SCORES, *_of_set(2, reference=None)}})
     else:
-        _check(bounds, {(choice.name, choice.label): _scores_of(choice) for choice in chosen})
+        known = SCORES | FEATURE_SCORES if settings.embedding else SCORES
+        _check(bounds, {(choice.name, choice.label): _scores_of(choice, known) for choice in chosen})
 
 
-def _scores_of(choice: ProtocolChoice) -> set[str]:
+def _scores_of(choice: ProtocolChoice, known: Mapping[str, Score]) -> set[str]:
     protocol = choice.build(Preprocessing())
     views = len(protocol.steps)
-    return {name for name, score in SCORES.items() if score.views <= views} | _of_set(views, protocol.reference)
+    return {name for name, score in known.items() if score.views <= views} | _of_set(views, protocol.reference)
 
 
 def _of_set(views: int, reference: int | None) -> set[str]:

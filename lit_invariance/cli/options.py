@@ -73,7 +73,9 @@ def make_parser() -> OneSentenceErrors:
     parser.add_argument(
         "--anchor_reach", type=int, default=10, help="k: how many frames before and after an anchor are near it."
     )
-    classes = "A .csv table of sets of outputs that count as one answer, or imagenet_vid for the classes of ImageNet VID."
+    classes = (
+        "A .csv table of sets of outputs that count as one answer, or imagenet_vid for the classes of ImageNet VID."
+    )
     parser.add_argument("--anchor_classes", type=str | None, help=classes)
     parser.add_argument(
         "--diagnose",
@@ -93,7 +95,9 @@ def make_parser() -> OneSentenceErrors:
     parser.add_argument("--seed", type=int, default=0, help="Seed of the views and of the bootstrap.")
     draws = "For protocols with a random geometry: number of draws for each image. Its scores are averaged over them."
     parser.add_argument("--draws", type=int, default=1, help=draws)
-    parser.add_argument("--max_images", type=int | None, help="Short for --data.max_images; for a video, frames or anchors.")
+    parser.add_argument(
+        "--max_images", type=int | None, help="Short for --data.max_images; for a video, frames or anchors."
+    )
     parser.add_argument("--accelerator", type=str, default="auto", help="cpu, gpu, ...")
     parser.add_argument("--devices", type=int | str, default="auto", help="How many devices, or which ones.")
     nodes = "Machines that share the pictures; the same command is started on each, as torchrun and SLURM do."
@@ -109,6 +113,12 @@ def make_parser() -> OneSentenceErrors:
         type=Literal["auto", "true", "false"],
         default="auto",
         help="Compile the networks, some seconds each. 'auto': where there is enough to answer that it pays.",
+    )
+    parser.add_argument(
+        "--embedding",
+        type=bool,
+        default=False,
+        help="Also measure how much the penultimate features of neighbouring views differ: their cosine.",
     )
     parser.add_argument(
         "--cost", type=bool, default=True, help="Measure multiplications, latency and memory; a few seconds per model."

@@ -47,6 +47,7 @@ def measure_images(
     moving = {
         "seed": settings.seed,
         "draws": settings.draws,
+        "embedding": settings.embedding,
         "precision": settings.precision,
         "compile": settings.compiling,
         "device": trainer.strategy.root_device.type,
@@ -61,12 +62,20 @@ def measure_images(
             unfinished = Unfinished.open(folder, fingerprint, len(data.images))
         with unfinished or nullcontext():
             outcomes, executors = run(
-                trainer, models, protocols, data, settings.seed, unfinished, settings.draws, settings.compiling
+                trainer,
+                models,
+                protocols,
+                data,
+                settings.seed,
+                unfinished,
+                settings.draws,
+                settings.compiling,
+                settings.embedding,
             )
     pictures, files = worst_pictures(outcomes, models, protocols, settings.reference, data.images, settings.seed)
     measured = Measured(
         outcomes,
-        [protocol_entry(choice, models[0]) for choice in protocols],
+        [protocol_entry(choice, models[0], settings.embedding) for choice in protocols],
         data=described,
         executors=executors,
         class_names=data.class_names or (),

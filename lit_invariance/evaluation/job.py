@@ -45,16 +45,27 @@ class Job:
         group: Their labels and views.
         draws: How often their geometry is drawn.
         name: From the number of an image among them to what it is called.
+        features: Number of features behind the logits of each model; None where features are not measured.
     """
 
-    def __init__(self, part: Part, task: Task, group: Group, draws: int, name: Callable[[int], str]) -> None:
-        self.part, self.task, self.group, self.name = part, task, group, name
+    def __init__(
+        self,
+        part: Part,
+        task: Task,
+        group: Group,
+        draws: int,
+        name: Callable[[int], str],
+        features: Sequence[int] | None = None,
+    ) -> None:
+        self.part, self.task, self.group, self.name, self.features = part, task, group, name, features
         self.views = sum(len(steps) for steps in group.shown)
         self._logits: list[list[list[Tensor]]] = [[[] for _ in task.models] for _ in range(draws)]
         self._awaited = self.views * draws
 
     def take(self, draw: int, logits: Sequence[Tensor]) -> None:
         """Take the next logits of a draw, `(n, K)` for each model, or nothing where there are no views.
+
+        Features stand behind the logits where they are measured.
 
         Raises:
             UserError: If some are not finite.
@@ -71,9 +82,18 @@ class Job:
             draws = [torch.cat(drawn[number] or nothing) for drawn in self._logits]
             for logits in draws:
                 self._check_finite(logits, model.name)
-            self.part.recorder.add_logits((model.name, self.task.label), draws, self.group)
+            self._record_answers(
+                (model.name, self.task.label), draws, 0 if not self.features else self.features[number]
+            )
         self._logits = []
         self.part.job_done()
+
+    def _record_answers(self, cell: Cell, draws: Sequence[Tensor], features: int) -> None:
+        logits = [answered[:, : answered.shape[1] - features] for answered in draws]
+        self.part.recorder.add_logits(cell, logits, self.group)
+        if self.features is not None:
+            behind = [answered[:, answered.shape[1] - features :] for answered in draws] if features else None
+            self.part.recorder.add_features(cell, behind, self.group)
 
     def _check_finite(self, logits: Tensor, model: str) -> None:
         if bool(logits.isfinite().all()):

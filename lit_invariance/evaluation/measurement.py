@@ -40,6 +40,7 @@ class Measurement(pl.LightningModule):
         compiling: As in `Executor.speed_up`.
         keep: Called with the measurements of each batch.
         draws: Draws of each image's geometry, over which its scores are averaged.
+        embedding: Whether the features behind the logits are scored as well.
 
     Attributes:
         parts: What this process measured, batch by batch.
@@ -58,8 +59,10 @@ class Measurement(pl.LightningModule):
         compiling: str = "false",
         keep: Callable[[Outcomes], None] | None = None,
         draws: int = 1,
+        embedding: bool = False,
     ) -> None:
         super().__init__()
+        self.embedding = embedding
         self.networks = nn.ModuleList(executors.values())
         self.executors, self.tasks, self.order, self.images = dict(executors), tasks, order, images
         self.lanes, self.compiling, self.draws, self.keep = lanes, compiling, draws, keep
@@ -134,8 +137,9 @@ class Measurement(pl.LightningModule):
         shown = [task.protocol.shown(image.shape[1], image.shape[2], boxes[index]) for image, index in numbered]
         draws = self._draws(task, numbered, boxes)
         group = Group(some.labels, shown, len(task.protocol.steps))
-        job = Job(part, task, group, draws, lambda row: self.images.name(numbered[row][1]))
         executors = [self.executors[model.name] for model in task.models]
+        features = [executor.features for executor in executors] if self.embedding else None
+        job = Job(part, task, group, draws, lambda row: self.images.name(numbered[row][1]), features)
         if not job.views:
             self.filling.show(executors, torch.empty(0), partial(job.take, 0))
             return

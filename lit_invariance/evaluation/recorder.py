@@ -1,6 +1,6 @@
 """From logits to the record: scores and answers of every image, gathered batch by batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_invariance.data.source import UNLABELLED
-from lit_invariance.metrics import SCORES
+from lit_invariance.metrics import FEATURE_SCORES, ROW_SCORES, SCORES, Score
 from lit_invariance.results.outcomes import PARTS, TIE, Answers, Cell, Column, Outcomes
 
 
@@ -54,12 +54,32 @@ class Recorder:
                 the first.
             group: What they belong to.
         """
+        self._score(cell, draws, group, SCORES)
+        self.answers.setdefault(cell, []).append(_answers(draws[0], group))
+
+    def add_features(self, cell: Cell, draws: Sequence[Tensor] | None, group: Group) -> None:
+        """Score the features of a group of images.
+
+        Args:
+            cell: Model and protocol.
+            draws: `(V, D)` for each draw, as in `add_logits`; None for a model that has no features, whose scores are
+                undefined.
+            group: What they belong to.
+        """
+        if draws is not None:
+            self._score(cell, draws, group, FEATURE_SCORES)
+            return
+        for name, score in FEATURE_SCORES.items():
+            if score.views <= group.steps:
+                undefined = torch.full((len(group.shown),), torch.nan, dtype=torch.float64)
+                self.scores.setdefault((*cell, name), []).append(undefined)
+
+    def _score(self, cell: Cell, draws: Sequence[Tensor], group: Group, registry: Mapping[str, Score]) -> None:
         sizes = [len(steps) for steps in group.shown]
-        scored = [list(_scores(torch.split(logits, sizes), group)) for logits in draws]
+        scored = [list(_scores(torch.split(views, sizes), group, registry)) for views in draws]
         for same in zip(*scored, strict=True):
             values = torch.stack([values.cpu().double() for values, _ in same])
             self.scores.setdefault((*cell, same[0][1]), []).append(values.nanmean(0))
-        self.answers.setdefault(cell, []).append(_answers(draws[0], group))
 
     def outcomes(self, positions: Tensor, labels: Tensor, order: Sequence[Cell]) -> Outcomes:
         """Return the record, which shares no memory with the batch: a worker's would stay open as a file.
@@ -72,7 +92,7 @@ class Recorder:
         columns = {
             (*cell, score): torch.cat(self.scores[(*cell, score)]).numpy()
             for cell in order
-            for score in SCORES
+            for score in ROW_SCORES
             if (*cell, score) in self.scores
         }
         answers = {
@@ -82,13 +102,13 @@ class Recorder:
         return Outcomes(positions.cpu().numpy().copy(), labels.cpu().numpy().copy(), columns, answers)
 
 
-def _scores(stacks: Sequence[Tensor], group: Group) -> Iterable[tuple[Tensor, str]]:
+def _scores(stacks: Sequence[Tensor], group: Group, registry: Mapping[str, Score]) -> Iterable[tuple[Tensor, str]]:
     """Score the images; together where they show equally many views."""
     if len({len(stack) for stack in stacks}) == 1:
         parts = [(torch.stack(list(stacks)), group.labels)]
     else:
         parts = list(zip((stack[None] for stack in stacks), group.labels[:, None], strict=True))
-    for name, score in SCORES.items():
+    for name, score in registry.items():
         if score.views > group.steps or (score.labelled and not group.labelled):
             continue
         for logits, labels in parts:

@@ -21,7 +21,7 @@ from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.statistics import LEVEL
 from lit_invariance.evaluation.summary import summarise
 from lit_invariance.files import replacing
-from lit_invariance.metrics import ROW_SCORES, SET_SCORES
+from lit_invariance.metrics import FEATURE_SCORES, ROW_SCORES, SET_SCORES
 from lit_invariance.results.diagnoses import Diagnostics
 from lit_invariance.results.outcomes import Outcomes, save_outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, digest_of
@@ -160,21 +160,23 @@ def versions() -> dict[str, str]:
     }
 
 
-def protocol_entry(choice: ProtocolChoice, model: Model) -> ProtocolEntry:
+def protocol_entry(choice: ProtocolChoice, model: Model, embedding: bool = False) -> ProtocolEntry:
     """Return the description of a protocol for the results.
 
     Args:
         choice: The protocol.
         model: The model for whose input it is described.
+        embedding: Whether features are measured, whose scores its table then shows.
     """
     protocol = choice.build(model.classifier.preprocessing)
+    of_features = [name for name, score in FEATURE_SCORES.items() if embedding and score.views <= len(protocol.steps)]
     entry: ProtocolEntry = {
         "label": choice.label,
         "name": choice.name,
         "options": choice.options,
         "unit": protocol.unit,
         "steps": list(protocol.steps),
-        "headline": list(protocol.headline),
+        "headline": [*protocol.headline, *of_features],
     }
     if protocol.reference is not None:
         entry["reference"] = protocol.reference

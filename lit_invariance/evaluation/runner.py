@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException  # 
 
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.data import EvaluationData, Loading
+from lit_invariance.evaluation.embedding import tell_undefined
 from lit_invariance.evaluation.executors import how, make_executor
 from lit_invariance.evaluation.measurement import Measurement
 from lit_invariance.evaluation.models import Model
@@ -73,6 +74,7 @@ def run(
     unfinished: Unfinished | None = None,
     draws: int = 1,
     compiling: str = "false",
+    embedding: bool = False,
 ) -> tuple[Outcomes, list[How]]:
     """Score every image of the data for every model under every protocol.
 
@@ -87,6 +89,7 @@ def run(
         unfinished: Where each batch is stored. Stored batches are not decoded or measured again.
         draws: Draws of each image's geometry, over which its scores are averaged.
         compiling: `true`, `false`, or `auto` where it saves more time than it takes.
+        embedding: Whether features are measured as well.
 
     Returns:
         Per-image scores, in every process, and how each model was run.
@@ -95,8 +98,11 @@ def run(
         UserError: If an image cannot be read or is too small for a protocol, a model's logits are not finite, or it
             cannot be compiled.
     """
-    executors = {model.name: make_executor(model, trainer.strategy.root_device) for model in models}
-    count = 1 if any(executor.single for executor in executors.values()) else lanes_of(trainer.strategy.root_device)
+    device = trainer.strategy.root_device
+    executors = {model.name: make_executor(model, device, embedding) for model in models}
+    if embedding:
+        tell_undefined(models, list(executors.values()))
+    count = 1 if any(executor.single for executor in executors.values()) else lanes_of(device)
     earlier = [] if unfinished is None else unfinished.read()
     loading = Loading(data, {index for part in earlier for index in part.indices.tolist()})
     if earlier and not len(loading.images):
@@ -112,6 +118,7 @@ def run(
             compiling,
             None if unfinished is None else unfinished.add,
             draws,
+            embedding,
         )
         try:
             predict(trainer, measurement, loading)

@@ -19,6 +19,7 @@ class Settings:
         precision: As Lightning names it; `"32-true"` is float32 without TF32.
         compiling: `true`, `false`, or `auto`: whether networks are compiled.
         progress: Whether to show a progress bar.
+        embedding: Whether to measure the cosine between the features of the views, too.
         cost: Whether to measure multiplications, latency and memory.
         diagnose: Names of the diagnostics to run.
         diagnose_images: How many of the evaluated images they look at.
@@ -34,6 +35,7 @@ class Settings:
     precision: str = EXACT
     compiling: str = "auto"
     progress: bool = True
+    embedding: bool = False
     cost: bool = True
     diagnose: tuple[str, ...] = ()
     diagnose_images: int = 50

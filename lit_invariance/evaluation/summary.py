@@ -12,6 +12,9 @@ from lit_invariance.metrics import ROW_SCORES
 from lit_invariance.results.outcomes import Column, Outcomes
 from lit_invariance.results.schema import Row
 
+BOUNDS = {"share": (0.0, 1.0), "cosine": (-1.0, 1.0)}
+"""Least and greatest value of scores of a unit."""
+
 
 def summarise(
     outcomes: Outcomes,
@@ -85,10 +88,9 @@ def bounds_of(columns: Sequence[Column], of_set: Sequence[SetColumn]) -> tuple[A
         columns: Columns of the outcomes.
         of_set: Scores of the whole set, which come after them.
     """
-    shares = np.array([ROW_SCORES[score].unit == "share" for _, _, score in columns])
-    ends = np.array([each.score.ends(each.means) for each in of_set]).reshape(-1, 2)
-    least, greatest = np.where(shares, 0.0, np.nan), np.where(shares, 1.0, np.nan)
-    return np.concatenate([least, ends[:, 0]]), np.concatenate([greatest, ends[:, 1]])
+    ends = [BOUNDS.get(ROW_SCORES[score].unit, (np.nan, np.nan)) for _, _, score in columns]
+    least, greatest = np.array([*ends, *(each.score.ends(each.means) for each in of_set)]).T
+    return least, greatest
 
 
 def number(value: float) -> float | None:

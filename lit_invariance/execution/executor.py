@@ -46,6 +46,7 @@ class Executor(nn.Module):
         network: In evaluation mode, from pictures `(N, 3, S, S)` in [0, 1] to logits `(N, K)`.
         size: Side S in pixels, or (H, W).
         batch: Views in a batch.
+        features: How many columns of what the network gives are features behind its logits, see `WithFeatures`.
 
     Attributes:
         size: Side S in pixels, or (H, W).
@@ -53,10 +54,12 @@ class Executor(nn.Module):
         folded: Batch normalisations folded.
         compiled: Whether it was compiled.
         single: Whether it answers one batch at a time only.
+        features: Number of features behind the logits.
     """
 
-    def __init__(self, network: nn.Module, size: Size, batch: int) -> None:
+    def __init__(self, network: nn.Module, size: Size, batch: int, features: int = 0) -> None:
         super().__init__()
+        self.features = features
         self.size, self.batch, self.folded, self.compiled, self.single = size, batch, 0, False, False
         try:
             self.network, self.folded = folded_replica(network, size)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lit_invariance.metrics.anchored import gap, pm0, pm_k
+from lit_invariance.metrics.embedding import embedding_cosine, embedding_worst
 from lit_invariance.metrics.functional import agreement, all_agree, mean_absolute_change, top1_change
 from lit_invariance.metrics.labelled import (
     accuracy,
@@ -77,6 +78,21 @@ SCORES: dict[str, Score] = {
 }
 """Of the views of one image."""
 
+FEATURE_SCORES: dict[str, Score] = {
+    "embedding_cosine": Score(
+        lambda features, _: embedding_cosine(features),
+        2,
+        "cosine",
+        True,
+        "cosine between the penultimate features of neighbouring views",
+        labelled=False,
+    ),
+    "embedding_worst": Score(
+        lambda features, _: embedding_worst(features), 2, "cosine", True, "the least of these cosines, per image", False
+    ),
+}
+"""Of the features of one image's views, which their functions take in place of logits."""
+
 ANCHOR_SCORES: dict[str, Score] = {
     "pm0": Score(pm0, 1, "share", True, "anchor frames answered correctly"),
     "pm_k": Score(pm_k, 1, "share", True, "anchors answered correctly at the anchor and at every frame within k of it"),
@@ -84,5 +100,5 @@ ANCHOR_SCORES: dict[str, Score] = {
 }
 """Of the frames around an anchor; their functions take which are right and which count, see `anchored`."""
 
-ROW_SCORES = {**SCORES, **ANCHOR_SCORES}
+ROW_SCORES = {**SCORES, **FEATURE_SCORES, **ANCHOR_SCORES}
 """All that are a number for each row of the outcomes."""

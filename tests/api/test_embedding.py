@@ -1,0 +1,114 @@
+"""`embedding=True`: cosines of the features of neighbouring views, of any protocol and with or without labels."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import lit_invariance as li
+from lit_invariance.errors import UserError
+from lit_invariance.protocols import PROTOCOLS, generator_for
+
+PROTOCOL = ["centre_crop", "crop", {"shift_grid": {"m": 1}}]
+LABELS = ["centre_crop", "crop", "shift_grid(m=1)"]
+
+
+class Functional(nn.Module):
+    """Classifies without a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 3 * 16 * 16, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, images):
+        return images.flatten(1) @ self.weight.T
+
+
+def evaluated(models, pictures, quick, **options):
+    return li.evaluate(models, pictures, PROTOCOL, preprocessing=((0.5,) * 3, (0.5,) * 3), **quick, **options)
+
+
+def test_every_image_by_hand(small_net, pictures, quick):
+    """Witness: the views, the layers before the last one, and numpy's norm."""
+    network = small_net()
+    results = evaluated({"a": network}, pictures, quick, embedding=True)
+    network.eval()
+    for spec, label in zip(PROTOCOL, LABELS, strict=True):
+        if label == "centre_crop":
+            assert ("a", label, "embedding_cosine") not in results.outcomes.columns
+            continue
+        name, options = (spec, {}) if isinstance(spec, str) else next(iter(spec.items()))
+        protocol = PROTOCOLS[name](size=16, mean=(0.5,) * 3, **options)
+        for index, (picture, _) in enumerate(pictures):
+            pixels = torch.from_numpy(np.array(picture)).permute(2, 0, 1)
+            views = protocol(pixels, generator_for(0, name, index))
+            with torch.no_grad():
+                features = network.layer((views - 0.5) / 0.5).relu().flatten(1).double().numpy()
+            features /= np.linalg.norm(features, axis=1, keepdims=True)
+            cosines = [features[t] @ features[t + 1] for t in range(len(features) - 1)]
+            got = [results.outcomes.columns["a", label, f"embedding_{kind}"][index] for kind in ("cosine", "worst")]
+            assert got == pytest.approx([np.mean(cosines), min(cosines)], abs=1e-5)
+
+
+def test_all_other_numbers_stay_as_they_are(small_net, pictures, quick):
+    models = {"a": small_net(), "b": small_net(seed=1)}
+    plain, more = (evaluated(models, pictures, quick, embedding=choice) for choice in (False, True))
+    for column, values in plain.outcomes.columns.items():
+        np.testing.assert_allclose(more.outcomes.columns[column], values, atol=1e-5, equal_nan=True)
+    added = more.outcomes.columns.keys() - plain.outcomes.columns.keys()
+    assert {score for _, _, score in added} == {"embedding_cosine", "embedding_worst"}
+    assert {protocol for _, protocol, _ in added} == set(LABELS[1:])
+
+
+def test_they_stand_in_the_tables(small_net, pictures, quick):
+    results = evaluated({"a": small_net(), "b": small_net(seed=1)}, pictures, quick, embedding=True)
+    assert results.content["scores"]["embedding_cosine"] == {"unit": "cosine", "higher_is_better": True}
+    headlines = [entry["headline"][-2:] for entry in results.content["protocols"]]
+    assert headlines[1:] == [["embedding_cosine", "embedding_worst"]] * 2
+    assert "embedding_cosine" not in results.content["protocols"][0]["headline"]
+    assert "embedding_worst" in results.table()
+
+
+def test_draws_are_averaged(small_net, pictures, quick):
+    one, two = (
+        li.evaluate({"a": small_net()}, pictures, ["crop", "diagonal"], embedding=True, draws=draws, **quick)
+        for draws in (1, 2)
+    )
+    assert not np.allclose(*(of.outcomes.columns["a", "crop", "embedding_cosine"] for of in (one, two)), atol=1e-4)
+
+
+def test_models_without_features_have_undefined_scores_and_are_told(small_net, pictures, quick, caplog):
+    network = small_net()
+    models = {
+        "layer": network,
+        "functional": Functional(),
+        "passes": li.ShiftAverage(network, shifts=2),
+        "one pass": li.ContentAlign(network, grid=4),
+    }
+    with caplog.at_level("INFO"):
+        results = evaluated(models, pictures, quick, embedding=True)
+    assert "functional has no layer that shows its features; its embedding scores are undefined" in caplog.text
+    assert "passes takes several passes for a picture; its embedding" in caplog.text
+    known = {name: not np.isnan(results.outcomes.columns[name, "crop", "embedding_worst"]).any() for name in models}
+    assert known == {"layer": True, "functional": False, "passes": False, "one pass": True}
+    undefined = next(
+        row for row in results.content["rows"] if (row["model"], row["score"]) == ("functional", "embedding_cosine")
+    )
+    assert undefined["mean"] is None
+    assert "undefined" in results.table()
+
+
+def test_without_labels(small_net, pictures, quick, tmp_path):
+    for number, (picture, _) in enumerate(pictures):
+        picture.save(tmp_path / f"{number}.png")
+    data = li.InvarianceData("unlabelled", root=str(tmp_path), val_fraction=1.0, image_size=16, num_workers=0)
+    results = li.evaluate({"a": small_net()}, data, ["crop"], embedding=True, **quick)
+    assert not np.isnan(results.outcomes.columns["a", "crop", "embedding_cosine"]).any()
+    assert "accuracy" not in results.content["scores"]
+
+
+def test_a_film_is_refused(small_net, quick, tmp_path, pictures):
+    for number in range(2):
+        pictures[0][0].save(tmp_path / f"{number}.png")
+    with pytest.raises(UserError, match="not frames of a film; leave --embedding out"):
+        li.evaluate({"a": small_net()}, li.Film(tmp_path), embedding=True, **quick)
