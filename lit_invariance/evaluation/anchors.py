@@ -155,4 +155,4 @@ def of_classes(logits: Tensor, outputs: Sequence[Sequence[int]]) -> Tensor:
 def _share(happened: NDArray[np.bool_], counted: NDArray[np.bool_]) -> NDArray[np.float64]:
     """The share of what counts in which it happened, for each row; nan where nothing counts."""
     times, of = (happened & counted).sum(1).astype(np.float64), counted.sum(1).astype(np.float64)
-    return np.divide(times, of, out=np.full_like(times, np.nan), where=of > 0)
+    return np.asarray(np.divide(times, of, out=np.full_like(times, np.nan), where=of > 0))
