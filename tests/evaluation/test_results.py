@@ -32,7 +32,7 @@ def results(outcomes):
 
 def test_results_have_the_fields_of_the_schema(results):
     assert results.keys() == ResultsContent.__required_keys__
-    assert results["models"][0].keys() == ModelEntry.__annotations__.keys()
+    assert results["models"][0].keys() == ModelEntry.__annotations__.keys() - {"delay"}
     assert results["protocols"][0].keys() == ProtocolEntry.__required_keys__
     assert results["rows"][0].keys() == Row.__annotations__.keys()
     assert results["scores"].keys() == {"accuracy"}
