@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from lit_invariance.diagnostics.size import TOP
 from lit_invariance.names import shortened
 from lit_invariance.plotting import COLOURS, line_style
 from lit_invariance.results.diagnoses import Aliasing, Bias, FeatureMaps, Shiftability, SizeAccuracy, Typicality
@@ -140,14 +141,15 @@ def typicality_figure(models: Mapping[str, Typicality]) -> Figure:
 
 
 def size_figure(models: Mapping[str, SizeAccuracy]) -> Figure:
-    """Draw accuracy against the size of the picture, with the human point for orientation."""
+    """Draw accuracy against the size of the picture; of top-5 accuracy, with what people reach for orientation."""
     figure = Figure(figsize=(6, 3.8), layout="constrained")
     axes = figure.subplots()
     for place, (name, measured) in enumerate(models.items()):
         points = measured["points"]
         _curve(axes, [point["size"] for point in points], points, "accuracy", place, shortened(name))
     first = next(iter(models.values()))
-    axes.plot(*first["human"], "*", color="black", markersize=11, label="people, ImageNet, top 5")
+    if first["top"] == TOP:
+        axes.plot(*first["human"], "*", color="black", markersize=11, label="people, ImageNet, top 5")
     axes.set(xlabel=f"size of the picture ({first['unit']})", ylabel=f"top-{first['top']} accuracy", ylim=(0, 1))
     axes.legend(frameon=False)
     return figure

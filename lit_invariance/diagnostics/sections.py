@@ -16,7 +16,22 @@ from lit_invariance.diagnostics.plots import (
     size_figure,
     typicality_figure,
 )
+from lit_invariance.diagnostics.size import TOP
 from lit_invariance.names import file_stems
+
+LAYERS = (
+    "Each dot is a layer; the line joins the last layers of each resolution. A line near zero means that the sums do "
+    "not depend on where the picture is. A line that rises to the right means that each further subsampling makes them "
+    "depend on it more."
+)
+RESPONSE = (
+    "The sum of one feature map while the picture moves, divided by its mean. Inside the band it counts as constant. A "
+    "flat line is what a map without aliasing gives; a comb that repeats every few pixels is the trace of the stride."
+)
+MAP = (
+    "The same map at several moves of the picture. If it only moves along, its bright spots stay as bright and the "
+    "totals agree. Spots that appear, vanish or change are what subsampling has lost."
+)
 
 
 @dataclass(frozen=True)
@@ -27,11 +42,13 @@ class SectionFigure:
         name: Stem of its files.
         draw: What draws it.
         description: Text for readers who cannot see the figure.
+        caption: What to look for in it.
     """
 
     name: str
     draw: Callable[[], Figure]
     description: str
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -58,17 +75,22 @@ def shiftability_section(models: Mapping[str, Any]) -> Section:
             "diagnostics_shiftability",
             partial(shiftability_figure, models),
             "Non-shiftability of the last layer of each resolution against its cumulative subsampling.",
+            LAYERS,
         )
     ]
     for name, stem in file_stems(models).items():
         measured = models[name]
         if measured["curves"]:
             what = f"Response sums of feature maps of {name} against the move of the picture."
-            figures.append(SectionFigure(f"diagnostics_response_{stem}", partial(response_figure, measured), what))
+            figures.append(
+                SectionFigure(f"diagnostics_response_{stem}", partial(response_figure, measured), what, RESPONSE)
+            )
         if measured["feature_map"]:
             what = f"One feature map of {name} under three moves of a picture."
             figures.append(
-                SectionFigure(f"diagnostics_map_{stem}", partial(feature_map_figure, measured["feature_map"]), what)
+                SectionFigure(
+                    f"diagnostics_map_{stem}", partial(feature_map_figure, measured["feature_map"]), what, MAP
+                )
             )
     text = (
         "If a feature map holds no frequency above what its sampling can carry, the sum over its positions does not "
@@ -98,7 +120,12 @@ def aliasing_section(models: Mapping[str, Any]) -> Section:
         worst
     )
     what = "Aliased share of energy at each strided operation, in the order of the forward pass."
-    figure = SectionFigure("diagnostics_aliasing", partial(aliasing_figure, models), what)
+    caption = (
+        "One bar for each strided operation, the first one on top; in brackets by how much the map is smaller than the "
+        "picture after it. Look for the longest bars: there a filter has most to remove. At a bar near zero it has "
+        "nothing to remove."
+    )
+    figure = SectionFigure("diagnostics_aliasing", partial(aliasing_figure, models), what, caption)
     return Section("Aliasing", text, [figure], worst)
 
 
@@ -118,7 +145,12 @@ def typicality_section(models: Mapping[str, Any]) -> Section:
         f"Rank correlation: {'; '.join(correlations)}."
     )
     what = "Top-1 change against perceptual distance from the training images, in bins of equal size."
-    figure = SectionFigure("diagnostics_typicality", partial(typicality_figure, models), what)
+    caption = (
+        "On the left are pictures like those of the training set, on the right pictures unlike them. A line that rises "
+        "means that the network is steady mainly where it has seen similar pictures; a flat one, that this does not "
+        "matter. Where the bars of two bins overlap widely, a difference between them may be chance."
+    )
+    figure = SectionFigure("diagnostics_typicality", partial(typicality_figure, models), what, caption)
     found = [f"{told}: rank correlation of change with distance from the training images." for told in correlations]
     return Section("Typicality", text, [figure], found)
 
@@ -132,9 +164,15 @@ def _correlation(measured: Mapping[str, Any]) -> str:
 
 def size_section(models: Mapping[str, Any]) -> Section:
     """Describe accuracy against size; takes the measurements."""
-    text = "Accuracy when the picture is shown at growing sizes on one canvas; the cross is what people reach."
-    what = "Top-5 accuracy against the size of the picture."
-    figure = SectionFigure("diagnostics_size", partial(size_figure, models), what)
+    top = next(iter(models.values()))["top"]
+    star = " The star is what people reach on ImageNet." if top == TOP else ""
+    text = f"Accuracy when the picture is shown at growing sizes on one canvas.{star}"
+    what = f"Top-{top} accuracy against the size of the picture."
+    caption = (
+        "A curve that is high on the left needs few pixels. Below the size at which it levels off, the network loses "
+        "accuracy because the picture is small."
+    )
+    figure = SectionFigure("diagnostics_size", partial(size_figure, models), what, caption)
     return Section("Accuracy against size", text, [figure], [_grown(*one) for one in models.items()])
 
 
@@ -155,7 +193,11 @@ def bias_section(measured: Any) -> Section:
     )
     text = f"{found} What was photographed in the middle is learnt in the middle."
     what = "Histograms of the objects' positions and heights."
-    figure = SectionFigure("diagnostics_bias", partial(bias_figure, measured), what)
+    caption = (
+        "Without a bias, the two histograms of positions would be flat, and the heights would follow the dashed line. "
+        "A hump in the middle means that objects were put into the middle of the picture."
+    )
+    figure = SectionFigure("diagnostics_bias", partial(bias_figure, measured), what, caption)
     return Section("Photographer's bias", text, [figure], [found])
 
 

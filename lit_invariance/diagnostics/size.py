@@ -23,7 +23,7 @@ def measure_size(
     batches: Iterable[Batch],
     protocol: Protocol,
     *,
-    top: int = TOP,
+    top: int | None = None,
     seed: int = 0,
 ) -> SizeAccuracy:
     """Measure accuracy at each size of a protocol such as `size_sweep`.
@@ -32,7 +32,8 @@ def measure_size(
         classify: Classifies views `(N, 3, S, S)` in [0, 1], on the batches' device.
         batches: Decoded images.
         protocol: Each of its steps is a size.
-        top: An image counts as correct if its class is among this many top classes.
+        top: An image counts as correct if its class is among this many top classes. None takes 5, and 1 where there are
+            no more than five classes, all of which would be among them.
         seed: Seed of the views.
 
     Returns:
@@ -48,8 +49,10 @@ def measure_size(
             generator = generator_for(seed, protocol.name, index)
             with torch.no_grad():
                 parts = [classify(views) for views in protocol.parts(image, generator, VIEWS_AT_ONCE)]
-            rows.append(in_top(torch.cat(parts), label, top).cpu())
-    if not rows:
+            logits = torch.cat(parts)
+            top = top or (TOP if logits.shape[-1] > TOP else 1)
+            rows.append(in_top(logits, label, top).cpu())
+    if top is None or not rows:
         raise ValueError("accuracy against size needs at least one image.")
     return accuracy_against_size(list(protocol.steps), torch.stack(rows), top=top, unit=protocol.unit)
 

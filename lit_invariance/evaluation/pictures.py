@@ -1,6 +1,7 @@
 """The views on which the reference failed worst, kept as small pictures for the report."""
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -8,11 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
 from lit_invariance.data.batch import Positioned
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
+from lit_invariance.evaluation.sheets import Sheet, make_sheet
 from lit_invariance.files import replacing, writable_folder
 from lit_invariance.names import file_stems, printable
 from lit_invariance.plotting import drawn
@@ -23,9 +24,8 @@ from lit_invariance.results.steps import grid_side
 
 FOLDER = "pictures"
 WORST = 3  # images of each protocol
-SIDE = 240  # pixels, at most
+SIDE = 240  # pixels of a view, at most
 QUALITY = 80
-AT_ONCE = 64
 
 
 def worst_pictures(
@@ -36,7 +36,7 @@ def worst_pictures(
     images: Positioned,
     seed: int,
 ) -> tuple[list[PictureEntry], dict[str, bytes]]:
-    """Make the worst pair of neighbouring views of the worst images once more, as WebP.
+    """Make views of the images that failed worst once more, as WebP: a worst pair of neighbours, and those around it.
 
     The worst images of a protocol are those on which the reference model changes its answer from one view to the next
     and the true class's probability most; where no class is known, those on which it is most sure of both answers.
@@ -61,16 +61,27 @@ def worst_pictures(
         protocol = choice.build(network.preprocessing)
         side = grid_side({"unit": protocol.unit, "steps": list(protocol.steps)})
         for row, first in worst_pairs(outcomes.answers[reference, choice.label], side):
-            index = int(outcomes.indices[row])
-            views = [first, first + 1]
-            pair = drawn(f"views of {images.name(index)}", partial(_pictures, protocol, images, index, seed, views))
-            if pair is None:
+            index, name = int(outcomes.indices[row]), images.name(int(outcomes.indices[row]))
+            make = partial(_sheet, protocol, images, index, seed, (first, first + 1))
+            sheet = drawn(f"views of {name}", make)
+            if sheet is None:
                 continue
-            files = [f"{FOLDER}/{stems[choice.label]}_{index}_{view}.webp" for view in views]
-            contents |= dict(zip(files, pair, strict=True))
+            file = f"{FOLDER}/{stems[choice.label]}_{index}.webp"
+            contents[file] = _webp(sheet)
             paths = images.source.paths
-            name = "" if paths is None else printable(Path(paths[index]).name)
-            entries.append({"protocol": choice.label, "index": index, "name": name, "views": views, "files": files})
+            entries.append(
+                {
+                    "protocol": choice.label,
+                    "index": index,
+                    "name": "" if paths is None else printable(Path(paths[index]).name),
+                    "file": file,
+                    "size": list(sheet.pixels.shape[1:]),
+                    "window": list(sheet.window),
+                    "views": sheet.views,
+                    "places": [list(place) for place in sheet.places],
+                    "worst": [first, first + 1],
+                }
+            )
     return entries, contents
 
 
@@ -117,26 +128,15 @@ def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) ->
     return [(int(row), int(badness[row].argmax())) for row in rows if badness[row].max() > 0]
 
 
-def _pictures(protocol: Protocol, images: Positioned, index: int, seed: int, wanted: Sequence[int]) -> list[bytes]:
-    return [_webp(view) for view in _views(protocol, images, index, seed, wanted)]
-
-
-def _views(protocol: Protocol, images: Positioned, index: int, seed: int, wanted: Sequence[int]) -> list[Tensor]:
-    """Make some views of an image, out of all that fit into it."""
+def _sheet(protocol: Protocol, images: Positioned, index: int, seed: int, pair: tuple[int, int]) -> Sheet:
     image, _ = images.source[index]
-    box = images.box(index)
-    steps = protocol.shown(image.shape[1], image.shape[2], box)
-    places = [steps.index(step) for step in wanted]
-    found, start = [], 0
-    for part in protocol.parts(image, generator_for(seed, protocol.name, index), AT_ONCE, box):
-        found += [part[place - start] for place in places if start <= place < start + len(part)]
-        start += len(part)
-    return found
+    return make_sheet(protocol, image, partial(generator_for, seed, protocol.name, index), images.box(index), pair)
 
 
-def _webp(view: Tensor) -> bytes:
-    pixels = (view.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+def _webp(sheet: Sheet) -> bytes:
+    pixels = (sheet.pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     picture, content = Image.fromarray(pixels), io.BytesIO()
-    picture.thumbnail((SIDE, SIDE))
+    shrunk = min(1, SIDE / max(sheet.window))
+    picture.thumbnail((math.ceil(shrunk * picture.width), math.ceil(shrunk * picture.height)))
     picture.save(content, "WEBP", quality=QUALITY)
     return content.getvalue()

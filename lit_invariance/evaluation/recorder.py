@@ -108,8 +108,9 @@ def _scores(stacks: Sequence[Tensor], group: Group, registry: Mapping[str, Score
         parts = [(torch.stack(list(stacks)), group.labels)]
     else:
         parts = list(zip((stack[None] for stack in stacks), group.labels[:, None], strict=True))
+    width = stacks[0].shape[-1]
     for name, score in registry.items():
-        if score.views > group.steps or (score.labelled and not group.labelled):
+        if score.views > group.steps or score.classes > width or (score.labelled and not group.labelled):
             continue
         for logits, labels in parts:
             enough = score.views <= logits.shape[1]

@@ -9,6 +9,7 @@ from lit_invariance.metrics.anchored import gap, pm0, pm_k
 from lit_invariance.metrics.embedding import embedding_cosine, embedding_worst
 from lit_invariance.metrics.functional import agreement, all_agree, mean_absolute_change, top1_change
 from lit_invariance.metrics.labelled import (
+    TOP,
     accuracy,
     both_correct,
     jaggedness,
@@ -31,6 +32,7 @@ class Score:
         higher_is_better: Its good direction.
         meaning: What it says, in a few words.
         labelled: Whether it needs the label.
+        classes: The least number of classes with which it says anything: of five, all are among the first five.
     """
 
     function: Callable[[Tensor, Tensor], Tensor]
@@ -39,11 +41,14 @@ class Score:
     higher_is_better: bool
     meaning: str
     labelled: bool = True
+    classes: int = 1
 
 
 SCORES: dict[str, Score] = {
     "accuracy": Score(accuracy, 1, "share", True, "views answered correctly"),
-    "top5_accuracy": Score(top5_accuracy, 1, "share", True, "views with the label among the first five classes"),
+    "top5_accuracy": Score(
+        top5_accuracy, 1, "share", True, "views with the label among the first five classes", classes=TOP + 1
+    ),
     "worst_case_accuracy": Score(worst_case_accuracy, 1, "share", True, "images answered correctly at every view"),
     "top1_change": Score(
         lambda logits, _: top1_change(logits), 2, "share", False, "neighbouring views with another answer", False
@@ -73,8 +78,10 @@ SCORES: dict[str, Score] = {
     "total_variation": Score(
         total_variation, 2, "probability", False, "length of the way the true class's probability goes up and down"
     ),
-    "jaggedness": Score(jaggedness, 2, "count", False, "times the label enters or leaves the top five, per image"),
-    "jaggedness_share": Score(jaggedness_share, 2, "share", False, "steps at which it does"),
+    "jaggedness": Score(
+        jaggedness, 2, "count", False, "times the label enters or leaves the top five, per image", classes=TOP + 1
+    ),
+    "jaggedness_share": Score(jaggedness_share, 2, "share", False, "steps at which it does", classes=TOP + 1),
 }
 """Of the views of one image."""
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 from lit_invariance.protocols.inpainting import Rectangle, inpaint, inpaint_original
 from lit_invariance.protocols.placed import Placed
-from lit_invariance.protocols.protocol import BACKGROUNDS, one_of
+from lit_invariance.protocols.protocol import BACKGROUNDS, Box, one_of
 from lit_invariance.protocols.view import View, overlap
 
 INPAINTINGS = {"inpaint": inpaint, "inpaint_original": inpaint_original}
@@ -33,6 +33,10 @@ class OnBackground(Placed):
     def canvas(self) -> tuple[float, ...]:
         """Colour of the background."""
         return self.mean if self.background == "mean" else super().canvas
+
+    def placed(self, height: int, width: int, generator: Generator, box: Box | None = None) -> list[View] | None:
+        """Place all views, unless their background is made of the picture."""
+        return None if self.background in INPAINTINGS else super().placed(height, width, generator, box)
 
     def finished(self, stack: Tensor, views: Sequence[View]) -> Tensor:
         """Fill the background of views."""

@@ -28,10 +28,9 @@ class Placed(Protocol):
             ValueError: If the image is too small.
         """
 
-    @property
-    def canvas(self) -> tuple[float, ...]:
-        """Colour of the pixels that no picture covers."""
-        return (0.0,) * len(self.mean)
+    def placed(self, height: int, width: int, generator: Generator, box: Box | None = None) -> list[View] | None:
+        """Place all views."""
+        return self.views(height, width, generator)
 
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
         """Place all views, then draw them a few at a time."""

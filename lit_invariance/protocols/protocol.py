@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor
 
-from lit_invariance.protocols.view import Resizing
+from lit_invariance.protocols.view import Resizing, View
 from lit_invariance.protocols.window import Size, as_size, sides
 
 Box = tuple[float, float, float, float]
@@ -131,6 +131,11 @@ class Protocol(ABC):
         """Place in `steps` of the picture where it is, of which the other views are moves; None where none is."""
         return None
 
+    @property
+    def canvas(self) -> tuple[float, ...]:
+        """Colour of the pixels that no picture covers."""
+        return (0.0,) * len(self.mean)
+
     @abstractmethod
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
         """Make the views a few at a time, because a thousand of them would not fit into memory.
@@ -160,6 +165,20 @@ class Protocol(ABC):
             Positions in `steps`; an empty range where the protocol passes the image over.
         """
         return range(len(self.steps))
+
+    def placed(self, height: int, width: int, generator: Generator, box: Box | None = None) -> list[View] | None:
+        """Place the views of `shown`, if they are rectangles of the image on a canvas of one colour.
+
+        Args:
+            height: Rows of the image.
+            width: Columns of the image.
+            generator: The image's own generator, from `generator_for`.
+            box: Where the object is.
+
+        Returns:
+            Their places; None where views are made in another way.
+        """
+        return None
 
     def __call__(self, image: Tensor, generator: Generator, box: Box | None = None) -> Tensor:
         """Make all the views at once.

@@ -72,16 +72,19 @@ class SweepCrop(Protocol):
             return range(0)
         return range(first + self._reach, last + 1 + self._reach)
 
-    def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
-        """Cut the windows of `shown` a few at a time; nothing is drawn."""
-        height, width = image.shape[-2:]
+    def placed(self, height: int, width: int, generator: Generator, box: Box | None = None) -> list[View] | None:
+        """Place the windows of `shown`; nothing is drawn."""
         middle = self._start(width, 0, box)
         high, wide = self.window
         top = min(max(self._start(height, 1, box), 0), height - high)
         lefts = [middle + int(self.steps[place]) for place in self.shown(height, width, box)]
-        windows = [View(top, left, high, wide, high, wide, 0, 0) for left in lefts]
+        return [View(top, left, high, wide, high, wide, 0, 0) for left in lefts]
+
+    def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
+        """Cut the windows a few at a time."""
+        windows = self.placed(image.shape[-2], image.shape[-1], generator, box) or []
         for start in range(0, len(windows), most):
-            yield render(image, windows[start : start + most], self.size, (0,) * len(self.mean), self.resizing)
+            yield render(image, windows[start : start + most], self.size, self.canvas, self.resizing)
 
     def _start(self, length: int, axis: int, box: Box | None) -> int:
         """First row or column of the window whose centre is that of the box, or of the picture."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lit_invariance.report.plots import STABILITY
+from lit_invariance.report.steadiness import STABILITY
 from lit_invariance.report.views import class_name
 from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.results.schema import ResultsContent

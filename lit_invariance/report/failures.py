@@ -1,10 +1,10 @@
 """The parts of the report that show single images: the worst failures, and heat maps of many."""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from lit_invariance.report.inline import Drawing, data_uri
+from lit_invariance.report.inline import Drawing
+from lit_invariance.report.sheets import window_style
 from lit_invariance.report.views import (
     class_name,
     curve_figure,
@@ -20,9 +20,7 @@ from lit_invariance.results.schema import PictureEntry, ResultsContent, is_label
 from lit_invariance.results.steps import grid_side
 
 
-def failure(
-    results: ResultsContent, outcomes: Outcomes, picture: PictureEntry, folder: Path, draw: Drawing
-) -> dict[str, Any]:
+def failure(results: ResultsContent, outcomes: Outcomes, picture: PictureEntry, draw: Drawing) -> dict[str, Any]:
     """Lay out one failure: the two views, what each model said of them, and curves or maps over all views."""
     protocol = next(entry for entry in results["protocols"] if entry["label"] == picture["protocol"])
     row, label = outcomes.indices.tolist().index(picture["index"]), picture["protocol"]
@@ -31,12 +29,13 @@ def failure(
     what = f"{truth}, image {picture['index']}" if known else truth
     shown = f"class {truth}" if known else "answer"
     views = []
-    for file, view in zip(picture["files"], picture["views"], strict=True):
+    for view in picture["worst"]:
         said = [_said(results, outcomes, model["name"], label, row, view) for model in results["models"]]
-        views.append({"uri": data_uri(folder, file), "place": place_of(protocol, view), "said": said})
+        style = window_style(picture, picture["views"].index(view))
+        views.append({"style": style, "place": place_of(protocol, view), "said": said})
     figures = [
         draw(
-            partial(curve_figure, results, outcomes, protocol, row, picture["views"]),
+            partial(curve_figure, results, outcomes, protocol, row, picture["worst"]),
             f"Probability of the {shown} against the shift under {label}, image {picture['index']}, by model.",
         )
     ]

@@ -1,7 +1,7 @@
 """All protocols at a glance: accuracy and stability of every model, before the tables with intervals."""
 
 from lit_invariance.names import shortened
-from lit_invariance.report.plots import STABILITY
+from lit_invariance.report.steadiness import steadiness_score
 from lit_invariance.report.table import ALWAYS_SHOWN, GAP, LONGEST_NAME, WIDTH, number
 from lit_invariance.results.schema import (
     ResultsContent,
@@ -25,7 +25,7 @@ def format_overview(results: ResultsContent, width: int = WIDTH) -> str:
     """
     if len(results["protocols"]) < 2:
         return ""
-    shown = {entry["label"]: _stability(results, entry["label"]) for entry in results["protocols"]}
+    shown = {entry["label"]: steadiness_score(results, entry["label"]) for entry in results["protocols"]}
     first = [
         ["protocol", *(shortened(label, LONGEST_NAME) for label in shown)],
         ["stability", *(score or "-" for score in shown.values())],
@@ -41,13 +41,6 @@ def format_overview(results: ResultsContent, width: int = WIDTH) -> str:
     if any(results.get("at_chance", {}).values()):
         lines.append("(in brackets: at chance, where the stability of a model is meaningless)")
     return "\n".join(lines)
-
-
-def _stability(results: ResultsContent, protocol: str) -> str | None:
-    """The score that tells how steady a model is under a protocol; None where it shows one view."""
-    scores = headline_scores(results, protocol)
-    others = [score for score in scores if score != ALWAYS_SHOWN and "accuracy" not in score]
-    return STABILITY if STABILITY in scores else next(iter(others), None)
 
 
 def _column(results: ResultsContent, model: str, shown: dict[str, str | None]) -> list[str]:

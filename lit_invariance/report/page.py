@@ -1,6 +1,7 @@
 """The report: one HTML page that needs no network and no other file."""
 
-import inspect
+import base64
+import hashlib
 import math
 import shlex
 from collections.abc import Sequence
@@ -9,42 +10,41 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from lit_invariance.diagnostics.run import sections_of
 from lit_invariance.files import replacing
 from lit_invariance.metrics import ROW_SCORES, SET_SCORES
 from lit_invariance.plotting import COLOURS
-from lit_invariance.protocols import PROTOCOLS
 from lit_invariance.report.classes import class_lines
-from lit_invariance.report.costs import cost_cells, delays, how_measured
+from lit_invariance.report.comparison import about, group_lines, overview, protocol_table
+from lit_invariance.report.costs import delays, how_measured
 from lit_invariance.report.executors import how_run
+from lit_invariance.report.explorer import explored
 from lit_invariance.report.failures import failure, heat_maps
 from lit_invariance.report.inline import Drawing
-from lit_invariance.report.plots import STABILITY, stability_protocols, tradeoff_panel, tradeoff_protocols
+from lit_invariance.report.plots import tradeoff_panel, tradeoff_protocols
 from lit_invariance.report.preprocessing import cautions, describe
 from lit_invariance.report.published import published_rows
-from lit_invariance.report.sentences import leading_protocol, summary_sentence
+from lit_invariance.report.sentences import chance_protocols, headline, in_numbers
+from lit_invariance.report.sheets import sheets_style
+from lit_invariance.report.steadiness import STABILITY, leading_protocol, stability_protocols
 from lit_invariance.report.table import number
+from lit_invariance.report.verdicts import verdicts
 from lit_invariance.report.video_curve import curve_figure
 from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.results.schema import (
     SIGNIFICANCE,
-    ProtocolEntry,
     ResultsContent,
-    Row,
-    estimate,
-    find_row,
-    headline_scores,
-    is_at_chance,
-    is_different,
     is_labelled,
     samples,
-    set_scores,
 )
 
 NAME = "report.html"
-TEMPLATE = "report.html.j2"
+SCRIPTS = ("tables.js", "explorer.js")
+TEMPLATES = Path(__file__).parent / "templates"
 CURVE = (7.2, 3.0)  # inches
+FEW_IMAGES = 5  # of a class, below which the table of classes is folded
 SYMBOLS = "●■◆▼▲✚✖"  # as the markers of the plots
 
 
@@ -60,15 +60,16 @@ def save_page(results: ResultsContent, outcomes: Outcomes, folder: Path) -> Path
         `report.html` in the folder.
     """
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"singular": lambda plural: plural.removesuffix("s")}
+    environment.filters |= {"singular": lambda plural: plural.removesuffix("s"), "breakable": _breakable}
+    environment.filters |= {"lower_first": lambda text: text[:1].lower() + text[1:]}
     environment.filters |= {"number": _number, "percent": lambda value: f"{100 * value:.0f} %"}
-    page = environment.get_template(TEMPLATE).render(_content(results, outcomes, folder))
+    page = environment.get_template("report.html.j2").render(_content(results, outcomes, folder))
     path = folder / NAME
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
@@ -79,15 +80,23 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
     leading, draw = leading_protocol(results), Drawing()
     # Pairs of frames are all of one class.
     by_class = "samples" not in results and is_labelled(results)
+    pictures = [picture for picture in results["pictures"] if (folder / picture["file"]).is_file()]
+    script = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     lines, classes = class_lines(results, outcomes, leading) if by_class else ([], 0)
     return {
+        "style": Markup((TEMPLATES / "report.css").read_text(encoding="utf-8") + sheets_style(pictures, folder)),
+        "script": Markup(script),
+        "script_digest": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "results": results,
         "leading": leading,
+        "leading_about": next(about(entry) for entry in results["protocols"] if entry["label"] == leading),
+        "stability": STABILITY,
         "models": _models(results),
-        "overview": _overview(results),
+        "verdicts": verdicts(results),
+        "overview": overview(results),
         "stable": stability_protocols(results),
         "cost_note": how_measured(results),
-        "tables": [_table(results, protocol) for protocol in results["protocols"]],
+        "tables": [protocol_table(results, protocol) for protocol in results["protocols"]],
         "significance": number(SIGNIFICANCE)[:3],
         "meanings": {
             name: score.meaning for name, score in (ROW_SCORES | SET_SCORES).items() if name in results["scores"]
@@ -100,17 +109,17 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
             for protocol in tradeoff_protocols(results)
         ],
         "labelled": is_labelled(results),
-        "failures": [
-            failure(results, outcomes, picture, folder, draw)
-            for picture in results["pictures"]
-            if all((folder / file).is_file() for file in picture["files"])
-        ],
+        "failures": [failure(results, outcomes, picture, draw) for picture in pictures],
+        "explored": [explored(results, outcomes, picture) for picture in pictures],
         "heat": heat_maps(results, outcomes, draw),
         "diagnostics": [
             {
                 "title": section.title,
                 "text": section.text,
-                "figures": [draw(shown.draw, shown.description) for shown in section.figures],
+                "figures": [
+                    {"drawn": draw(shown.draw, shown.description), "caption": shown.caption}
+                    for shown in section.figures
+                ],
             }
             for section in sections_of(results.get("diagnostics", {}))
         ],
@@ -125,10 +134,11 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
         "drawn": results.get("resampled", samples(results)),
         "class_lines": lines,
         "classes": classes,
+        "few_images": FEW_IMAGES,
         "published": published_rows(results),
         "command": _command(results["command"]),
         "cautions": cautions(results) + delays(results),
-        "group_rows": [row for row in results["group_rows"] if row["score"] in ("accuracy", STABILITY)],
+        "group_rows": group_lines(results),
     }
 
 
@@ -144,7 +154,9 @@ def _models(results: ResultsContent) -> list[dict[str, Any]]:
             # The network's own black would not be seen at night.
             "colour": COLOURS[place % len(COLOURS)].replace("#000000", "currentColor"),
             "symbol": SYMBOLS[(place + place // len(COLOURS)) % len(SYMBOLS)],
-            "sentence": summary_sentence(results, model["name"]),
+            "headline": headline(results, model["name"]),
+            "in_numbers": in_numbers(results, model["name"]),
+            "chance": chance_protocols(results, model["name"]),
             "preprocessing": describe(model),
             "run": how_run(model, results),
         }
@@ -152,70 +164,9 @@ def _models(results: ResultsContent) -> list[dict[str, Any]]:
     ]
 
 
-def _overview(results: ResultsContent) -> dict[str, Any]:
-    """The comparison of all models over all protocols: accuracy, a score of stability each, and what a model costs."""
-    protocols = [protocol["label"] for protocol in results["protocols"]]
-    columns = [(protocol, "accuracy") for protocol in protocols[:1] if "accuracy" in headline_scores(results, protocol)]
-    for protocol in results["protocols"]:
-        scores = [score for score in headline_scores(results, protocol["label"]) if score != "accuracy"]
-        if len(protocol["steps"]) > 1 and scores:
-            columns.append((protocol["label"], STABILITY if STABILITY in scores else scores[0]))
-    costs = [cost_cells(model) for model in results["models"]]
-    measured = any(value is not None for line in costs for _, _, value in line[1:])
-    return {
-        "columns": columns,
-        "cells": [
-            [
-                _cell(results, model["name"], *column) | {"at_chance": is_at_chance(results, model["name"], column[0])}
-                for column in columns
-            ]
-            for model in results["models"]
-        ],
-        "cost_names": [name for name, _, _ in costs[0]] if measured else [],
-        "costs": costs if measured else [[] for _ in costs],
-    }
-
-
-def _table(results: ResultsContent, protocol: ProtocolEntry) -> dict[str, Any]:
-    label, name = protocol["label"], protocol["name"]
-    scores = [*headline_scores(results, label), *set_scores(results, label)]
-    summary = (inspect.getdoc(PROTOCOLS[name]) or "").partition("\n")[0] if name in PROTOCOLS else ""
-    about = summary.partition(" T = ")[0]  # the page already shows the number of views
-    return {
-        "label": label,
-        "about": about,
-        "views": len(protocol["steps"]),
-        "scores": scores,
-        "at_chance": results.get("at_chance", {}).get(label, []),
-        "cells": [[_cell(results, model["name"], label, score) for score in scores] for model in results["models"]],
-    }
-
-
-def _cell(results: ResultsContent, model: str, protocol: str, score: str) -> dict[str, Any]:
-    row = find_row(results, model, protocol, score)
-    known = estimate(row)
-    return {
-        "value": row["mean"],
-        "text": "undefined" if known is None else number(known[0]),
-        "interval": "" if known is None else f"[{number(known[1])}, {number(known[2])}]",
-        "difference": _difference(row),
-        "different": is_different(row),
-        "p": _p_values(row),
-    }
-
-
-def _difference(row: Row) -> str:
-    value, low, high = row["difference"], row["difference_low"], row["difference_high"]
-    if value is None or low is None or high is None:
-        return ""
-    return f"{number(value, '+')} [{number(low, '+')}, {number(high, '+')}]"
-
-
-def _p_values(row: Row) -> str:
-    if row["p"] is None:
-        return ""
-    corrected = "" if row["p_holm"] is None else f", corrected {row['p_holm']:.2g}"
-    return f"p = {row['p']:.2g}{corrected}"
+def _breakable(name: str) -> Markup:
+    """Let a long name be broken after its underscores."""
+    return Markup(escape(name).replace("_", Markup("_<wbr>")))
 
 
 def _number(value: float | None) -> str:

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from lit_invariance.names import file_stems, shortened
 from lit_invariance.plotting import COLOURS, MARKERS, save_figure
+from lit_invariance.report.steadiness import STABILITY, stability_protocols
 from lit_invariance.results.schema import ResultsContent, estimate, find_row, headline_scores, is_different, samples
 
-STABILITY = "top1_change"
 PANEL = (3.5, 2.9)  # inches, which a phone shows at full width
 LETTER = 0.085  # inches that a letter of a model's name takes
 
@@ -114,12 +114,6 @@ def _tradeoff(axes: Axes, results: ResultsContent, protocol: str) -> None:
             axes.errorbar(change[0], accuracy[0], **look)
     axes.set(title=shortened(protocol), xlabel="top1 change (steadier to the left)", ylabel="accuracy")
     axes.margins(0.12)
-
-
-def stability_protocols(results: ResultsContent) -> list[str]:
-    """Return the labels of the protocols whose tables show the stability of neighbouring views."""
-    labels = [protocol["label"] for protocol in results["protocols"]]
-    return [label for label in labels if STABILITY in headline_scores(results, label)]
 
 
 def tradeoff_protocols(results: ResultsContent) -> list[str]:

@@ -1,6 +1,7 @@
-"""The outcome in a sentence or two for each model."""
+"""The outcome for each model: a headline in plain words, and the comparison with the reference in numbers."""
 
-from lit_invariance.report.plots import STABILITY, stability_protocols
+from lit_invariance.report.steadiness import STABILITY, leading_protocol, stability_protocols
+from lit_invariance.report.verdicts import verdict
 from lit_invariance.results.schema import (
     ResultsContent,
     Row,
@@ -8,63 +9,109 @@ from lit_invariance.results.schema import (
     find_row,
     is_at_chance,
     is_different,
+    samples,
     scores_under,
 )
 
-AT_CHANCE = "not shown to be more accurate than always giving the most common answer"
+RARE = 0.03  # below it, of a thousand
+AT_CHANCE = (
+    "At chance: not shown to be more accurate than always giving the most common answer, so that how steady it is says "
+    "nothing"
+)
+STEADINESS = {"better": "steadier than {0}", "worse": "less steady than {0}", "open": "not shown to differ from {0}"}
+ACCURACY = {"better": "more accurate", "worse": "less accurate", "open": "no difference in accuracy is shown"}
 
 
-def leading_protocol(results: ResultsContent) -> str:
-    """Return the protocol that summaries speak of: the first with neighbouring views, else the first."""
-    return (stability_protocols(results) or [results["protocols"][0]["label"]])[0]
+def headline(results: ResultsContent, model: str) -> str:
+    """Say in one sentence how steady and accurate a model is, and how it compares with the reference.
 
-
-def summary_sentence(results: ResultsContent, model: str) -> str:
-    """Say how accurate and stable a model is, and which differences from the reference are significant.
+    Numbers are of a hundred or a thousand, with their interval in brackets. A model at chance is not praised.
 
     Args:
         results: The results.
         model: Its name.
     """
     protocol = leading_protocol(results)
-    chance = [name for name in (model, results["reference"]) if is_at_chance(results, name, protocol)]
     known = scores_under(results, protocol)
-    parts, differences = [], []
-    if "accuracy" in known:
-        accuracy = find_row(results, model, protocol, "accuracy")
-        parts.append(f"is right on {_percent(accuracy)} of the views of {protocol}")
-        differences.append(_compared("accuracy", accuracy, "more accurate", "less accurate"))
+    right = f"right on {_of(find_row(results, model, protocol, 'accuracy'), 'views')}" if "accuracy" in known else ""
+    if STABILITY in known and is_at_chance(results, model, protocol):
+        return f"{AT_CHANCE}; it is {right}."
+    parts = []
     if STABILITY in known:
-        change = find_row(results, model, protocol, STABILITY)
-        where = "" if parts else f" of {protocol}"
-        parts.append(f"changes its answer from one view to the next in {_percent(change)} of the cases{where}")
-        steadiness = _compared("steadiness", change, "less steady", "steadier")
-        if chance:
-            steadiness = f"not comparable in steadiness because {chance[0]} is at chance"
-        differences.insert(0, steadiness)
-    sentence = " and ".join(parts) + "."
-    if model in chance:
-        sentence += f" It is at chance, {AT_CHANCE}: its stability is meaningless."
+        step = "frame" if samples(results) != "images" else "view"
+        changes = _of(find_row(results, model, protocol, STABILITY), "answers")
+        parts.append(f"changes {changes} from one {step} to the next")
+    parts += [f"is {right}"] * bool(right)
+    told = " and ".join(parts)
+    compared = _compared(results, model, protocol) if model != results["reference"] else ""
+    return f"{told[:1].upper()}{told[1:]}{compared}."
+
+
+def in_numbers(results: ResultsContent, model: str) -> str:
+    """Give the differences from the reference with interval and p-value, and count the protocols.
+
+    Args:
+        results: The results.
+        model: Its name.
+
+    Returns:
+        A sentence or two; empty for the reference.
+    """
     if model == results["reference"]:
-        return sentence
-    return " ".join(
-        [sentence, f"Compared with {results['reference']} it is", "; ".join(differences) + ".", *_count(results, model)]
-    )
+        return ""
+    protocol, known = leading_protocol(results), scores_under(results, leading_protocol(results))
+    words = {STABILITY: "changed answers", "accuracy": "accuracy"}
+    parts = []
+    for score, what in words.items():
+        if score in known and (score == "accuracy" or not _chance(results, model, protocol)):
+            parts.append(_difference(what, find_row(results, model, protocol, score)))
+    told = f"Against {results['reference']}: {'; '.join(parts)}." if parts else ""
+    return " ".join(filter(None, [told, _count(results, model)]))
 
 
-def _compared(what: str, row: Row, above: str, below: str) -> str:
+def chance_protocols(results: ResultsContent, model: str) -> list[str]:
+    """Return the labels of the protocols under which a model is at chance."""
+    return [entry["label"] for entry in results["protocols"] if is_at_chance(results, model, entry["label"])]
+
+
+def _compared(results: ResultsContent, model: str, protocol: str) -> str:
+    reference, known, parts = results["reference"], scores_under(results, protocol), []
+    if STABILITY in known:
+        kind = verdict(results, model, protocol, STABILITY)
+        if kind == "chance":
+            parts.append(f"its steadiness cannot be compared, because {reference} is at chance")
+        elif kind in STEADINESS:
+            words = STEADINESS[kind].format(reference)
+            parts.append(words if kind != "open" else f"{words} in steadiness")
+    if "accuracy" in known:
+        kind = verdict(results, model, protocol, "accuracy")
+        if kind in ACCURACY:
+            than = f" than {reference}" if not parts and kind != "open" else ""
+            parts.append(ACCURACY[kind] + than)
+    return f": {', '.join(parts)}" if parts else ""
+
+
+def _of(row: Row, what: str) -> str:
+    """Write a share as so many of a hundred, with its interval, such as `8 of 100 views (6 to 11)`."""
+    known = estimate(row)
+    if known is None:
+        return f"an unknown share of the {what}"
+    whole = 1000 if known[0] < RARE else 100
+    value, low, high = (round(whole * share) for share in known)
+    return f"{value} of {whole} {what} ({low} to {high})"
+
+
+def _difference(what: str, row: Row) -> str:
     value, low, high = row["difference"], row["difference_low"], row["difference_high"]
     if value is None or low is None or high is None:
-        return f"not comparable in {what}"
-    if not is_different(row):
-        return f"not shown to differ in {what} ({_points(value, low, high)}{_p(row)})"
-    return f"{above if value > 0 else below} ({_points(value, low, high)}{_p(row)})"
+        return f"{what} not comparable"
+    return f"{what} {_points(value, low, high)}{_p(row)}"
 
 
-def _count(results: ResultsContent, model: str) -> list[str]:
+def _count(results: ResultsContent, model: str) -> str:
     protocols = stability_protocols(results)
     if len(protocols) < 2:
-        return []
+        return ""
     judged = [label for label in protocols if not _chance(results, model, label)]
     rows = [find_row(results, model, protocol, STABILITY) for protocol in judged]
     steadier = sum(is_different(row) and (row["difference"] or 0) < 0 for row in rows)
@@ -72,22 +119,13 @@ def _count(results: ResultsContent, model: str) -> list[str]:
     left_out = len(protocols) - len(judged)
     rest = f"; under {left_out} it or {results['reference']} is at chance" if left_out else ""
     if not steadier and not less:
-        return [f"No difference in steadiness is shown under any of {len(protocols)} protocols{rest}."]
+        return f"No difference in steadiness is shown under any of {len(protocols)} protocols{rest}."
     told = f"steadier under {steadier} and less steady under {less} of {len(protocols)} protocols"
-    return [f"It is shown to be {told}{rest}."]
+    return f"It is shown to be {told}{rest}."
 
 
 def _chance(results: ResultsContent, model: str, protocol: str) -> bool:
     return any(is_at_chance(results, name, protocol) for name in (model, results["reference"]))
-
-
-def _percent(row: Row) -> str:
-    known = estimate(row)
-    return (
-        "an undefined share"
-        if known is None
-        else f"{100 * known[0]:.1f} % [{100 * known[1]:.1f}, {100 * known[2]:.1f}]"
-    )
 
 
 def _points(value: float, low: float, high: float) -> str:

@@ -116,11 +116,20 @@ def _contradictions(results: ResultsContent) -> Iterator[str]:
     apart = {(group, *cell) for group in groups for cell in measured} ^ set(group_rows)
     yield from (f"group_rows and groups disagree in {', '.join(row)}" for row in apart)
     yield from _broken_curves(results)
+    yield from _broken_pictures(results)
+
+
+def _broken_pictures(results: ResultsContent) -> Iterator[str]:
+    steps = {protocol["label"]: len(protocol["steps"]) for protocol in results["protocols"]}
     for picture in results["pictures"]:
-        steps = protocols[picture["protocol"]]["steps"] if picture["protocol"] in protocols else []
-        places = picture["views"]
-        if not places or len(places) != len(picture["files"]) or max(places) >= len(steps):
-            yield f"a picture of image {picture['index']} shows views that {picture['protocol']} does not have"
+        what = f"a picture of image {picture['index']}"
+        if max(picture["views"]) >= steps.get(picture["protocol"], 0):
+            yield f"{what} shows views that {picture['protocol']} does not have"
+        if not set(picture["worst"]) <= set(picture["views"]) or len(picture["places"]) != len(picture["views"]):
+            yield f"{what} lacks views that it names"
+        (rows, columns), (high, wide) = picture["size"], picture["window"]
+        if not high * wide or any(top + high > rows or left + wide > columns for top, left in picture["places"]):
+            yield f"{what} has views that are not in it"
 
 
 def _broken_curves(results: ResultsContent) -> Iterator[str]:

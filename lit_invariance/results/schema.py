@@ -9,8 +9,9 @@ from lit_invariance.metrics import SET_SCORES
 from lit_invariance.results.diagnoses import Diagnostics
 from lit_invariance.results.numbers import Count, Name, Number
 
-SCHEMA = 2
+SCHEMA = 3
 SIGNIFICANCE = 0.05
+Pair = Annotated[list[Count], Field(min_length=2, max_length=2)]
 
 
 class CostEntry(TypedDict):
@@ -87,7 +88,7 @@ class ModelEntry(TypedDict):
     mitigations: list[Any]
     translation: dict[Name, Any] | None
     parameters: Count
-    image_size: Count | Annotated[list[Count], Field(min_length=2, max_length=2)]
+    image_size: Count | Pair
     preprocessing: PreprocessingEntry
     cost: CostEntry | None
     passes: Count
@@ -174,17 +175,23 @@ class GroupRow(TypedDict):
 
 
 class PictureEntry(TypedDict):
-    """Two neighbouring views of an image, kept to be looked at.
+    """Views of an image, kept to be looked at: windows of one picture.
 
-    `index` is the image's position in the data set, `name` its file where it has one; `views` are the positions of the
-    two in the protocol's steps, `files` the pictures in the results folder.
+    `index` is the image's position in the data set, `name` its file where it has one. `file` is the picture in the
+    results folder, of `size` pixels (rows, columns) before it was scaled down. The view at place `views[n]` of the
+    protocol's steps is the window of it whose first row and column are `places[n]` and which has `window` rows and
+    columns. `worst` are the two neighbours of which the failure is.
     """
 
     protocol: Name
     index: Count
     name: Name
-    views: list[Count]
-    files: list[Name]
+    file: Name
+    size: Pair
+    window: Pair
+    views: Annotated[list[Count], Field(min_length=2)]
+    places: list[Pair]
+    worst: Pair
 
 
 class CurveEntry(TypedDict):

@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,10 @@ def test_every_cause_is_in_the_report_and_drawn(measured):
     page = (measured / "report.html").read_text()
     for title in ("Shiftability", "Aliasing", "Typicality", "Accuracy against size", "Photographer"):
         assert f"<h3>{title}" in page
+    part = page.partition('<section id="diagnostics">')[2].partition("</section>")[0]
+    captions = re.findall(r"</svg>\s*<figcaption>([^<]+)</figcaption>", part)
+    assert len(captions) == part.count("<svg") > 5
+    assert all(caption.endswith(".") for caption in captions)
     drawn = {path.stem for path in measured.glob("diagnostics_*.png")}
     assert drawn >= {
         "diagnostics_shiftability",

@@ -38,3 +38,10 @@ def test_steps_of_a_protocol_are_measured_one_by_one():
     assert result["unit"] == "px"
     with pytest.raises(ValueError, match="at least one image"):
         measure_size(lambda views: views.mean((1, 3)), [], moves)
+
+
+@pytest.mark.parametrize(("classes", "top"), [(5, 1), (6, 5)])
+def test_of_five_classes_all_are_among_the_first_five(classes, top):
+    batch = Batch([torch.rand(3, 10, 10)], torch.tensor([0]), torch.tensor([0]))
+    result = measure_size(lambda views: views.mean((1, 3))[:, :classes], [batch], CircularSweep(size=10, positions=2))
+    assert result["top"] == top

@@ -1,5 +1,7 @@
 import pytest
 
+from tests.report.browser import Browser, find_browser
+
 SCORES = {
     "accuracy": ("share", True),
     "top1_change": ("share", False),
@@ -38,7 +40,7 @@ def make_row(model, protocol, score, place):
 @pytest.fixture
 def results():
     return {
-        "schema": 2,
+        "schema": 3,
         "command": [],
         "versions": {},
         "device": "cpu",
@@ -73,3 +75,13 @@ def results():
         "group_rows": [],
         "pictures": [],
     }
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    program = find_browser()
+    if program is None:
+        pytest.skip("no Chromium to open the report in; apt-get install chromium")
+    browser = Browser(program, tmp_path_factory.mktemp("browser"))
+    yield browser
+    browser.close()

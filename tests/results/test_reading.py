@@ -9,6 +9,9 @@ from lit_invariance.evaluation.results import write_results
 from lit_invariance.results.outcomes import Answers, Outcomes
 from lit_invariance.results.reading import read_folder, read_results
 
+PICTURE = {"protocol": "crop", "index": 0, "name": "", "file": "a", "size": [8, 9], "window": [8, 8]}
+PICTURE |= {"views": [0, 1], "places": [[0, 0], [0, 1]], "worst": [0, 1]}
+
 
 def written(results, tmp_path):
     path = tmp_path / "results.json"
@@ -31,6 +34,7 @@ def outcomes_of(results, images=3):
 
 
 def test_read_back(results, tmp_path):
+    results["pictures"] = [PICTURE]
     assert read_results(written(results, tmp_path)) == results
 
 
@@ -41,8 +45,8 @@ def test_read_back(results, tmp_path):
         ("{cut", "cannot be read as a results file"),
         ("[" * 100_000, "cannot be read as a results file"),
         ("[]", "cannot be read as a results file"),
-        ('{"schema": 99}', "has schema 99, this version reads 2; evaluate again"),
-        ('{"schema": 2}', "is not a complete results file: command: field required"),
+        ('{"schema": 99}', "has schema 99, this version reads 3; evaluate again"),
+        ('{"schema": 3}', "is not a complete results file: command: field required"),
     ],
 )
 def test_refused(tmp_path, text, message):
@@ -92,8 +96,13 @@ def change(path, value):
         (change(["groups"], [{"name": "g", "members": ["x"], "seeds": [1]}]), "members of group g are not among"),
         (change(["group_rows"], [dict.fromkeys(["mean", "seed_deviation", "low", "high"])
                                  | {"group": "g", "protocol": "crop", "score": "accuracy"}]), "groups disagree in g"),
-        (change(["pictures"], [{"protocol": "crop", "index": 0, "name": "", "views": [1, 2], "files": ["a", "b"]}]),
-         "a picture of image 0 shows views that crop does not have"),
+        (change(["pictures"], [PICTURE | {"views": [1, 2]}]), "a picture of image 0 shows views that crop does not"),
+        (change(["pictures"], [PICTURE | {"protocol": "x"}]), "a picture of image 0 shows views that x does not have"),
+        (change(["pictures"], [PICTURE | {"worst": [0, 2]}]), "a picture of image 0 lacks views that it names"),
+        (change(["pictures"], [PICTURE | {"places": [[0, 0]]}]), "a picture of image 0 lacks views that it names"),
+        (change(["pictures"], [PICTURE | {"places": [[0, 0], [0, 2]]}]), "image 0 has views that are not in it"),
+        (change(["pictures"], [PICTURE | {"window": [8, 0]}]), "image 0 has views that are not in it"),
+        (change(["pictures"], [PICTURE | {"size": [7, 9]}]), "image 0 has views that are not in it"),
     ],
 )  # fmt: skip
 def test_every_fault_is_a_sentence_that_names_its_place(results, tmp_path, spoil, message):
@@ -131,8 +140,7 @@ def test_two_records_of_two_evaluations(results, tmp_path):
         (change(["protocols", 1, "steps"], [0.0, 1.0, 2.0]), "the views of baseline under crop are not those listed"),
         (lambda results: results.update(rows=[row for row in results["rows"] if row["score"] != "agreement"]),
          "agreement stands in one of them only"),
-        (change(["pictures"], [{"protocol": "crop", "index": 9, "name": "", "views": [0, 1], "files": ["a", "b"]}]),
-         "image 9 is in pictures only"),
+        (change(["pictures"], [PICTURE | {"index": 9}]), "image 9 is in pictures only"),
     ],
 )  # fmt: skip
 def test_records_that_do_not_fit(results, tmp_path, spoil, message):
