@@ -1,7 +1,6 @@
 """Errors that can end a training after it has begun, in one sentence."""
 
 import errno
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,16 +8,11 @@ from pathlib import Path
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation.runner import DEAD_WORKER
 from lit_invariance.execution.memory import is_out_of_memory
+from lit_invariance.execution.processes import is_dead_peer, is_dead_worker
 from lit_invariance.files import cannot_write
 from lit_invariance.parser import one_sentence
 
-# What gloo, NCCL and the store say of a process that is no longer there.
-DEAD_PEER = re.compile(
-    r"connection (closed|reset) by peer|broken pipe|remote process exited|connection was likely closed|failed to recv",
-    re.IGNORECASE,
-)
 COMPILERS = ("torch._dynamo", "torch._inductor")
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -49,12 +43,12 @@ def in_one_sentence(folder: Path) -> Iterator[None]:
             raise
         raise cannot_write(Path(error.filename or folder), error) from error
     except (RuntimeError, MemoryError) as error:
-        if DEAD_WORKER.search(str(error)):
+        if is_dead_worker(error):
             raise UserError(
                 "a process that loads pictures was killed, probably because memory ran out; use fewer processes "
                 "(--data.num_workers 1) or smaller batches (--data.batch_size)."
             ) from error
-        if DEAD_PEER.search(str(error)):
+        if is_dead_peer(error):
             raise UserError(
                 "another process of this training has ended, and without it the training cannot go on; look for its "
                 "message above, or in the log of its node, and resume."

@@ -1,7 +1,6 @@
 """Running a measurement through Lightning's Trainer: devices, precision and progress as in training."""
 
 import logging
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -24,11 +23,10 @@ from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.unfinished import Unfinished
 from lit_invariance.execution.lanes import Lanes, lanes_of
 from lit_invariance.execution.memory import is_out_of_memory
+from lit_invariance.execution.processes import is_dead_peer, is_dead_worker
 from lit_invariance.parser import one_sentence
 from lit_invariance.results.outcomes import Outcomes, merge
 from lit_invariance.results.schema import How
-
-DEAD_WORKER = re.compile(r"DataLoader worker \(pid")
 
 
 def make_trainer(
@@ -142,13 +140,14 @@ def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> 
         data: A data module or a loader.
 
     Raises:
-        UserError: If a process that loads pictures died, or a batch does not fit into memory.
+        UserError: If a process that loads pictures, or another one of several devices, died, or a batch does not fit
+            into memory.
     """
     try:
         with _quiet(), exact_float32() if trainer.precision == EXACT else nullcontext():
             trainer.predict(measurement, data, return_predictions=False)
     except (RuntimeError, MemoryError) as error:
-        if DEAD_WORKER.search(str(error)):
+        if is_dead_worker(error):
             raise UserError(
                 "a process that loads pictures was killed, probably because memory ran out; use fewer processes "
                 "(--data.num_workers 1) or smaller batches (--data.batch_size 8)."
@@ -157,6 +156,8 @@ def predict(trainer: pl.Trainer, measurement: pl.LightningModule, data: Any) -> 
             raise UserError(
                 "a batch of pictures does not fit into memory; make it smaller with --data.batch_size."
             ) from error
+        if is_dead_peer(error):
+            raise _left_alone() from error
         raise
 
 
@@ -166,11 +167,23 @@ def _gathered(measurement: Measurement, processes: int) -> list[Outcomes]:
     parts: list[Any] = [own]
     if processes > 1:
         parts = [None] * processes
-        torch.distributed.all_gather_object(parts, own)
+        try:
+            torch.distributed.all_gather_object(parts, own)
+        except RuntimeError as error:
+            if is_dead_peer(error):
+                raise _left_alone() from error
+            raise
     for part in parts:
         if isinstance(part, UserError):
             raise part if torch.distributed.get_rank() == 0 else SystemExit(2)
     return [part for part in parts if part is not None]
+
+
+def _left_alone() -> UserError:
+    return UserError(
+        "another process of this evaluation has ended, and without it the evaluation cannot go on; look for its "
+        "message above, or in the log of its node. The same command goes on from what was measured."
+    )
 
 
 @contextmanager

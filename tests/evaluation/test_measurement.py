@@ -1,6 +1,7 @@
 import os
 import signal
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation import measurement, rendering
+from lit_invariance.evaluation import measurement, rendering, runner
 from lit_invariance.evaluation.data import EvaluationData, Loading
 from lit_invariance.evaluation.model_sources import ModelSource
 from lit_invariance.evaluation.models import Model
@@ -275,6 +276,16 @@ def test_a_killed_worker_is_told_in_a_sentence(pixel_model, shapes, monkeypatch)
     monkeypatch.setattr(source, "__getitem__", die)
     with pytest.raises(UserError, match="a process that loads pictures was killed, .*--data.num_workers 1"):
         evaluate([pixel_model("a")], data)
+
+
+def test_a_dead_process_of_several_is_told_in_a_sentence(monkeypatch):
+    def left_alone(parts, own):
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:51234")
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", left_alone)
+    measured = SimpleNamespace(mistake=None, parts=[])
+    with pytest.raises(UserError, match="another process of this evaluation has ended"):
+        runner._gathered(measured, 2)
 
 
 class Hungry(nn.Module):

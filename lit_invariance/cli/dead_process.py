@@ -1,0 +1,33 @@
+"""The sentence with which a command on several devices ends because one of its processes has died.
+
+The first process looks for dead ones every five seconds; it is Lightning that ends all others with SIGKILL.
+"""
+
+import logging
+import re
+
+WATCHER = "lightning_fabric.strategies.launchers.subprocess_script"
+FOUND = re.compile(r"Child process with PID (\d+) terminated with code (-?\d+)")
+
+
+def tell_of_dead_processes(how_to_go_on: str) -> None:
+    """Have the watcher say what has happened in words of this project, whatever else of Lightning is silent.
+
+    Args:
+        how_to_go_on: The end of the sentence, such as "the same command goes on".
+    """
+    logger = logging.getLogger(WATCHER)
+    logger.setLevel(logging.INFO)
+    logger.addFilter(lambda record: _in_one_sentence(record, how_to_go_on))
+
+
+def _in_one_sentence(record: logging.LogRecord, how_to_go_on: str) -> bool:
+    found = FOUND.search(record.getMessage())
+    if found:
+        process, code = found.groups()
+        record.args = ()
+        record.msg = (
+            f"error: process {process} of this command died (code {code}), and the others are ended with it; "
+            f"{how_to_go_on}."
+        )
+    return True
