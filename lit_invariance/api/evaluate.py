@@ -22,7 +22,7 @@ from lit_invariance.evaluation.geometry import RECIPE, Geometry
 from lit_invariance.evaluation.model_sources import choose_reference
 from lit_invariance.evaluation.models import PUBLISHED_CLASSES
 from lit_invariance.evaluation.precision import EXACT, PRECISIONS
-from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols, without_labels
+from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols, without_boxes, without_labels
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.trained_classes import names_of_outputs, see_same_classes, see_same_number
 from lit_invariance.execution.executor import COMPILE
@@ -167,7 +167,8 @@ def evaluate(
                 f"unfinished= needs models that are named by text, but {next(iter(candidates.own))} is an object."
             )
         with candidates.borrowed():
-            chosen = choose_protocols([protocols] if isinstance(protocols, str | dict) else protocols, size)
+            specs = [protocols] if isinstance(protocols, str | dict) else protocols
+            chosen = choose_protocols(specs, size)
             if isinstance(data, Film):
                 return _film(data, label, candidates, settings, shown, batch_size, frame_view(chosen))
             if label is not None:
@@ -180,6 +181,8 @@ def evaluate(
             pictures = open_data(data, candidates.known_outputs, max_images, num_workers, seed)
             rank_zero_info(pictures.describe())
             see_same_classes(candidates.sources, pictures.compared_names or ())
+            if pictures.images.source.boxes is None:
+                chosen = without_boxes(chosen, specs)
             if not pictures.labelled:
                 pictures, chosen = _without_labels(pictures, chosen, candidates, size)
             neighbours = any(len(choice.build(Preprocessing(size=size)).steps) > 1 for choice in chosen)

@@ -21,13 +21,14 @@ from lit_invariance.report.overview import format_overview
 from lit_invariance.report.page import NAME, save_page
 from lit_invariance.report.plots import save_plots
 from lit_invariance.report.published import format_published
+from lit_invariance.report.series import format_series, save_series
 from lit_invariance.report.table import format_tables
 from lit_invariance.report.video_curve import save_curves
 from lit_invariance.results.outcomes import Outcomes
 from lit_invariance.results.reading import OUTCOMES, RESULTS, read_folder
 from lit_invariance.results.schema import ResultsContent
 
-PLOTS = ("scores", "accuracy_against", "diagnostics")
+PLOTS = ("scores", "accuracy_against", "series", "diagnostics")
 DRAWN = (NAME, *(f"{plot}_*.{kind}" for plot in PLOTS for kind in ("png", "svg")))
 NAMES = (
     *DRAWN,
@@ -106,6 +107,7 @@ class Results:
         parts = (
             format_overview(self.content),
             format_tables(self.content),
+            format_series(self.content),
             format_findings(self.content.get("diagnostics", {})),
             format_costs(self.content),
             format_executors(self.content),
@@ -150,7 +152,8 @@ class Results:
             return self._draw(output, [])
 
     def _draw(self, folder: Path, files: Sequence[Path]) -> Saved:
-        plots = save_plots(self.content, folder) + save_diagnostics(self.content.get("diagnostics", {}), folder)
+        plots = save_plots(self.content, folder) + save_series(self.content, folder)
+        plots += save_diagnostics(self.content.get("diagnostics", {}), folder)
         tables, drawn = save_curves(self.content.get("curves", []), folder)
         plots += drawn
         return Saved([*files, *tables], plots, save_page(self.content, self.outcomes, folder))

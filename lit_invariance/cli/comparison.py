@@ -45,6 +45,7 @@ def answer(given: Given, args: Sequence[str]) -> None:
         saved = results.save(folder)
     if saved is not None:
         _present(results, saved)
+        check_bounds_of(bounds, results.content)  # some data leave a protocol out
         gate(results.content, bounds, strict, folder)
 
 

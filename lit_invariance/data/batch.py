@@ -43,8 +43,13 @@ class Positioned(Dataset[Sample]):
 
     def name(self, position: int) -> str:
         """Say which image is at a position of the source: its file, if it has one."""
+        file = self.file(position)
+        return f"image {position}" if file is None else f"image {position} ({printable(file)})"
+
+    def file(self, position: int) -> str | None:
+        """Return the file of the image at a position of the source, if it has its own."""
         paths = self.source.paths
-        return f"image {position}" if paths is None else f"image {position} ({printable(paths[position])})"
+        return None if paths is None else paths[position]
 
     def box(self, position: int) -> Box | None:
         """Return the object's box in the image at a position of the source, if it is known."""

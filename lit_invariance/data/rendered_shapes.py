@@ -10,11 +10,32 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 
 from lit_invariance.data.shape_distances import SHAPES
 from lit_invariance.data.shapes import draw_scene, render, to_uint8
-from lit_invariance.data.source import Splits
+from lit_invariance.data.source import Boxes, Splits
 from lit_invariance.errors import UserError
+from lit_invariance.protocols.protocol import Box
 from lit_invariance.protocols.window import Size, sides
 
 PROGRESS_AFTER = 3.0  # seconds
+
+
+class ShapeBoxes:
+    """Where the shapes are, in pixels: the box of the circle that encloses each, see `Scene`.
+
+    Args:
+        size: Side of the images in pixels.
+        bias: The photographer's bias in [0, 1].
+        seed: Names the data set.
+        split: `"train"` or `"val"`.
+    """
+
+    def __init__(self, size: int, bias: float, seed: int, split: str) -> None:
+        self.size, self.bias, self.seed, self.split = size, bias, seed, split
+
+    def __getitem__(self, position: int) -> Box:
+        """Return left, top, right and bottom edge."""
+        scene = draw_scene(position, self.size, bias=self.bias, seed=self.seed, split=self.split)
+        (x, y), radius = scene.centre, scene.radius
+        return x - radius, y - radius, x + radius, y + radius
 
 
 class RenderedShapes:
@@ -29,12 +50,11 @@ class RenderedShapes:
 
     Attributes:
         paths: None, as no image has a file.
-        boxes: None.
+        boxes: The boxes of the circles that enclose the shapes.
         about: How many images there are.
     """
 
     paths: None = None
-    boxes: None = None
 
     def __init__(self, count: int, size: int, bias: float, seed: int, split: str) -> None:
         try:
@@ -50,6 +70,7 @@ class RenderedShapes:
             scene = draw_scene(index, size, bias=bias, seed=seed, split=split)
             images[index] = to_uint8(render(scene, size))
         self.images = torch.from_numpy(images)
+        self.boxes: Boxes = ShapeBoxes(size, bias, seed, split)
         self.labels = np.arange(count) % len(SHAPES)
         self.about = f"{count} drawn images of {min(count, len(SHAPES))} shapes"
 

@@ -60,9 +60,11 @@ def worst_pictures(
     for choice in protocols:
         protocol = choice.build(network.preprocessing)
         side = grid_side({"unit": protocol.unit, "steps": list(protocol.steps)})
-        for row, first in worst_pairs(outcomes.answers[reference, choice.label], side):
+        answers = outcomes.answers[reference, choice.label]
+        for row, first in worst_pairs(answers, side, against_first=protocol.against_first):
             index, name = int(outcomes.indices[row]), images.name(int(outcomes.indices[row]))
-            make = partial(_sheet, protocol, images, index, seed, (first, first + 1))
+            pair = (0 if protocol.against_first else first, first + 1)
+            make = partial(_sheet, protocol, images, index, seed, pair)
             sheet = drawn(f"views of {name}", make)
             if sheet is None:
                 continue
@@ -79,7 +81,7 @@ def worst_pictures(
                     "window": list(sheet.window),
                     "views": sheet.views,
                     "places": [list(place) for place in sheet.places],
-                    "worst": [first, first + 1],
+                    "worst": list(pair),
                 }
             )
     return entries, contents
@@ -98,7 +100,9 @@ def write_pictures(contents: Mapping[str, bytes], folder: Path) -> None:
             temporary.write_bytes(content)
 
 
-def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) -> list[tuple[int, int]]:
+def worst_pairs(
+    answers: Answers, side: int | None = None, most: int = WORST, against_first: bool = False
+) -> list[tuple[int, int]]:
     """Find the images whose true class's probability jumps most where the answer changes; then, where it does not.
 
     Where no class is known, the jump is the probability of the less certain of two different answers, or the change of
@@ -108,17 +112,19 @@ def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) ->
         answers: Of one model under one protocol.
         side: Of the grid of shifts that the views are, row by row; the end of a row is no neighbour of the next one.
         most: Maximum number of images.
+        against_first: Whether a jump is from the first view, rather than from the one before.
 
     Returns:
-        Pairs of an image's row and the first view of its greatest jump, the worst image first.
+        Pairs of an image's row and the view before that with its greatest jump, the worst image first.
     """
     if answers.true_probability.shape[1] < 2:
         return []
-    changed = np.diff(answers.predictions, axis=1) != 0
-    top = answers.top_probability.astype(np.float64)
-    jumps: NDArray[np.float64] = np.abs(np.diff(answers.true_probability.astype(np.float64), axis=1))
-    if np.isnan(answers.true_probability).all():
-        jumps = np.where(changed, np.minimum(top[:, 1:], top[:, :-1]), np.abs(np.diff(top, axis=1)))
+    before = slice(0, 1) if against_first else slice(0, -1)
+    changed = answers.predictions[:, 1:] != answers.predictions[:, before]
+    top, true = (values.astype(np.float64) for values in (answers.top_probability, answers.true_probability))
+    jumps: NDArray[np.float64] = np.abs(true[:, 1:] - true[:, before])
+    if np.isnan(true).all():
+        jumps = np.where(changed, np.minimum(top[:, 1:], top[:, before]), np.abs(top[:, 1:] - top[:, before]))
     jumps = np.nan_to_num(jumps)
     if side is not None:
         jumps[:, side - 1 :: side] = 0
@@ -130,6 +136,7 @@ def worst_pairs(answers: Answers, side: int | None = None, most: int = WORST) ->
 
 def _sheet(protocol: Protocol, images: Positioned, index: int, seed: int, pair: tuple[int, int]) -> Sheet:
     image, _ = images.source[index]
+    protocol = protocol.of_file(images.file(index))
     return make_sheet(protocol, image, partial(generator_for, seed, protocol.name, index), images.box(index), pair)
 
 

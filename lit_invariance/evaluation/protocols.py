@@ -26,9 +26,13 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         "circular",
         "circular_fractional",
         "shift_grid",
+        "rings",
+        "crop_fractional",
         "imagenet_p_translate",
         "imagenet_p_scale",
         "zero_fill",
+        "object_scale",
+        "preprocessing",
     ),
     ALL: (*(name for name in PROTOCOLS if name != ReleasedScript.name), *RELEASED_SCRIPT),
 }
@@ -114,6 +118,29 @@ def without_labels(choices: Sequence[ProtocolChoice], size: Size) -> tuple[list[
             "a protocol with neighbouring views, such as crop."
         )
     return [choice for choice in choices if choice not in single], single
+
+
+def without_boxes(choices: Sequence[ProtocolChoice], specs: Sequence[Spec]) -> list[ProtocolChoice]:
+    """Take away the protocols that cannot be measured on pictures whose objects have no known boxes.
+
+    Args:
+        choices: The protocols.
+        specs: What `--protocols` lists. A group loses them, and a line says so.
+
+    Raises:
+        UserError: If one of them is named itself, or nothing is left.
+    """
+    lacking = [choice for choice in choices if PROTOCOLS[choice.name].needs_boxes]
+    left = [choice for choice in choices if choice not in lacking]
+    named = {parse_spec("protocol", spec)[0] for spec in specs}
+    for choice in lacking:
+        if choice.name in named or not left:
+            raise UserError(
+                f"{choice.label} needs the boxes of the objects, and these data have none; name their folder with "
+                "--data.boxes, or leave the protocol out."
+            )
+        rank_zero_info(f"left out:    {choice.label}, which needs the boxes of the objects (--data.boxes)")
+    return left
 
 
 def _members(spec: Spec) -> tuple[Spec, ...]:

@@ -39,7 +39,8 @@ class Renderer:
         """Tell whether the geometry of an image's views is random."""
         generator = self._generator(task, index, 0)
         before = generator.get_state()
-        for _ in task.protocol.parts(image, generator, self.views_at_once, box):
+        protocol = task.protocol.of_file(self.images.file(index))
+        for _ in protocol.parts(image, generator, self.views_at_once, box):
             pass
         return not before.equal(generator.get_state())
 
@@ -112,8 +113,8 @@ class Renderer:
 
     def _from(self, done: int, task: Task, image: Tensor, index: int, box: Box | None, draw: int) -> Iterator[Tensor]:
         """The views behind those that are done; a protocol makes an image's views in one order only."""
-        seen = 0
-        for part in task.protocol.parts(image, self._generator(task, index, draw), self.views_at_once, box):
+        seen, protocol = 0, task.protocol.of_file(self.images.file(index))
+        for part in protocol.parts(image, self._generator(task, index, draw), self.views_at_once, box):
             fresh = part[max(done - seen, 0) :]
             seen += len(part)
             if len(fresh):

@@ -16,6 +16,7 @@ from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.proportions import with_exact_intervals
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.seeds import seed_groups
+from lit_invariance.evaluation.series import series_of
 from lit_invariance.evaluation.set_statistics import set_columns
 from lit_invariance.evaluation.settings import Settings
 from lit_invariance.evaluation.statistics import LEVEL
@@ -128,6 +129,8 @@ def compile_results(
     }
     if chance := at_chance(measured.outcomes, settings.seed):
         results["at_chance"] = chance
+    if series := series_of(measured.outcomes, measured.protocols, settings.seed):
+        results["series"] = series
     if settings.draws > 1:
         results["draws"] = settings.draws
     if diagnostics:
@@ -180,6 +183,8 @@ def protocol_entry(choice: ProtocolChoice, model: Model, embedding: bool = False
     }
     if protocol.reference is not None:
         entry["reference"] = protocol.reference
+    if protocol.view_names is not None:
+        entry["view_names"] = list(protocol.view_names)
     return entry
 
 

@@ -45,7 +45,7 @@ def make_sheet(
         image: `(C, H, W)`, uint8 or float in [0, 1].
         generator: Makes the image's own generator, as `generator_for` does.
         box: Where the object is.
-        pair: Positions of two neighbouring views that are kept in any case.
+        pair: Positions of two views that are kept in any case.
     """
     height, width = image.shape[-2:]
     shown = protocol.shown(height, width, box)
@@ -53,9 +53,10 @@ def make_sheet(
     views = [] if moved is None else [_unresized(view, height, width, protocol.window) for view in moved]
     if len({view[:6] for view in views}) == 1:
         return _block(protocol, image, views, shown)
-    middle = shown.index(pair[0]) + 1
-    start = max(0, min(middle - FEW // 2, len(shown) - FEW))
-    return _stack(protocol, protocol.parts(image, generator(), AT_ONCE, box), start, shown[start : start + FEW])
+    first, second = map(shown.index, pair)
+    start = max(0, min(second - FEW // 2, len(shown) - FEW))
+    kept = sorted({first, *range(start, min(start + FEW, len(shown)))})
+    return _stack(protocol, protocol.parts(image, generator(), AT_ONCE, box), kept, [shown[number] for number in kept])
 
 
 def _unresized(view: View, height: int, width: int, window: tuple[int, int]) -> View:
@@ -76,11 +77,12 @@ def _block(protocol: Protocol, image: Tensor, views: Sequence[View], shown: rang
     return Sheet(pixels, protocol.window, list(shown), places)
 
 
-def _stack(protocol: Protocol, parts: Iterable[Tensor], start: int, wanted: range) -> Sheet:
-    """Put some of the views below one another, the first of them being number `start` of all."""
+def _stack(protocol: Protocol, parts: Iterable[Tensor], kept: Sequence[int], steps: list[int]) -> Sheet:
+    """Put some of the views below one another: their numbers among all, in order, and their positions in the steps."""
     found: list[Tensor] = []
+    start = 0
     for part in parts:
-        found += part[max(start, 0) : start + len(wanted)] if start + len(wanted) > 0 else []
-        start -= len(part)
+        found += [part[number - start] for number in kept if start <= number < start + len(part)]
+        start += len(part)
     rows = protocol.window[0]
-    return Sheet(torch.cat(found, 1), protocol.window, list(wanted), [(rows * n, 0) for n in range(len(wanted))])
+    return Sheet(torch.cat(found, 1), protocol.window, steps, [(rows * n, 0) for n in range(len(steps))])

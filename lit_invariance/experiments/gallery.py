@@ -23,7 +23,9 @@ QUALITY = {"quality": 82}
 
 
 def draw(protocol: Protocol, image: Tensor, title: str, seed: int = 0) -> Figure:
-    """Draw some of the views of one image, and where the first two neighbours differ.
+    """Draw some of the views of one image, and where the first two differ, or the first and the last.
+
+    The middle of the image, half as high and wide, stands for an object's box.
 
     Args:
         protocol: The protocol.
@@ -31,13 +33,16 @@ def draw(protocol: Protocol, image: Tensor, title: str, seed: int = 0) -> Figure
         title: The title above it.
         seed: Seed of the protocol's draws.
     """
-    shown = protocol.shown(image.shape[1], image.shape[2])
-    views = torch.cat(list(protocol.parts(image, generator_for(seed, protocol.name, 0), VIEWS_AT_ONCE)))
+    height, width = image.shape[1:]
+    box = (width / 4, height / 4, width * 3 / 4, height * 3 / 4) if protocol.needs_boxes else None
+    shown = protocol.shown(height, width, box)
+    views = torch.cat(list(protocol.parts(image, generator_for(seed, protocol.name, 0), VIEWS_AT_ONCE, box)))
     chosen = torch.linspace(0, len(views) - 1, min(MOST, len(views))).round().int().tolist()
-    panels = [(views[number], f"{protocol.steps[shown[number]]:g} {protocol.unit}") for number in chosen]
+    panels = [(views[number], _label(protocol, shown[number])) for number in chosen]
     if len(views) > 1:
-        difference = (views[1] - views[0]).abs()
-        panels.append((difference / difference.max().clamp(min=1e-6), "first two: |difference|"))
+        other, which = (-1, "first and last") if protocol.against_first else (1, "first two")
+        difference = (views[other] - views[0]).abs()
+        panels.append((difference / difference.max().clamp(min=1e-6), f"{which}: |difference|"))
     figure = Figure(figsize=(INCHES * len(panels), INCHES + 0.45), layout="constrained")
     for axes, (view, label) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         axes.imshow(view.clamp(0, 1).permute(1, 2, 0).numpy(), interpolation="nearest")
@@ -45,6 +50,12 @@ def draw(protocol: Protocol, image: Tensor, title: str, seed: int = 0) -> Figure
         axes.set_axis_off()
     figure.suptitle(title, fontsize=9, x=0.01, ha="left")
     return figure
+
+
+def _label(protocol: Protocol, view: int) -> str:
+    if protocol.view_names is None:
+        return f"{protocol.steps[view]:g} {protocol.unit}"
+    return protocol.view_names[view].replace(", ", ",\n")
 
 
 def gallery(args: Sequence[str] | None = None) -> None:
@@ -66,7 +77,7 @@ def gallery(args: Sequence[str] | None = None) -> None:
     settings = parser.parse_args(None if args is None else list(args))
     image, folder = decode(Path(settings.photo)), writable_folder(Path(settings.output))
     for choice in choose_protocols(settings.protocols):
-        protocol = choice.build(Preprocessing(mean=MEAN, size=SIZE))
+        protocol = choice.build(Preprocessing(mean=MEAN, size=SIZE)).of_file(settings.photo)
         name = "_".join([choice.name, *(str(value) for value in choice.options.values())])
         try:
             figure = draw(protocol, image, f"{choice.label}: {len(protocol.steps)} views")

@@ -6,11 +6,15 @@ from lit_invariance.protocols.circular import Circular
 from lit_invariance.protocols.circular_fractional import CircularFractional
 from lit_invariance.protocols.crop import Crop
 from lit_invariance.protocols.crop_agreement import CropAgreement
+from lit_invariance.protocols.crop_fractional import CropFractional
 from lit_invariance.protocols.diagonal import Diagonal
 from lit_invariance.protocols.embed import EmbedBlack, EmbedInpaint, ScaleBlack
 from lit_invariance.protocols.imagenet_p import ImageNetPScale, ImageNetPTranslate
+from lit_invariance.protocols.object_scale import ObjectScale
+from lit_invariance.protocols.preprocessing import PreprocessingPipelines
 from lit_invariance.protocols.protocol import Protocol, generator_for
 from lit_invariance.protocols.released_script import ReleasedScript
+from lit_invariance.protocols.rings import Rings
 from lit_invariance.protocols.shift_grid import ShiftGrid
 from lit_invariance.protocols.size_sweep import ScaleSweep, SizeSweep
 from lit_invariance.protocols.sweep_crop import SweepCrop
@@ -35,9 +39,13 @@ PROTOCOLS: dict[str, type[Protocol]] = {
         Circular,
         CircularFractional,
         ShiftGrid,
+        Rings,
+        CropFractional,
         ImageNetPTranslate,
         ImageNetPScale,
         ZeroFill,
+        ObjectScale,
+        PreprocessingPipelines,
     )
 }
 
@@ -48,14 +56,18 @@ __all__ = [
     "CircularFractional",
     "Crop",
     "CropAgreement",
+    "CropFractional",
     "Diagonal",
     "EmbedBlack",
     "EmbedInpaint",
     "ImageNetPScale",
     "ImageNetPTranslate",
     "ImageTooSmall",
+    "ObjectScale",
+    "PreprocessingPipelines",
     "Protocol",
     "ReleasedScript",
+    "Rings",
     "ScaleBlack",
     "ScaleSweep",
     "ShiftGrid",

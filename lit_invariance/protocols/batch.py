@@ -40,7 +40,7 @@ def views_of(protocol: Protocol, images: Sequence[Tensor], indices: Tensor, seed
     for image, index in zip(images, indices.tolist(), strict=True):
         try:
             if len(protocol.shown(image.shape[-2], image.shape[-1])) < len(protocol.steps):
-                raise ValueError(f"it is too small for all {len(protocol.steps)} views of {protocol.name}.")
+                raise ValueError(f"it does not have all {len(protocol.steps)} views of {protocol.name}.")
             stacks.append(protocol(image, generator_for(seed, protocol.name, index)))
         except ValueError as error:
             raise ImageTooSmall(index, str(error)) from error

@@ -75,6 +75,8 @@ class Protocol(ABC):
         name: Its name in configs and tables.
         unit: Unit of the `steps`.
         headline: The scores that tables show; all of them are measured.
+        needs_boxes: Whether it passes over images whose object has no known box.
+        against_first: Whether each view is compared with the first one rather than with the one before.
 
     Args:
         size: Side S of a view in pixels, or [H, W]: the network's input. Where a length is said to be in proportion to
@@ -93,6 +95,8 @@ class Protocol(ABC):
         "mean_absolute_change",
         "top1_change_given_correct",
     )
+    needs_boxes: ClassVar[bool] = False
+    against_first: ClassVar[bool] = False
 
     size: Size = 224
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
@@ -132,6 +136,11 @@ class Protocol(ABC):
         return None
 
     @property
+    def view_names(self) -> tuple[str, ...] | None:
+        """What each of the T views is, in a few words, where its step does not say it."""
+        return None
+
+    @property
     def canvas(self) -> tuple[float, ...]:
         """Colour of the pixels that no picture covers."""
         return (0.0,) * len(self.mean)
@@ -152,6 +161,10 @@ class Protocol(ABC):
         Raises:
             ValueError: If the image is too small for a protocol that passes none over.
         """
+
+    def of_file(self, path: str | None) -> "Protocol":
+        """Return the protocol for an image that was decoded from a file; None for one that has no file of its own."""
+        return self
 
     def shown(self, height: int, width: int, box: Box | None = None) -> range:
         """Say which of the `steps` fit into an image: all of them, unless a protocol says otherwise.

@@ -27,6 +27,7 @@ from lit_invariance.report.plots import tradeoff_panel, tradeoff_protocols
 from lit_invariance.report.preprocessing import cautions, describe
 from lit_invariance.report.published import published_rows
 from lit_invariance.report.sentences import chance_protocols, headline, in_numbers
+from lit_invariance.report.series import all_series, series_figure, spread_sentence
 from lit_invariance.report.sheets import sheets_style
 from lit_invariance.report.steadiness import STABILITY, leading_protocol, stability_protocols
 from lit_invariance.report.table import number
@@ -96,7 +97,10 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
         "overview": overview(results),
         "stable": stability_protocols(results),
         "cost_note": how_measured(results),
-        "tables": [protocol_table(results, protocol) for protocol in results["protocols"]],
+        "tables": [
+            protocol_table(results, protocol) | {"figures": _figures(results, protocol["label"], draw)}
+            for protocol in results["protocols"]
+        ],
         "significance": number(SIGNIFICANCE)[:3],
         "meanings": {
             name: score.meaning for name, score in (ROW_SCORES | SET_SCORES).items() if name in results["scores"]
@@ -144,6 +148,16 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
 
 def _command(arguments: Sequence[str] | None) -> str:
     return "lit_invariance.evaluate" if arguments is None else shlex.join(["python", "evaluate.py", *arguments])
+
+
+def _figures(results: ResultsContent, protocol: str, draw: Drawing) -> list[dict[str, Any]]:
+    return [
+        {
+            "drawn": draw(partial(series_figure, results, series), f"{series.measure} under {protocol}, by model."),
+            "notes": [spread_sentence(entry) for entry in series.models if "spread" in entry],
+        }
+        for series in all_series(results, protocol)
+    ]
 
 
 def _models(results: ResultsContent) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def scores_figure(results: ResultsContent, protocol: str) -> Figure:
             row = find_row(results, model["name"], protocol, score)
             known = estimate(row)
             if known:
-                axes.errorbar(known[0], place, xerr=_arms(known), **look_of(place))
+                axes.errorbar(known[0], place, xerr=arms(known), **look_of(place))
             if known and is_different(row):
                 axes.annotate("*", (known[0], place), (0, 3), textcoords="offset points", ha="center", fontsize=12)
         reference = estimate(find_row(results, results["reference"], protocol, score))
@@ -110,7 +110,7 @@ def _tradeoff(axes: Axes, results: ResultsContent, protocol: str) -> None:
         change = estimate(find_row(results, model["name"], protocol, STABILITY))
         accuracy = estimate(find_row(results, model["name"], protocol, "accuracy"))
         if change and accuracy:
-            look = look_of(place) | {"xerr": _arms(change), "yerr": _arms(accuracy), "label": shortened(model["name"])}
+            look = look_of(place) | {"xerr": arms(change), "yerr": arms(accuracy), "label": shortened(model["name"])}
             axes.errorbar(change[0], accuracy[0], **look)
     axes.set(title=shortened(protocol), xlabel="top1 change (steadier to the left)", ylabel="accuracy")
     axes.margins(0.12)
@@ -137,7 +137,7 @@ def look_of(place: int) -> dict[str, Any]:
     }
 
 
-def _arms(known: tuple[float, float, float]) -> list[list[float]]:
-    """Lengths of an interval's two arms; the mean lies inside but for rounding."""
+def arms(known: tuple[float, float, float]) -> list[list[float]]:
+    """Return the lengths of an interval's two arms as matplotlib takes them; the mean lies inside but for rounding."""
     mean, low, high = known
     return [[max(mean - low, 0.0)], [max(high - mean, 0.0)]]

@@ -20,7 +20,9 @@ OTHERS = "#b8b8b8"
 
 
 def place_of(protocol: ProtocolEntry, view: int) -> str:
-    """Say where a view is: its shift down and to the right on a grid, else its step."""
+    """Say where a view is: its own name, its shift down and to the right on a grid, or its step."""
+    if "view_names" in protocol:
+        return protocol["view_names"][view]
     side = grid_side(protocol)
     if side is None:
         return f"{protocol['steps'][view]:g} {protocol['unit']}"
@@ -39,7 +41,7 @@ def _probability(answers: Answers) -> NDArray[np.float32]:
 
 def is_sweep(protocol: ProtocolEntry) -> bool:
     """Tell whether the views are so many along one line that a heat map shows them."""
-    return grid_side(protocol) is None and len(protocol["steps"]) >= SWEEP
+    return grid_side(protocol) is None and "view_names" not in protocol and len(protocol["steps"]) >= SWEEP
 
 
 def curve_figure(
@@ -57,7 +59,8 @@ def curve_figure(
         pair: The two views to mark.
     """
     figure = Figure(figsize=(PANEL[0], 2.3), layout="constrained")
-    axes, steps = figure.subplots(), np.array(protocol["steps"])
+    named = "view_names" in protocol  # such views are in no order along one line
+    axes, steps = figure.subplots(), np.arange(len(protocol["steps"])) if named else np.array(protocol["steps"])
     if len(steps) > 2:
         axes.axvspan(steps[pair[0]], steps[pair[1]], color="#e8b400", alpha=0.3, linewidth=0)
     for place, model in enumerate(results["models"]):
@@ -73,7 +76,8 @@ def curve_figure(
             markersize=4.5,
             label=shortened(model["name"]),
         )
-    axes.set(ylim=(-0.03, 1.03), xlabel=protocol["unit"], ylabel=shown_probability(results))
+    where = "view (0 is the reference)" if named else protocol["unit"]
+    axes.set(ylim=(-0.03, 1.03), xlabel=where, ylabel=shown_probability(results))
     if len(steps) <= 5:
         axes.set_xticks(steps)
     return figure

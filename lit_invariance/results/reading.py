@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import SET_SCORES
 from lit_invariance.results.outcomes import UNREADABLE, Outcomes, load_outcomes
-from lit_invariance.results.schema import SCHEMA, ResultsContent
+from lit_invariance.results.schema import SCHEMA, ResultsContent, SeriesEntry
 
 RESULTS, OUTCOMES = "results.json", "outcomes.npz"
 MOST_BYTES = 2**28
@@ -117,6 +117,10 @@ def _contradictions(results: ResultsContent) -> Iterator[str]:
     yield from (f"group_rows and groups disagree in {', '.join(row)}" for row in apart)
     yield from _broken_curves(results)
     yield from _broken_pictures(results)
+    yield from _broken_series(results)
+    for entry in results["protocols"]:
+        if len(entry.get("view_names", entry["steps"])) != len(entry["steps"]):
+            yield f"the views of {entry['label']} have more or fewer names than steps"
 
 
 def _broken_pictures(results: ResultsContent) -> Iterator[str]:
@@ -138,6 +142,23 @@ def _broken_curves(results: ResultsContent) -> Iterator[str]:
             yield f"a curve is of {curve['model']}, which is none of its models"
         if any(len(frame) != len(curve["classes"]) for frame in curve["probabilities"]):
             yield f"the curve of {curve['model']} lacks classes at some frames"
+
+
+def _broken_series(results: ResultsContent) -> Iterator[str]:
+    models = [model["name"] for model in results["models"]]
+    found: dict[tuple[str, str], list[SeriesEntry]] = {}
+    for entry in results.get("series", []):
+        found.setdefault((entry["protocol"], entry["measure"]), []).append(entry)
+    for (protocol, measure), entries in found.items():
+        if protocol not in [listed["label"] for listed in results["protocols"]]:
+            yield f"a series is of {protocol}, which is none of its protocols"
+        if [entry["model"] for entry in entries] != models:
+            yield f"the series of {measure} under {protocol} are not those of its models"
+        places = entries[0]["places"]
+        for entry in entries:
+            lengths = {len(values) for values in (places, entry["mean"], entry["low"], entry["high"])}
+            if not places or entry["places"] != places or len(lengths) > 1:
+                yield f"the series of {entry['model']} under {protocol} do not go over the same places"
 
 
 def _mismatches(results: ResultsContent, outcomes: Outcomes) -> Iterator[str]:

@@ -100,6 +100,7 @@ class ProtocolEntry(TypedDict):
     """A protocol: its label in the rows, name and options, the coordinates of its views, and the scores tables show.
 
     `reference` is the place in `steps` of the view that is not moved, where there is one.
+    `view_names` say what each view is where its step does not.
     """
 
     label: Name
@@ -109,6 +110,7 @@ class ProtocolEntry(TypedDict):
     steps: Annotated[list[Number], Field(min_length=1)]
     headline: list[Name]
     reference: NotRequired[Count]
+    view_names: NotRequired[list[Name]]
 
 
 class ScoreEntry(TypedDict):
@@ -203,6 +205,23 @@ class CurveEntry(TypedDict):
     probabilities: list[list[Number]]
 
 
+class SeriesEntry(TypedDict):
+    """A share of images for one model under one protocol, at each of several places: see `evaluation.series`.
+
+    `mean` is the share, `low` and `high` are the ends of its interval; `spread` is the least, the greatest and the
+    standard deviation of the shares of all views, also of those that are no place.
+    """
+
+    protocol: Name
+    model: Name
+    measure: Name
+    places: list[Name]
+    mean: list[Number]
+    low: list[Number]
+    high: list[Number]
+    spread: NotRequired[Annotated[list[Number], Field(min_length=3, max_length=3)]]
+
+
 class ResultsContent(TypedDict):
     """A results file; `docs/results.md` says the same for readers in other languages.
 
@@ -213,7 +232,8 @@ class ResultsContent(TypedDict):
     `curves` what each model says of a film; `outcomes` the SHA-256 of the `outcomes.npz` that was written with it;
     `at_chance` for each protocol the models that are not shown to be more accurate than always giving one answer;
     `clopper_pearson` the scores whose intervals are not the bootstrap's but exact ones of a share;
-    `draws` the draws of each image's geometry that its scores are averaged over, where there are several.
+    `series` what some protocols say place by place; `draws` the draws of each image's geometry that its scores are
+    averaged over, where there are several.
     """
 
     schema: Count
@@ -237,6 +257,7 @@ class ResultsContent(TypedDict):
     diagnostics: NotRequired[Diagnostics]
     outcomes: NotRequired[Name]
     at_chance: NotRequired[dict[Name, list[Name]]]
+    series: NotRequired[list[SeriesEntry]]
     draws: NotRequired[Count]
     samples: NotRequired[Name]
     resampled: NotRequired[Name]

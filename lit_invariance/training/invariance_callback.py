@@ -240,8 +240,18 @@ def with_neighbours(protocol: Protocol) -> Protocol:
     """Return the protocol.
 
     Raises:
-        UserError: If it shows one view only, so that nothing can change.
+        UserError: If it shows one view only, so that nothing can change, needs boxes, or has no neighbours.
     """
+    if protocol.against_first:
+        raise UserError(
+            f"protocol {protocol.name} compares every view with the first one, but training compares neighbours; "
+            "choose another, such as embed_black, and measure this one with evaluate.py."
+        )
+    if protocol.needs_boxes:
+        raise UserError(
+            f"protocol {protocol.name} needs the boxes of the objects, which are not read in training; choose another, "
+            "such as embed_black, and measure this one with evaluate.py."
+        )
     if len(protocol.steps) < 2:
         raise UserError(
             f"protocol {protocol.name} shows one view only; choose one with neighbours, such as embed_black."

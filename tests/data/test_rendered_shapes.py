@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lit_invariance.data.rendered_shapes import RenderedShapes, load_shapes
-from lit_invariance.data.shapes import draw_scene, render, to_uint8
+from lit_invariance.data.shapes import coverage, draw_scene, render, to_uint8
 from lit_invariance.errors import UserError
 
 
@@ -13,6 +13,17 @@ def test_holds_what_render_draws() -> None:
     assert image.dtype == torch.uint8
     assert (image.numpy() == drawn).all()
     assert (len(held), label) == (12, 1)
+
+
+def test_boxes_hold_the_shapes_and_are_no_wider_than_their_circles() -> None:
+    held = RenderedShapes(20, size=48, bias=0.3, seed=1, split="val")
+    for index in range(20):
+        scene = draw_scene(index, 48, bias=0.3, seed=1, split="val")
+        left, top, right, bottom = held.boxes[index]
+        rows, columns = coverage(scene, 48).nonzero()
+        assert left - 1 <= columns.min() <= columns.max() <= right
+        assert top - 1 <= rows.min() <= rows.max() <= bottom
+        assert right - left == pytest.approx(2 * scene.radius) == bottom - top
 
 
 def test_splits_differ_and_leave_room_to_move() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from lit_invariance.errors import UserError
-from lit_invariance.evaluation.protocols import choose_protocols
+from lit_invariance.evaluation.protocols import choose_protocols, without_boxes
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.protocols import PROTOCOLS, EmbedBlack
 
@@ -28,8 +28,9 @@ def test_released_script_is_a_group_of_seven_unless_it_has_options():
 
 
 def test_literature_group():
-    names = "crop_agreement diagonal circular circular_fractional shift_grid imagenet_p_translate imagenet_p_scale"
-    assert labels("literature") == [*names.split(), "zero_fill"]
+    names = "crop_agreement diagonal circular circular_fractional shift_grid rings crop_fractional"
+    more = "imagenet_p_translate imagenet_p_scale zero_fill object_scale preprocessing"
+    assert labels("literature") == [*names.split(), *more.split()]
 
 
 def test_every_protocol_is_in_all_and_can_be_built():
@@ -38,6 +39,15 @@ def test_every_protocol_is_in_all_and_can_be_built():
     assert [choice.label for choice in choices if choice.name == "released_script"] == SEVEN
     for choice in choices:
         assert choice.build(Preprocessing(mean=(0.1, 0.2, 0.3), size=64)).size == 64
+
+
+def test_without_boxes_a_group_loses_what_needs_them_and_a_name_is_refused():
+    chosen = choose_protocols(["literature"])
+    left = without_boxes(chosen, ["literature"])
+    assert [choice for choice in chosen if choice not in left] == choose_protocols(["object_scale"])
+    for specs in (["object_scale"], ["literature", {"object_scale": {"scales": [0.5, 1.0]}}]):
+        with pytest.raises(UserError, match="needs the boxes of the objects.*--data.boxes"):
+            without_boxes(choose_protocols(specs), specs)
 
 
 def test_all_leaves_out_what_is_for_square_inputs_only():

@@ -12,6 +12,8 @@ UNDRAWN = {
     "centre_crop",
     "diagonal",
     "shift_grid",
+    "rings",
+    "crop_fractional",
     "imagenet_p_translate",
     "imagenet_p_scale",
     "sweep_inpaint",
@@ -19,34 +21,43 @@ UNDRAWN = {
     "size_sweep",
     "scale_sweep",
     "zero_fill",
+    "object_scale",
+    "preprocessing",
     "released_script",
 }
-INPAINTED = {"embed_inpaint", "sweep_inpaint", "size_sweep", "scale_sweep"}
-UNRESIZED = {"sweep_crop"}
-CHANGED_AFTER_RESIZING = INPAINTED | {"circular_fractional", "imagenet_p_scale", "released_script"}
+INPAINTED = {"embed_inpaint", "sweep_inpaint", "size_sweep", "scale_sweep", "object_scale"}
+UNRESIZED = {"sweep_crop", "preprocessing"}  # the second always works on 256 levels
+CHANGED_AFTER_RESIZING = INPAINTED | {"circular_fractional", "crop_fractional", "imagenet_p_scale", "released_script"}
 OVERSHOOTING = {"circular_fractional"}
 
 PICTURE = torch.rand(3, 60, 80, generator=torch.Generator().manual_seed(0))
 
 
+def box_of(name):
+    return (30.0, 20.0, 50.0, 40.0) if PROTOCOLS[name].needs_boxes else None
+
+
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_shape_range_steps_and_determinism(name):
     protocol = PROTOCOLS[name](size=32)
-    views = protocol(PICTURE, generator_for(0, name, 5))
-    assert views.shape == (len(protocol.steps), 3, 32, 32)
+    views = protocol(PICTURE, generator_for(0, name, 5), box_of(name))
+    shown = protocol.shown(60, 80, box_of(name))
+    assert views.shape == (len(shown), 3, 32, 32)
+    assert len(shown) == len(protocol.steps) or name == "preprocessing"  # which would need the picture's file
+    assert protocol.view_names is None or len(protocol.view_names) == len(protocol.steps)
     assert views.dtype == torch.float32
     if name not in OVERSHOOTING:
         assert views.min() >= 0
         assert views.max() <= 1
-    assert torch.equal(views, protocol(PICTURE, generator_for(0, name, 5)))
+    assert torch.equal(views, protocol(PICTURE, generator_for(0, name, 5), box_of(name)))
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_parts_hold_no_more_than_asked_and_are_the_whole(name):
     protocol = PROTOCOLS[name](size=32)
-    whole = protocol(PICTURE, generator_for(0, name, 5))
+    whole = protocol(PICTURE, generator_for(0, name, 5), box_of(name))
     for most in (1, 4):
-        parts = list(protocol.parts(PICTURE, generator_for(0, name, 5), most))
+        parts = list(protocol.parts(PICTURE, generator_for(0, name, 5), most, box_of(name)))
         assert max(len(part) for part in parts) <= most
         # What lies around a picture is filled for several views in one matrix product, equal but for rounding.
         torch.testing.assert_close(torch.cat(parts), whole, atol=1e-6 if name in INPAINTED else 0, rtol=0)
@@ -55,18 +66,20 @@ def test_parts_hold_no_more_than_asked_and_are_the_whole(name):
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_bytes_are_as_good_as_floats(name):
     protocol, bytes_ = PROTOCOLS[name](size=32), (PICTURE * 255).to(torch.uint8)
-    views = protocol(bytes_, generator_for(0, name, 5))
-    torch.testing.assert_close(views, protocol(bytes_ / 255, generator_for(0, name, 5)), atol=1e-6, rtol=0)
+    views = protocol(bytes_, generator_for(0, name, 5), box_of(name))
+    torch.testing.assert_close(
+        views, protocol(bytes_ / 255, generator_for(0, name, 5), box_of(name)), atol=1e-6, rtol=0
+    )
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_views_do_not_depend_on_the_default_precision(name):
     """A Trainer in bf16-true changes the default type while a step runs."""
     protocol = PROTOCOLS[name](size=32)
-    expected = protocol(PICTURE, generator_for(0, name, 5))
+    expected = protocol(PICTURE, generator_for(0, name, 5), box_of(name))
     torch.set_default_dtype(torch.bfloat16)
     try:
-        views = protocol(PICTURE, generator_for(0, name, 5))
+        views = protocol(PICTURE, generator_for(0, name, 5), box_of(name))
     finally:
         torch.set_default_dtype(torch.float32)
     assert torch.equal(views, expected)
@@ -75,7 +88,7 @@ def test_views_do_not_depend_on_the_default_precision(name):
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_rounding_moves_resized_pixels_to_the_next_of_256_levels(name):
     plain, rounded = (PROTOCOLS[name](size=32, rounding=rounding) for rounding in ("float", "uint8"))
-    views, levels = (protocol(PICTURE, generator_for(0, name, 5)) for protocol in (plain, rounded))
+    views, levels = (protocol(PICTURE, generator_for(0, name, 5), box_of(name)) for protocol in (plain, rounded))
     difference = (views - levels).abs().max() * 255
     assert difference == 0 if name in UNRESIZED else 0 < difference < 8
     if name not in UNRESIZED | CHANGED_AFTER_RESIZING:
@@ -88,16 +101,18 @@ def test_rounding_moves_resized_pixels_to_the_next_of_256_levels(name):
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_views_are_the_same_on_a_gpu(name):
     protocol = PROTOCOLS[name](size=32)
-    views = protocol(PICTURE.cuda(), generator_for(0, name, 5))
+    views = protocol(PICTURE.cuda(), generator_for(0, name, 5), box_of(name))
     assert views.is_cuda
-    torch.testing.assert_close(views.cpu(), protocol(PICTURE, generator_for(0, name, 5)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        views.cpu(), protocol(PICTURE, generator_for(0, name, 5), box_of(name)), atol=1e-5, rtol=0
+    )
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_other_seeds_and_images_draw_otherwise(name):
     protocol = PROTOCOLS[name](size=32)
     generators = [generator_for(0, name, 0), generator_for(1, name, 0), generator_for(0, name, 1)]
-    draws = {protocol(PICTURE, generator).numpy().tobytes() for generator in generators}
+    draws = {protocol(PICTURE, generator, box_of(name)).numpy().tobytes() for generator in generators}
     assert len(draws) == (1 if name in UNDRAWN else 3)
 
 
@@ -138,6 +153,11 @@ def test_an_image_that_is_too_small_is_named_by_its_index():
         ("scale_sweep", {"scales": (0.5, 0.5)}, "no two sizes"),
         ("scale_sweep", {"scales": (0.5, 1.5)}, "scales is a pair"),
         ("scale_sweep", {"location": "random"}, "location is one of corner, centre"),
+        ("object_scale", {"scales": (1.0, 0.7)}, "scales are two or more increasing"),
+        ("object_scale", {"scales": (1.0,)}, "scales are two or more increasing"),
+        ("object_scale", {"scales": (0, 1)}, "increasing numbers above 0"),
+        ("preprocessing", {"sides": "long"}, "sides is one of short, both"),
+        ("preprocessing", {"decoders": ["Pillow"]}, "each of decoders is one of OpenCV, torchvision, not 'Pillow'"),
         ("crop", {"interpolation": "nearest"}, "interpolation is one of"),
         ("crop", {"rounding": "uint16"}, "rounding is one of float, uint8"),
         ("centre_crop", {"crop_pct": 0}, "crop_pct is a share greater than 0"),
@@ -147,6 +167,11 @@ def test_an_image_that_is_too_small_is_named_by_its_index():
         ("circular_fractional", {"m": 0.5}, "m is a whole number of at least 1, not 0.5"),
         ("circular_fractional", {"shift": "cubic"}, "shift is one of ideal, bilinear"),
         ("shift_grid", {"m": "16"}, "m is a whole number of at least 1, not '16'"),
+        ("rings", {"m": 0}, "m is a whole number of at least 1, not 0"),
+        ("rings", {"border": "black"}, "border is one of crop, cyclic"),
+        ("rings", {"upsample": 2}, "upsample needs border: cyclic"),
+        ("rings", {"border": "cyclic", "upsample": 0.5}, "upsample is a whole number"),
+        ("crop_fractional", {"m": 1.5}, "m is a whole number"),
         ("imagenet_p_translate", {"m": 0}, "m is a whole number"),
         ("zero_fill", {"direction": "up"}, "direction is one of diagonal, vertical, horizontal"),
         ("zero_fill", {"background": "white"}, "background is one of black, mean"),
