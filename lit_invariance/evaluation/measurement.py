@@ -134,8 +134,10 @@ class Measurement(pl.LightningModule):
 
     def _show_some(self, part: Part, task: Task, some: Batch, boxes: Boxes) -> None:
         numbered = list(zip(some.images, some.indices.tolist(), strict=True))
-        protocol, file = task.protocol, self.images.file
-        shown = [protocol.of_file(file(index)).shown(*image.shape[1:], boxes[index]) for image, index in numbered]
+        shown = [
+            task.protocol.of_file(self.images.file(index)).shown(image.shape[1], image.shape[2], boxes[index])
+            for image, index in numbered
+        ]
         draws = self._draws(task, numbered, boxes)
         group = Group(some.labels, shown, len(task.protocol.steps))
         executors = [self.executors[model.name] for model in task.models]

@@ -43,31 +43,34 @@ def series_of(outcomes: Outcomes, protocols: Sequence[ProtocolEntry], seed: int)
         An entry for each protocol, measure and model.
     """
     lines = [
-        (protocol["label"], model, line)
-        for protocol in protocols
+        (entry["label"], model, line)
+        for entry in protocols
         for (model, label), answers in outcomes.answers.items()
-        if label == protocol["label"] and protocol["unit"] in SERIES
-        for line in SERIES[protocol["unit"]](protocol, answers.predictions, outcomes.labels)
+        if label == entry["label"] and entry["unit"] in SERIES
+        for line in SERIES[entry["unit"]](entry, answers.predictions, outcomes.labels)
     ]
     if not lines:
         return []
     values = np.concatenate([line.values for _, _, line in lines], axis=1)
     shares = np.zeros(values.shape[1]), np.ones(values.shape[1])
     found = bootstrap(values, seed, weights=outcomes.weights).intervals(bounds=shares)
-    ends = np.cumsum([len(line.places) for _, _, line in lines])
-    return [
-        {
+    first, entries = 0, []
+    for protocol, model, line in lines:
+        places = slice(first, first + len(line.places))
+        entry: SeriesEntry = {
             "protocol": protocol,
             "model": model,
             "measure": line.measure,
             "places": line.places,
-            "mean": found.mean[end - len(line.places) : end].tolist(),
-            "low": found.low[end - len(line.places) : end].tolist(),
-            "high": found.high[end - len(line.places) : end].tolist(),
-            **({} if line.spread is None else {"spread": line.spread}),
+            "mean": found.mean[places].tolist(),
+            "low": found.low[places].tolist(),
+            "high": found.high[places].tolist(),
         }
-        for (protocol, model, line), end in zip(lines, ends.tolist(), strict=True)
-    ]
+        if line.spread is not None:
+            entry["spread"] = line.spread
+        entries.append(entry)
+        first = places.stop
+    return entries
 
 
 def robust_accuracy(
@@ -105,11 +108,12 @@ def behind_pipelines(
         Accuracy where the classes are known, and the share of images with another answer than the reference's.
     """
     shown = predictions >= 0
-    places = _single_differences(protocol.get("view_names", []), shown.any(0))
-    others = f"mean of {int(shown.any(0).sum()) - 1} others"
+    had = np.asarray(shown.any(0))
+    places = _single_differences(protocol.get("view_names", []), had)
+    others = f"mean of {int(had.sum()) - 1} others"
     if not (labels == UNLABELLED).all():
         right = np.where(shown, predictions == labels[:, None], np.nan)
-        of_pipelines = np.nanmean(right[:, shown.any(0)], axis=0)
+        of_pipelines = np.nanmean(right[:, had], axis=0)
         spread = [float(of_pipelines.min()), float(of_pipelines.max()), float(of_pipelines.std())]
         yield Line("accuracy", ["reference", *places, others], _at(right, [0, *places.values()]), spread)
     other = np.where(shown, predictions != predictions[:, :1], np.nan)

@@ -17,8 +17,7 @@ def _pillow(name: str, pixels: Pixels, height: int, width: int) -> Pixels:
 def _opencv(name: str, pixels: Pixels, height: int, width: int) -> Pixels:
     import cv2
 
-    resized: Pixels = cv2.resize(pixels, (width, height), interpolation=getattr(cv2, f"INTER_{name}"))
-    return resized
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=getattr(cv2, f"INTER_{name}")), np.uint8)
 
 
 PILLOW = ("bilinear", "nearest", "box", "hamming", "bicubic", "lanczos")
