@@ -46,7 +46,7 @@ def about(protocol: ProtocolEntry) -> str:
     """Say in a sentence what a protocol shows; empty where it is none of ours, as of a film."""
     name = protocol["name"]
     summary = (inspect.getdoc(PROTOCOLS[name]) or "").partition("\n")[0] if name in PROTOCOLS else ""
-    return summary.partition(" T = ")[0]  # the page shows the number of views itself
+    return summary.partition(" T = ")[0].replace("`", "")  # the page shows the number of views itself
 
 
 def protocol_table(results: ResultsContent, protocol: ProtocolEntry) -> dict[str, Any]:

@@ -18,8 +18,10 @@ AT_CHANCE = (
     "At chance: not shown to be more accurate than always giving the most common answer, so that how steady it is says "
     "nothing"
 )
-STEADINESS = {"better": "steadier than {0}", "worse": "less steady than {0}", "open": "not shown to differ from {0}"}
-ACCURACY = {"better": "more accurate", "worse": "less accurate", "open": "no difference in accuracy is shown"}
+WORDS = {
+    "steadiness": {"better": "steadier than {0}", "worse": "less steady than {0}"},
+    "accuracy": {"better": "more accurate than {0}", "worse": "less accurate than {0}"},
+}
 
 
 def headline(results: ResultsContent, model: str) -> str:
@@ -75,20 +77,21 @@ def chance_protocols(results: ResultsContent, model: str) -> list[str]:
 
 
 def _compared(results: ResultsContent, model: str, protocol: str) -> str:
-    reference, known, parts = results["reference"], scores_under(results, protocol), []
-    if STABILITY in known:
-        kind = verdict(results, model, protocol, STABILITY)
+    """The verdicts in words; what is not shown is said last, so that nobody takes it for equality."""
+    reference, known = results["reference"], scores_under(results, protocol)
+    told: list[str] = []
+    unshown: list[str] = []
+    for what, score in (("steadiness", STABILITY), ("accuracy", "accuracy")):
+        kind = verdict(results, model, protocol, score) if score in known else ""
         if kind == "chance":
-            parts.append(f"its steadiness cannot be compared, because {reference} is at chance")
-        elif kind in STEADINESS:
-            words = STEADINESS[kind].format(reference)
-            parts.append(words if kind != "open" else f"{words} in steadiness")
-    if "accuracy" in known:
-        kind = verdict(results, model, protocol, "accuracy")
-        if kind in ACCURACY:
-            than = f" than {reference}" if not parts and kind != "open" else ""
-            parts.append(ACCURACY[kind] + than)
-    return f": {', '.join(parts)}" if parts else ""
+            told.append(f"its steadiness cannot be compared, because {reference} is at chance")
+        elif kind == "open":
+            unshown.append(what)
+        elif kind in WORDS[what]:
+            told.append(WORDS[what][kind].format(reference))
+    rest = f"no difference from {reference} is shown in {' or in '.join(unshown)}" if unshown else ""
+    parts = " and ".join(told) + (", " if told and rest else "") + rest
+    return f": {parts}" if parts else ""
 
 
 def _of(row: Row, what: str) -> str:

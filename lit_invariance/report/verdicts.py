@@ -113,4 +113,6 @@ def _costs(models: Sequence[ModelEntry], reference: str) -> list[dict[str, Any]]
 
 
 def _times(value: float | None, base: float | None) -> str:
-    return f"x {value / base:.2g}" if value is not None and base else ""
+    """How many times the reference's; empty where the two are as good as equal."""
+    times = f"{value / base:.2g}" if value is not None and base else "1"
+    return "" if times == "1" else f"x {times}"

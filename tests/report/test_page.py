@@ -157,7 +157,7 @@ def test_what_stands_in_it(page):
     text = " ".join("".join(Reader(page).text).split())
     both = "Changes 90 of 100 answers (80 to 95) from one view to the next and is right on 90 of 100 views (80 to 95)."
     assert f"baseline (reference) {both}" in text
-    assert "less steady than baseline, no difference in accuracy is shown." in text
+    assert "less steady than baseline, no difference from baseline is shown in accuracy." in text
     assert "Against baseline: changed answers +2.0 points [-1.0, +5.0], corrected p < .001; accuracy +2.0" in text
     assert "less steady under 3 of 3 protocols" in text
     assert "Better or worse than baseline?" in text
@@ -296,6 +296,13 @@ def test_the_comparison_of_five_protocols_fits_with_its_costs(browser, tmp_path)
     browser.open(save_page(*evaluation(NAMES, tmp_path, protocols), tmp_path), 1400)
     assert browser.value("document.querySelector('#overview').offsetWidth < 1400 - 2 * 16")
     assert "peak memory" in browser.texts("#overview th")[-1 - len(NAMES)]
+
+
+def test_figures_are_as_large_as_they_were_drawn(browser, folder):
+    browser.open(folder / "report.html", 1400)
+    widths = browser.value("[...document.querySelectorAll('.panels svg')].map(figure => figure.clientWidth)")
+    assert len(widths) == 3 + 4
+    assert min(widths) > 300
 
 
 def test_an_error_in_the_page_would_be_seen(browser, tmp_path):

@@ -27,7 +27,7 @@ def test_reference(compared):
 def test_another_model(compared):
     told = headline(compared, "aug_resnet50")
     assert told.startswith("Changes 16 of 100 answers (13 to 19) from one view to the next and is right on 81 of 100")
-    assert told.endswith("views (78 to 85): steadier than baseline, no difference in accuracy is shown.")
+    assert told.endswith("views (78 to 85): steadier than baseline, no difference from baseline is shown in accuracy.")
     assert in_numbers(compared, "aug_resnet50") == (
         "Against baseline: changed answers -5.0 points [-8.0, -3.0], corrected p < .001; "
         "accuracy +1.0 points [-1.0, +3.0], corrected p = .400. "
@@ -39,7 +39,7 @@ def test_worse_and_less_accurate(compared):
     for score, low in (("top1_change", 0.1), ("accuracy", -0.2)):
         row = find_row(compared, "aug_resnet50", "crop", score)
         row |= {"difference": low + 0.05, "difference_low": low, "difference_high": low + 0.08, "p_holm": 0.001}
-    assert headline(compared, "aug_resnet50").endswith(": less steady than baseline, less accurate.")
+    assert headline(compared, "aug_resnet50").endswith(": less steady than baseline and less accurate than baseline.")
     numbers = in_numbers(compared, "aug_resnet50")
     assert "changed answers +15.0 points [+10.0, +18.0], corrected p = .001; accuracy -15.0" in numbers
     assert numbers.endswith("steadier under 1 and less steady under 1 of 3 protocols.")
@@ -49,7 +49,7 @@ def test_nothing_shown_and_undefined(compared):
     for row in compared["rows"]:
         row["p_holm"] = 0.9
     assert headline(compared, "aug_resnet50").endswith(
-        ": not shown to differ from baseline in steadiness, no difference in accuracy is shown."
+        ": no difference from baseline is shown in steadiness or in accuracy."
     )
     row = find_row(compared, "aug_resnet50", "crop", "top1_change")
     row |= dict.fromkeys(("mean", "low", "high", "difference", "difference_low", "difference_high"))
