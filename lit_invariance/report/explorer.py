@@ -12,20 +12,21 @@ from lit_invariance.results.schema import PictureEntry, ProtocolEntry, ResultsCo
 THOUSAND = 1000
 
 
-def explored(results: ResultsContent, outcomes: Outcomes, picture: PictureEntry) -> dict[str, Any]:
+def explored(results: ResultsContent, outcomes: Outcomes, picture: PictureEntry, kept: bool) -> dict[str, Any]:
     """Put together what the page's script needs to show the views of one image.
 
     Args:
         results: The results.
         outcomes: Per-image outcomes.
         picture: The picture of the image.
+        kept: Whether its file is there.
 
     Returns:
-        For JSON: `size`, `window` and `places` as in the picture, the views in reading order where they are a grid of
-        moves; `columns` of that grid, 0 for a line; `axes`, words for each place along each axis; `start`, which view
-        is shown first; `names` of all answers, the true class first where it is known (`labelled`); and for each of
-        the `models` which of the names it `said` at each view, and how `sure` it was of it and of the `truth`, in
-        thousandths.
+        For JSON: whether the picture was `kept`; `size`, `window` and `places` as in the picture, the views in reading
+        order where they are a grid of moves; `columns` of that grid, 0 for a line; `axes`, words for each place along
+        each axis; `start`, which view is shown first; `names` of all answers, the true class first where it is known
+        (`labelled`); and for each of the `models` which of the names it `said` at each view, and how `sure` it was of
+        it and of the `truth`, in thousandths.
     """
     protocol = next(entry for entry in results["protocols"] if entry["label"] == picture["protocol"])
     row, known = outcomes.indices.tolist().index(picture["index"]), is_labelled(results)
@@ -36,6 +37,7 @@ def explored(results: ResultsContent, outcomes: Outcomes, picture: PictureEntry)
     said = np.stack([answer.predictions[row, views] for answer in answers])
     labels = _by_frequency(said, int(outcomes.labels[row]) if known else None)
     return {
+        "kept": kept,
         "size": picture["size"],
         "window": picture["window"],
         "places": places,

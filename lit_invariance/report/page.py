@@ -81,7 +81,8 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
     leading, draw = leading_protocol(results), Drawing()
     # Pairs of frames are all of one class.
     by_class = "samples" not in results and is_labelled(results)
-    pictures = [picture for picture in results["pictures"] if (folder / picture["file"]).is_file()]
+    pictures = results["pictures"]
+    kept = [(folder / picture["file"]).is_file() for picture in pictures]
     script = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in SCRIPTS)
     lines, classes = class_lines(results, outcomes, leading) if by_class else ([], 0)
     return {
@@ -113,8 +114,13 @@ def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[
             for protocol in tradeoff_protocols(results)
         ],
         "labelled": is_labelled(results),
-        "failures": [failure(results, outcomes, picture, draw) for picture in pictures],
-        "explored": [explored(results, outcomes, picture) for picture in pictures],
+        "failures": [
+            failure(results, outcomes, picture, draw) | {"kept": there}
+            for picture, there in zip(pictures, kept, strict=True)
+        ],
+        "explored": [
+            explored(results, outcomes, picture, there) for picture, there in zip(pictures, kept, strict=True)
+        ],
         "heat": heat_maps(results, outcomes, draw),
         "diagnostics": [
             {

@@ -26,7 +26,8 @@ def sheets_style(pictures: Sequence[PictureEntry], folder: Path) -> str:
 
     Args:
         pictures: The pictures.
-        folder: The results folder, which holds their files.
+        folder: The results folder, which holds their files. A picture whose file was deleted, because it may not be
+            shown to others, is left out.
 
     Raises:
         UserError: If a file lies outside of the folder.
@@ -38,5 +39,6 @@ def _element(picture: PictureEntry, folder: Path) -> str:
     """The background, its scale, and the proportions of a view."""
     (rows, columns), (high, wide) = picture["size"], picture["window"]
     size = f"background-size: {100 * columns / wide:.4f}% {100 * rows / high:.4f}%"
-    image = f"background-image: url({data_uri(folder, picture['file'])})"
-    return f"aspect-ratio: {wide} / {high}; {size}; {image}"
+    there = (folder / picture["file"]).is_file()
+    image = f"; background-image: url({data_uri(folder, picture['file'])})" if there else ""
+    return f"aspect-ratio: {wide} / {high}; {size}{image}"

@@ -58,7 +58,8 @@ def page(tmp_path_factory):
 
 def test_a_line_by_hand(written):
     results, outcomes = written
-    assert explored(results, outcomes, results["pictures"][0]) == {
+    assert explored(results, outcomes, results["pictures"][0], True) == {
+        "kept": True,
         "size": [64, 16],
         "window": [16, 16],
         "places": [[0, 0], [16, 0], [32, 0], [48, 0]],
@@ -76,7 +77,7 @@ def test_a_line_by_hand(written):
 
 def test_a_grid_by_hand(written):
     results, outcomes = written
-    shown = explored(results, outcomes, results["pictures"][1])
+    shown = explored(results, outcomes, results["pictures"][1], True)
     assert shown["places"] == [[0, 0], [0, 2], [1, 0], [1, 2]]  # from the top left, row by row
     assert (shown["columns"], shown["start"]) == (2, 0)
     assert shown["axes"] == [["-0.5 px down", "+0.5 px down"], ["-1 px right", "+1 px right"]]
@@ -86,7 +87,7 @@ def test_a_grid_by_hand(written):
 def test_without_labels_the_most_frequent_answer_comes_first(written):
     results, outcomes = written
     results["scores"].pop("accuracy")
-    shown = explored(results, outcomes, results["pictures"][0])
+    shown = explored(results, outcomes, results["pictures"][0], True)
     assert shown["names"] == ["cat", "dog", "</script><b>owl"]
     assert (shown["labelled"], shown["models"][0]["truth"]) == (False, [])
 

@@ -229,12 +229,13 @@ def test_a_film_without_a_label(tmp_path):
     assert "Classes" not in text
 
 
-def test_pictures_that_were_deleted_are_left_out(tmp_path):
+def test_of_pictures_that_were_deleted_the_answers_are_left(tmp_path):
     results, outcomes = evaluation(["only"], tmp_path, {"crop": ("px", 2)})
     shutil.rmtree(tmp_path / "pictures")
     page = save_page(results, outcomes, tmp_path).read_text()
-    assert 'class="view' not in page
     assert "image/webp" not in page
+    assert page.count(">The picture is not part of this report.</div>") == 2
+    assert '"kept": false' in page
 
 
 @pytest.mark.parametrize("linked", [False, True])

@@ -15,6 +15,7 @@ function explore(explorer, failures) {
     shown = failures[choice.value];
     const [high, wide] = shown.window, [rowsOfAll, columnsOfAll] = shown.size;
     view.className = `view sheet${choice.value}`;
+    view.textContent = shown.kept ? "" : "The picture is not part of this report.";
     sliders.forEach((slider, axis) => {
       const places = shown.axes[axis];
       slider.parentNode.hidden = !places;
@@ -45,7 +46,7 @@ function explore(explorer, failures) {
     told.textContent = shown.labelled ? `${place}: ${right} of ${rows.length} right` : place;
     rows.forEach((row, place) => {
       const model = shown.models[place], answer = model.said[number], sure = model.sure[number] / 10;
-      row.className = shown.labelled ? (answer ? "wrong" : "right") : "";
+      row.className = shown.labelled ? (answer ? "miss" : "hit") : "";
       row.querySelector(".swatch").style.background = colour(answer);
       row.querySelector(".answer").textContent = (shown.labelled ? (answer ? "✗ " : "✓ ") : "") + shown.names[answer];
       row.querySelector(".bar > span").style.width = `${sure}%`;
