@@ -95,7 +95,7 @@ FEATURE_SCORES: dict[str, Score] = {
         labelled=False,
     ),
     "embedding_worst": Score(
-        lambda features, _: embedding_worst(features), 2, "cosine", True, "the least of these cosines, per image", False
+        lambda features, _: embedding_worst(features), 3, "cosine", True, "the least of these cosines, per image", False
     ),
 }
 """Of the features of one image's views, which their functions take in place of logits."""

@@ -48,5 +48,5 @@ def _scaled(value: float, unit: str) -> str:
 
 def delays(results: ResultsContent) -> list[str]:
     """Say which models answer late, because their answers to a film are averaged over time, in a sentence or none."""
-    late = [f"{model['name']} {model['delay']:g} frames" for model in results["models"] if "delay" in model]
-    return [f"temporal_average answers late, on average by: {', '.join(late)}"] if late else []
+    late = [f"{model['name']} by {model['delay']:g}" for model in results["models"] if "delay" in model]
+    return [f"temporal_average answers late, in frames on average: {', '.join(late)}"] if late else []

@@ -36,7 +36,7 @@ def test_what_is_printed_and_written(films, capsys):
     printed = capsys.readouterr().out
     assert "vid_robust(k=2): 5 views of each of 3 anchors" in printed
     assert "bootstrap over anchors; of pm0, pm_k, gap: Clopper-Pearson" in printed
-    assert "temporal_average answers late, on average by: late 4 frames" in printed
+    assert "temporal_average answers late, in frames on average: late by 4" in printed
     results = read_results(Path("results/results.json"))
     assert results["clopper_pearson"] == ["pm0", "pm_k", "gap"]
     assert (results["images"], results["samples"]) == (3, "anchors")
@@ -48,7 +48,7 @@ def test_what_is_printed_and_written(films, capsys):
     outcomes = load_outcomes(Path("results/outcomes.npz"))
     assert (outcomes.answers["plain", entry["label"]].predictions[1] < 0).tolist() == [True, *[False] * 4]
     page = Path("results/report.html").read_text()
-    for shown in ("pm_k", "those of pm0, pm_k, gap", "late 4 frames", "anchors answered correctly at the anchor"):
+    for shown in ("pm_k", "those of pm0, pm_k, gap", "late by 4", "anchors answered correctly at the anchor"):
         assert shown in page
     shown = Results.load("results")
     assert shown.table() == printed[: printed.index("\n\nresults:")]

@@ -27,7 +27,7 @@ PROTOCOLS = ["centre_crop", "crop", {"embed_black": {"background": "mean"}}, {"r
 )
 def test_compiled_answers_are_the_plain_ones_but_for_ties(source, in_folder):
     data = InvarianceData(dataset="shapes", image_size=64, shapes={"val_images": 20, "size": 80})
-    common = {"image_size": 64, "cost": False, "accelerator": "cpu", "progress": False}
+    common = {"image_size": 64, "cost": False, "accelerator": "cpu", "progress": False, "embedding": True}
     plain, fast = (evaluate({"a": source}, data, PROTOCOLS, compile=choice, **common) for choice in (False, True))
     assert [results.content["models"][0]["executor"]["compiled"] for results in (plain, fast)] == [False, True]
     for cell, answers in plain.outcomes.answers.items():
@@ -36,3 +36,6 @@ def test_compiled_answers_are_the_plain_ones_but_for_ties(source, in_folder):
         np.testing.assert_allclose(
             answers.top_probability, fast.outcomes.answers[cell].top_probability, rtol=1e-3, atol=1e-5
         )
+    for column, values in plain.outcomes.columns.items():
+        if column[2].startswith("embedding_"):
+            np.testing.assert_allclose(values, fast.outcomes.columns[column], atol=1e-5)
