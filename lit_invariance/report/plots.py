@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from lit_invariance.names import file_stems, shortened
 from lit_invariance.plotting import COLOURS, MARKERS, save_figure
 from lit_invariance.report.steadiness import STABILITY, stability_protocols
-from lit_invariance.results.schema import ResultsContent, estimate, find_row, headline_scores, is_different, samples
+from lit_invariance.results.schema import (
+    ResultsContent,
+    estimate,
+    find_row,
+    headline_scores,
+    is_at_chance,
+    is_different,
+    samples,
+)
 
 PANEL = (3.5, 2.9)  # inches, which a phone shows at full width
 LETTER = 0.085  # inches that a letter of a model's name takes
@@ -73,7 +81,7 @@ def scores_figure(results: ResultsContent, protocol: str) -> Figure:
 
 
 def tradeoff_figure(results: ResultsContent) -> Figure:
-    """Draw accuracy against top-1 change, a panel for each protocol that has neighbouring views.
+    """Draw accuracy against top-1 change, a panel for each protocol that has neighbouring views; hollow is at chance.
 
     Args:
         results: The results, of pictures whose classes are known.
@@ -111,6 +119,8 @@ def _tradeoff(axes: Axes, results: ResultsContent, protocol: str) -> None:
         accuracy = estimate(find_row(results, model["name"], protocol, "accuracy"))
         if change and accuracy:
             look = look_of(place) | {"xerr": arms(change), "yerr": arms(accuracy), "label": shortened(model["name"])}
+            if is_at_chance(results, model["name"], protocol):
+                look["markerfacecolor"] = "none"
             axes.errorbar(change[0], accuracy[0], **look)
     axes.set(title=shortened(protocol), xlabel="top1 change (steadier to the left)", ylabel="accuracy")
     axes.margins(0.12)

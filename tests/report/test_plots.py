@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 from PIL import Image
 
-from lit_invariance.report.plots import save_plots, scores_figure, tradeoff_figure
+from lit_invariance.report.plots import save_plots, scores_figure, tradeoff_figure, tradeoff_panel
 
 
 def test_files(results, tmp_path):
@@ -54,6 +54,13 @@ def test_tradeoff_has_a_panel_for_each_protocol_with_neighbours(results):
     assert [axes.get_title() for axes in figure.axes] == ["crop", "embed_black", "scale_black(min_side=80)"]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == [model["name"] for model in results["models"]]
+
+
+def test_a_model_at_chance_is_hollow(results):
+    results["at_chance"] = {"crop": ["aa_resnet50"], "embed_black": ["baseline"]}
+    axes = tradeoff_panel(results, "crop").axes[0]
+    filled = [container[0].get_markerfacecolor() != "none" for container in axes.containers]
+    assert filled == [True, False, True, True]
 
 
 def test_style_of_the_caller_is_left_alone(results, tmp_path):

@@ -65,7 +65,7 @@ function explore(explorer, failures) {
 
   function drawMaps() {
     const columns = shown.columns, lines = shown.places.length / columns;
-    caption.textContent = "The answer of each model at every shift: one colour an answer" + (shown.labelled ? ", green the true class." : ".");
+    caption.textContent = "The answer of each model at every place of the window: one colour an answer" + (shown.labelled ? ", green the true class." : ".");
     return shown.models.map((model, place) => {
       const map = document.createElement("div"), canvas = document.createElement("canvas"), cursor = document.createElement("span");
       map.className = "map";
