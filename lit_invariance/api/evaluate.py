@@ -185,7 +185,8 @@ def evaluate(
                 chosen = without_boxes(chosen, specs)
             if not pictures.labelled:
                 pictures, chosen = _without_labels(pictures, chosen, candidates, size)
-            neighbours = any(len(choice.build(Preprocessing(size=size)).steps) > 1 for choice in chosen)
+            shows = [choice.build(Preprocessing(size=size)) for choice in chosen]
+            neighbours = any(len(protocol.steps) > 1 and not protocol.against_first for protocol in shows)
             candidates.check_looked_into(diagnose)
             boxes = check_diagnostics(diagnose, diagnose_images, diagnose_boxes, neighbours, pictures)
             loaded = candidates.load(pictures.described["classes"], shown, seed)

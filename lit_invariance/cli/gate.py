@@ -17,7 +17,7 @@ from lit_invariance.evaluation.vid_robust import SHOWN
 from lit_invariance.evaluation.video import LABEL as FILM
 from lit_invariance.evaluation.video import PAIR_SCORES
 from lit_invariance.manifest import listed
-from lit_invariance.metrics import FEATURE_SCORES, ROW_SCORES, SCORES, SET_SCORES, Score
+from lit_invariance.metrics import FEATURE_SCORES, OF_NEIGHBOURS, ROW_SCORES, SCORES, SET_SCORES, Score
 from lit_invariance.models.preprocessing import Preprocessing
 from lit_invariance.names import printable
 from lit_invariance.report.bounds import Bound, judge
@@ -87,7 +87,8 @@ def check_bounds(bounds: Sequence[Bound], settings: Namespace) -> None:
 def _scores_of(choice: ProtocolChoice, known: Mapping[str, Score]) -> set[str]:
     protocol = choice.build(Preprocessing())
     views = len(protocol.steps)
-    return {name for name, score in known.items() if score.views <= views} | _of_set(views, protocol.reference)
+    scores = {name for name, score in known.items() if score.views <= views} | _of_set(views, protocol.reference)
+    return scores - OF_NEIGHBOURS if protocol.against_first else scores
 
 
 def _of_set(views: int, reference: int | None) -> set[str]:

@@ -139,7 +139,7 @@ class Measurement(pl.LightningModule):
             for image, index in numbered
         ]
         draws = self._draws(task, numbered, boxes)
-        group = Group(some.labels, shown, len(task.protocol.steps))
+        group = Group(some.labels, shown, len(task.protocol.steps), task.protocol.against_first)
         executors = [self.executors[model.name] for model in task.models]
         features = [executor.features for executor in executors] if self.embedding else None
         job = Job(part, task, group, draws, lambda row: self.images.name(numbered[row][1]), features)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_invariance.data.source import UNLABELLED
-from lit_invariance.metrics import FEATURE_SCORES, ROW_SCORES, SCORES, Score
+from lit_invariance.metrics import FEATURE_SCORES, OF_NEIGHBOURS, ROW_SCORES, SCORES, Score
 from lit_invariance.results.outcomes import PARTS, TIE, Answers, Cell, Column, Outcomes
 
 
@@ -20,16 +20,22 @@ class Group:
         labels: `(N,)`, on the logits' device; `UNLABELLED` for images whose class is not known.
         shown: For each image which of the protocol's steps its views are.
         steps: Number T of the protocol's steps.
+        against_first: Whether each view is to be compared with the first one, see `Protocol.against_first`.
     """
 
     labels: Tensor
     shown: Sequence[range]
     steps: int
+    against_first: bool = False
 
     @property
     def labelled(self) -> bool:
         """Whether the classes of the images are known, as they are of all images of a data set or of none."""
         return bool((self.labels != UNLABELLED).all())
+
+    def allows(self, score: str) -> bool:
+        """Tell whether a score compares views that are to be compared."""
+        return not (self.against_first and score in OF_NEIGHBOURS)
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,7 @@ class Recorder:
             self._score(cell, draws, group, FEATURE_SCORES)
             return
         for name, score in FEATURE_SCORES.items():
-            if score.views <= group.steps:
+            if score.views <= group.steps and group.allows(name):
                 undefined = torch.full((len(group.shown),), torch.nan, dtype=torch.float64)
                 self.scores.setdefault((*cell, name), []).append(undefined)
 
@@ -111,6 +117,8 @@ def _scores(stacks: Sequence[Tensor], group: Group, registry: Mapping[str, Score
     width = stacks[0].shape[-1]
     for name, score in registry.items():
         if score.views > group.steps or score.classes > width or (score.labelled and not group.labelled):
+            continue
+        if not group.allows(name):
             continue
         for logits, labels in parts:
             enough = score.views <= logits.shape[1]

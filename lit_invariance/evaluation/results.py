@@ -172,7 +172,8 @@ def protocol_entry(choice: ProtocolChoice, model: Model, embedding: bool = False
         embedding: Whether features are measured, whose scores its table then shows.
     """
     protocol = choice.build(model.classifier.preprocessing)
-    of_features = [name for name, score in FEATURE_SCORES.items() if embedding and score.views <= len(protocol.steps)]
+    known = FEATURE_SCORES if embedding and not protocol.against_first else {}
+    of_features = [name for name, score in known.items() if score.views <= len(protocol.steps)]
     entry: ProtocolEntry = {
         "label": choice.label,
         "name": choice.name,
@@ -185,6 +186,8 @@ def protocol_entry(choice: ProtocolChoice, model: Model, embedding: bool = False
         entry["reference"] = protocol.reference
     if protocol.view_names is not None:
         entry["view_names"] = list(protocol.view_names)
+    if protocol.against_first:
+        entry["against_first"] = True
     return entry
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lit_invariance.evaluation.blocks import block_starts
 from lit_invariance.evaluation.statistics import RESAMPLES, Array, Bootstrap, ratio, resample_counts
-from lit_invariance.metrics import SET_SCORES, SetScore
+from lit_invariance.metrics import OF_NEIGHBOURS, SET_SCORES, SetScore
 from lit_invariance.results.outcomes import Column, Outcomes
 from lit_invariance.results.schema import ProtocolEntry
 
@@ -86,7 +86,8 @@ def set_columns(
     for (model, protocol), answers in outcomes.answers.items():
         reference = entries[protocol].get("reference")
         for name, score in SET_SCORES.items():
-            if not score.measurable(answers.predictions.shape[1], labelled, reference):
+            apart = entries[protocol].get("against_first", False) and name in OF_NEIGHBOURS
+            if apart or not score.measurable(answers.predictions.shape[1], labelled, reference):
                 continue
             features, counted = score.features(answers.predictions, outcomes.labels, reference)
             counts = counted.astype(np.float64)

@@ -13,11 +13,12 @@ from lit_invariance.metrics.labelled import (
     total_variation,
     worst_case_accuracy,
 )
-from lit_invariance.metrics.scores import FEATURE_SCORES, ROW_SCORES, SCORES, Score
+from lit_invariance.metrics.scores import FEATURE_SCORES, OF_NEIGHBOURS, ROW_SCORES, SCORES, Score
 from lit_invariance.metrics.set_scores import SET_SCORES, SetScore
 
 __all__ = [
     "FEATURE_SCORES",
+    "OF_NEIGHBOURS",
     "ROW_SCORES",
     "SCORES",
     "SET_SCORES",

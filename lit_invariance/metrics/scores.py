@@ -107,5 +107,20 @@ ANCHOR_SCORES: dict[str, Score] = {
 }
 """Of the frames around an anchor; their functions take which are right and which count, see `anchored`."""
 
+OF_NEIGHBOURS = frozenset(
+    {
+        "top1_change",
+        "mean_absolute_change",
+        "top1_change_given_correct",
+        "both_correct",
+        "total_variation",
+        "jaggedness",
+        "jaggedness_share",
+        "error_consistency",
+        *FEATURE_SCORES,
+    }
+)
+"""Scores of neighbouring views: not measured under a protocol that compares every view with the first one."""
+
 ROW_SCORES = {**SCORES, **FEATURE_SCORES, **ANCHOR_SCORES}
 """All that are a number for each row of the outcomes."""

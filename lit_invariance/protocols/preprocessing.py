@@ -45,7 +45,7 @@ class PreprocessingPipelines(Protocol):
     behind one preprocessing and deployed behind another. The first view is the reference: decoded by Pillow, resized by
     Pillow's bilinear kernel, the offset of the central crop rounded as torchvision does, to the even neighbour at a
     half. **Compare with the first view**: `1 - agreement` is the share of pipelines with another answer than the
-    reference's. Scores of neighbouring views compare pipelines that happen to stand side by side.
+    reference's. Scores of neighbouring views are not measured.
 
     A picture is resized to S * 8/7, its fraction cut off: 256 at S = 224. Where what is cut off is an odd number of
     pixels, `floor` begins a pixel before `round` in every second case: the one-pixel shift that deployment makes. As in

@@ -100,7 +100,8 @@ class ProtocolEntry(TypedDict):
     """A protocol: its label in the rows, name and options, the coordinates of its views, and the scores tables show.
 
     `reference` is the place in `steps` of the view that is not moved, where there is one.
-    `view_names` say what each view is where its step does not.
+    `view_names` say what each view is where its step does not; `against_first` is true where every view is compared
+    with the first one rather than with its neighbour.
     """
 
     label: Name
@@ -111,6 +112,7 @@ class ProtocolEntry(TypedDict):
     headline: list[Name]
     reference: NotRequired[Count]
     view_names: NotRequired[list[Name]]
+    against_first: NotRequired[bool]
 
 
 class ScoreEntry(TypedDict):

@@ -29,6 +29,8 @@ def test_worst_pairs():
     assert worst_pairs(answers([[1]], [[0.5]])) == []
     grid = answers([[1, 1, 2, 2]], [[0.5, 0.4, 0.9, 0.6]])
     assert (worst_pairs(grid), worst_pairs(grid, side=2)) == ([(0, 1)], [(0, 2)])
+    back = answers([[1, 2, 1, 2]], [[0.9, 0.5, 0.0, 0.4]])  # the greatest jump to another answer than the first is to 3
+    assert worst_pairs(back, against_first=True) == [(0, 2)]
 
 
 def test_saved_views_are_those_that_were_judged(pixel_model, shapes, tmp_path):

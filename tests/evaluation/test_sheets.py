@@ -26,6 +26,8 @@ CASES = [
     ("size_sweep", {}, -2, FEW, False),
     ("sweep_inpaint", {}, 3, FEW, False),
     ("circular", {}, 0, 2, False),
+    ("rings", {"m": 2}, 11, 25, True),
+    ("rings", {"border": "cyclic", "m": 1}, 4, FEW, False),
 ]
 
 
@@ -57,3 +59,13 @@ def test_views_that_are_not_square(image):
     views = protocol(image, generator_for(0, "diagonal", 0))
     for view, (top, left) in zip(views, sheet.places, strict=True):
         torch.testing.assert_close(sheet.pixels[:, top : top + 12, left : left + 20], view, atol=1e-6, rtol=0)
+
+
+def test_of_views_that_are_compared_with_the_first_it_is_kept_with_those_around_the_other(image):
+    protocol = PROTOCOLS["preprocessing"](size=16)
+    views = protocol(image, generator_for(0, "preprocessing", 0))
+    for second, kept in ((1, range(FEW)), (14, (0, *range(11, 17))), (21, (0, *range(16, 22)))):
+        sheet = make_sheet(protocol, image, partial(generator_for, 0, "preprocessing", 0), None, (0, second))
+        assert sheet.views == list(kept)
+        for position, (top, left) in zip(sheet.views, sheet.places, strict=True):
+            assert torch.equal(sheet.pixels[:, top : top + 16, left : left + 16], views[position])
