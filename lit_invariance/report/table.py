@@ -72,7 +72,9 @@ def _of_set(results: ResultsContent, protocol: str, score: str, longest: int, wi
     """A score of the set as a line below the table: what it would have in a column, from top to bottom."""
     names, cells = _names(results, protocol, longest), _column(results, protocol, score)
     told = [f"{name.strip()} {cell}" for name, cell in zip(names[1:], cells[1:], strict=True) if cell]
-    return textwrap.fill(f"{score}: {'; '.join(told)}", width, subsequent_indent=GAP)
+    line = f"{score} ({results['scores'][score]['unit']}): {'; '.join(told)}"
+    # An interval is not broken.
+    return textwrap.fill(line.replace(", ", ",\0"), width, subsequent_indent=GAP).replace("\0", " ")
 
 
 def _blocks(columns: dict[str, list[str]], room: int) -> list[list[str]]:

@@ -44,6 +44,19 @@ def test_legend(results):
     assert "* p < .05 in a paired test, corrected for all comparisons shown (Holm)" in " ".join(text.split())
 
 
+def test_scores_of_the_set_are_told_below_the_table(results):
+    score = "error_consistency"
+    results["scores"][score] = {"unit": "kappa", "higher_is_better": True}
+    results["rows"] += [row | {"score": score} for row in results["rows"] if row["score"] == "agreement"]
+    _, crop, *_ = format_tables(results, width=100).split("\n\n")
+    line = " ".join(crop.partition("error_consistency (kappa): ")[2].split())
+    assert line.startswith("baseline (reference) .800 [.770, .835]; aa_resnet50 .790 [.760, .825]; difference -.005 [")
+    assert line.count("difference") == 3
+    assert not [row for row in crop.splitlines() if row.count("[") != row.count("]")]
+    assert max(map(len, crop.splitlines())) <= 100
+    assert "higher is better: accuracy, agreement, error_consistency" in " ".join(format_tables(results).split())
+
+
 def test_models_at_chance_are_marked_where_they_are(results):
     assert "at chance" not in format_tables(results)
     results["at_chance"] = {"crop": ["baseline", "aug_resnet50"]}
