@@ -1,5 +1,6 @@
 """The instruments as an evaluation runs them: on one of its models, or on its data."""
 
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -7,14 +8,18 @@ import numpy as np
 
 from lit_invariance.diagnostics.aliasing import measure_aliasing
 from lit_invariance.diagnostics.bias import measure_bias
+from lit_invariance.diagnostics.circular_sweep import CircularSweep
+from lit_invariance.diagnostics.equivariance import measure_equivariance
 from lit_invariance.diagnostics.feature_maps import extreme_positions, show_feature_map
 from lit_invariance.diagnostics.ground import Ground
 from lit_invariance.diagnostics.perceptual import choose_embedding
+from lit_invariance.diagnostics.periodicity import measure_periodicity, moves
 from lit_invariance.diagnostics.shiftability import measure_shiftability
 from lit_invariance.diagnostics.size import measure_size
 from lit_invariance.diagnostics.typicality import measure_typicality
 from lit_invariance.evaluation.models import Classifier, Model
 from lit_invariance.protocols import CentreCrop, Protocol, SizeSweep, SweepInpaint
+from lit_invariance.protocols.standard import Standard
 from lit_invariance.results.diagnoses import Shiftability
 
 CHANGE = "top1_change"
@@ -49,6 +54,22 @@ def look_at_aliasing(model: Model, ground: Ground) -> Any:
     network = model.classifier
     protocol = network.preprocessing.protocol(CentreCrop.name)
     return measure_aliasing(network.once, network.backbone, ground.some(), protocol, seed=ground.seed)
+
+
+def look_at_periodicity(model: Model, ground: Ground) -> Any:
+    """Measure which strides a model's answers betray, with what it does around its network."""
+    network = model.classifier
+    standard = network.preprocessing.protocol(CentreCrop.name)
+    geometry = {each.name: getattr(standard, each.name) for each in fields(Standard)}
+    sweep = CircularSweep(**geometry, positions=moves(standard.window[0])[0])
+    return measure_periodicity(network, ground.some(), sweep, seed=ground.seed)
+
+
+def look_at_equivariance(model: Model, ground: Ground) -> Any:
+    """Measure where a model's network breaks equivariance in the standard view."""
+    network = model.classifier
+    protocol = network.preprocessing.protocol(CentreCrop.name)
+    return measure_equivariance(network.once, network.backbone, ground.some(), protocol, seed=ground.seed)
 
 
 def look_at_size(model: Model, ground: Ground) -> Any:

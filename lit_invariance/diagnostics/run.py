@@ -11,10 +11,13 @@ from lit_invariance.diagnostics.ground import Ground
 from lit_invariance.diagnostics.instruments import (
     look_at_aliasing,
     look_at_bias,
+    look_at_equivariance,
+    look_at_periodicity,
     look_at_shiftability,
     look_at_size,
     look_at_typicality,
 )
+from lit_invariance.diagnostics.motion_sections import equivariance_section, periodicity_section
 from lit_invariance.diagnostics.sections import (
     Section,
     aliasing_section,
@@ -47,6 +50,8 @@ class Diagnostic:
 DIAGNOSTICS = {
     "shiftability": Diagnostic(look_at_shiftability, shiftability_section),
     "aliasing": Diagnostic(look_at_aliasing, aliasing_section),
+    "periodicity": Diagnostic(look_at_periodicity, periodicity_section),
+    "equivariance": Diagnostic(look_at_equivariance, equivariance_section),
     "typicality": Diagnostic(look_at_typicality, typicality_section),
     "size": Diagnostic(look_at_size, size_section),
     "bias": Diagnostic(look_at_bias, bias_section, of_models=False),

@@ -79,6 +79,54 @@ class Aliasing(TypedDict):
     unseen: list[Name]
 
 
+class StridePeak(TypedDict):
+    """What moves with the period of a stride, in pixels: its power, and its height with the ends of its interval.
+
+    The height is the power over the median of the frequencies around it; it and its ends are None where nothing moves.
+    """
+
+    stride: Count
+    power: Number
+    height: Number | None
+    low: Number | None
+    high: Number | None
+
+
+class Periodicity(TypedDict):
+    """The spectrum of an answer's probability over cyclic moves, a pixel each.
+
+    `moving` is the standard deviation over the moves, mean over images; `powers` are at 1, 2, .. periods within the
+    `positions`, mean over images.
+    """
+
+    images: Count
+    positions: Count
+    moving: Number
+    level: Number
+    powers: list[Number]
+    strides: list[StridePeak]
+
+
+class LayerEquivariance(TypedDict):
+    """One layer in the order of the forward pass, and its local equivariance error, 0 where it has none.
+
+    `kind` is `strided`, `filter` or `activation`; `factor` the cumulative subsampling of its input.
+    """
+
+    layer: Name
+    kind: Name
+    factor: Number
+    error: Number
+
+
+class Equivariance(TypedDict):
+    """All layers that were looked at, and by how much of a sample their input was moved."""
+
+    images: Count
+    step: Number
+    layers: list[LayerEquivariance]
+
+
 class Bin(TypedDict):
     """Images of like distance: its limits, their number and mean distance, and their mean change with its interval."""
 
@@ -179,6 +227,8 @@ class Diagnostics(TypedDict, total=False):
 
     shiftability: dict[Name, ShownShiftability]
     aliasing: dict[Name, Aliasing]
+    periodicity: dict[Name, Periodicity]
+    equivariance: dict[Name, Equivariance]
     typicality: dict[Name, Typicality]
     size: dict[Name, SizeAccuracy]
     bias: Bias

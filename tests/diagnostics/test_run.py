@@ -10,6 +10,7 @@ from lit_invariance.errors import UserError
 
 NETWORKS = ["--models", "small=tiny_resnet@none", "soft=tiny_resnet@none+blurpool"]
 SHAPES = ["--data.dataset", "shapes", "--data.image_size", "32", "--data.shapes", "{val_images: 12, train_images: 30}"]
+CAUSES = ["shiftability", "aliasing", "periodicity", "equivariance", "typicality", "size", "bias"]
 QUICK = ["--accelerator", "cpu", "--progress", "false", "--cost", "false", "--protocols", "crop"]
 
 
@@ -21,7 +22,7 @@ def measured(tmp_path_factory):
         table = csv.writer(file)
         table.writerow(["filename", "width", "height", "class", "xmin", "ymin", "xmax", "ymax"])
         table.writerows([[f"{n}.jpg", 100, 100, "cat", 40, 40, 60, 60] for n in range(40)])
-    causes = ["--diagnose", "shiftability", "aliasing", "typicality", "size", "bias", "--diagnose_boxes", str(boxes)]
+    causes = ["--diagnose", *CAUSES, "--diagnose_boxes", str(boxes)]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         evaluate([*NETWORKS, *SHAPES, *QUICK, *causes, "--diagnose_images", "4"])
@@ -30,8 +31,8 @@ def measured(tmp_path_factory):
 
 def test_every_cause_is_in_the_results(measured):
     causes = json.loads((measured / "results.json").read_text())["diagnostics"]
-    assert list(causes) == ["shiftability", "aliasing", "typicality", "size", "bias"]
-    for name in ("shiftability", "aliasing", "typicality", "size"):
+    assert list(causes) == CAUSES
+    for name in CAUSES[:-1]:
         assert list(causes[name]) == ["small", "soft"]
     assert causes["shiftability"]["small"]["images"] == causes["aliasing"]["soft"]["images"] == 4
     assert causes["typicality"]["small"]["images"] == 12
@@ -42,7 +43,15 @@ def test_every_cause_is_in_the_results(measured):
 
 def test_every_cause_is_in_the_report_and_drawn(measured):
     page = (measured / "report.html").read_text()
-    for title in ("Shiftability", "Aliasing", "Typicality", "Accuracy against size", "Photographer"):
+    titles = (
+        "Shiftability",
+        "Aliasing",
+        "Periodicity",
+        "Equivariance of layers",
+        "Typicality",
+        "Accuracy against size",
+    )
+    for title in (*titles, "Photographer"):
         assert f"<h3>{title}" in page
     part = page.partition('<section id="diagnostics">')[2].partition("</section>")[0]
     captions = re.findall(r"</svg>\s*<figcaption>([^<]+)</figcaption>", part)
@@ -52,6 +61,8 @@ def test_every_cause_is_in_the_report_and_drawn(measured):
     assert drawn >= {
         "diagnostics_shiftability",
         "diagnostics_aliasing",
+        "diagnostics_periodicity",
+        "diagnostics_equivariance",
         "diagnostics_typicality",
         "diagnostics_size",
         "diagnostics_bias",
