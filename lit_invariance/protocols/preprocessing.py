@@ -51,12 +51,13 @@ class PreprocessingPipelines(Protocol):
     pixels, `floor` begins a pixel before `round` in every second case: the one-pixel shift that deployment makes. As in
     those libraries, everything is computed from 8 bits on the processor; `rounding` and `interpolation` change nothing.
 
-    A picture without a file of its own, or whose file is not read again, is shown by Pillow's pipelines only.
+    A picture without a file of its own is shown by Pillow's pipelines only.
 
     Args:
-        sides: `"short"`: the short side is resized to S * 8/7, as networks are usually deployed; a square input at
-            that length is torchvision's to the pixel. `"both"`: both sides are, as in SysNoise, and the aspect ratio is
-            lost [sure]. There 256 - 224 is even and both roundings are one, so that `floor` is left out (at such S).
+        sides: `"short"`: the short side is resized to S * 8/7, as networks are usually deployed [choice]; for a square
+            window the reference then is torchvision's Resize and CenterCrop to the pixel. `"both"`: both sides are, as
+            in SysNoise [sure], and the aspect ratio is lost. Where both roundings are then one, as for 256 and 224,
+            `floor` is left out.
         decoders: Decoders besides Pillow, from `DECODERS`.
     """
 
