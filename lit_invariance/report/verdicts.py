@@ -18,7 +18,7 @@ from lit_invariance.results.schema import (
 )
 
 WORDS = {"better": "▲ better", "worse": "▼ worse", "open": "not shown", "chance": "at chance", "undefined": "undefined"}
-SHOWN_COSTS = ("latency", "peak memory")
+SHOWN_COSTS = ("passes", "latency", "peak memory", "delay")
 
 
 def verdicts(results: ResultsContent) -> list[dict[str, Any]]:
@@ -96,12 +96,15 @@ def _difference(row: Row) -> str:
 
 
 def _costs(models: Sequence[ModelEntry], reference: str) -> list[dict[str, Any]]:
-    """Passes, latency and memory; each model's times the reference's."""
+    """Passes, latency, memory, and by how many frames answers are late; each model's times the reference's."""
     first = next(number for number, model in enumerate(models) if model["name"] == reference)
-    columns = [[("passes", str(model["passes"]), float(model["passes"])), *cost_cells(model)] for model in models]
+    columns = [
+        [("passes", str(model["passes"]), float(model["passes"])), *cost_cells(model), _delay(model)]
+        for model in models
+    ]
     lines = []
     for row in zip(*columns, strict=True):
-        if row[0][0] not in ("passes", *SHOWN_COSTS) or all(value is None for _, _, value in row):
+        if row[0][0] not in SHOWN_COSTS or all(value is None for _, _, value in row):
             continue
         base = row[first][2]
         cells = [
@@ -110,6 +113,16 @@ def _costs(models: Sequence[ModelEntry], reference: str) -> list[dict[str, Any]]
         ]
         lines.append({"label": row[0][0], "score": "", "cells": cells})
     return lines
+
+
+def _passes(model: ModelEntry) -> tuple[str, str, float | None]:
+    return "passes", str(model["passes"]), float(model["passes"])
+
+
+def _delay(model: ModelEntry) -> tuple[str, str, float | None]:
+    """How late a model answers, whose answers to a film are averaged over time."""
+    late = model.get("delay")
+    return ("delay", "none" if late is None else f"{late:g} frames", late)
 
 
 def _times(value: float | None, base: float | None) -> str:

@@ -59,3 +59,8 @@ def test_costs_are_times_the_reference_s(compared):
     for model in compared["models"]:
         model["cost"] = None
     assert list(lines(compared, "cost of one view")) == ["passes"]
+
+
+def test_a_delay_is_a_cost(compared):
+    compared["models"][2]["delay"] = 4.0
+    assert lines(compared, "cost of one view")["delay"] == [("none", ""), ("none", ""), ("4 frames", ""), ("none", "")]
