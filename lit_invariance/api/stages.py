@@ -109,7 +109,9 @@ def evaluate_anchors(
             lacks a frame, or logits are not finite.
     """
     trainer = _single_trainer(settings)
-    measured = measure_anchors(films, models, outputs, trainer, batch_size, view, settings.compiling)
+    measured = measure_anchors(
+        films, models, settings.reference, outputs, trainer, batch_size, view, settings.compiling
+    )
     return _complete(measured, models, settings, trainer)
 
 

@@ -107,6 +107,19 @@ class AnchoredFilms(IterableDataset[Frame]):
             if labels is not None:
                 yield Place(row, frame - anchor.frame, labels)
 
+    def frames_of(self, row: int, numbers: Sequence[int]) -> list[Tensor]:
+        """Decode some frames of an anchor's film.
+
+        Args:
+            row: The anchor's place.
+            numbers: Those of the frames, increasing; all of them are in the film.
+
+        Returns:
+            uint8 (3, H, W) each, in their order.
+        """
+        film = next(film for film in self.films if film.path == self.anchors[row].film)
+        return [read() for number, read in _numbered(film, numbers[-1]) if number in numbers]
+
     def __iter__(self) -> Iterator[Frame]:
         """Iterate over the frames that are shown, film by film.
 

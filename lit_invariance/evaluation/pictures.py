@@ -69,7 +69,7 @@ def worst_pictures(
             if sheet is None:
                 continue
             file = f"{FOLDER}/{stems[choice.label]}_{index}.webp"
-            contents[file] = _webp(sheet)
+            contents[file] = webp(sheet)
             paths = images.source.paths
             entries.append(
                 {
@@ -140,7 +140,8 @@ def _sheet(protocol: Protocol, images: Positioned, index: int, seed: int, pair: 
     return make_sheet(protocol, image, partial(generator_for, seed, protocol.name, index), images.box(index), pair)
 
 
-def _webp(sheet: Sheet) -> bytes:
+def webp(sheet: Sheet) -> bytes:
+    """Write a sheet as WebP, scaled down to views of `SIDE` pixels at most."""
     pixels = (sheet.pixels.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     picture, content = Image.fromarray(pixels), io.BytesIO()
     shrunk = min(1, SIDE / max(sheet.window))

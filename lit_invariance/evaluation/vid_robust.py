@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 
 from lit_invariance.data.anchored_films import AnchoredFilms
 from lit_invariance.errors import UserError, unknown
+from lit_invariance.evaluation.anchor_pictures import anchor_pictures
 from lit_invariance.evaluation.anchors import AnchorMeasurement, label_of
 from lit_invariance.evaluation.executors import how
 from lit_invariance.evaluation.film import find_class
@@ -26,6 +27,7 @@ SHOWN = ("accuracy", *ANCHOR_SCORES, "top1_change")
 def measure_anchors(
     films: AnchoredFilms,
     models: Sequence[Model],
+    reference: str,
     outputs: int,
     trainer: pl.Trainer,
     batch_size: int,
@@ -40,6 +42,7 @@ def measure_anchors(
     Args:
         films: The films with their anchors.
         models: The models.
+        reference: Name of the model whose failures are shown.
         outputs: Number of their outputs.
         trainer: Of a single process.
         batch_size: Frames classified together.
@@ -66,11 +69,14 @@ def measure_anchors(
         compiling,
     )
     predict(trainer, measurement, DataLoader(films, batch_size, collate_fn=list))
+    outcomes, label = measurement.outcomes(), label_of(films.reach)
+    shown = next(model for model in models if model.name == reference)
+    pictures, files = anchor_pictures(films, outcomes, shown, label, view)
     return Measured(
-        measurement.outcomes(),
+        outcomes,
         [
             {
-                "label": label_of(films.reach),
+                "label": label,
                 "name": NAME,
                 "options": {"k": films.reach, **view.options},
                 "unit": "frame",
@@ -86,6 +92,8 @@ def measure_anchors(
         },
         executors=[how(executor) for executor in measurement.executors.values()],
         class_names=[] if classes is None else list(map(printable, classes)),
+        pictures=pictures,
+        files=files,
         samples="anchors",
         exact=tuple(ANCHOR_SCORES),
     )

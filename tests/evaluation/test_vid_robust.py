@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from lit_invariance.api.models import find_models
 from lit_invariance.data.anchored_films import AnchoredFilms
 from lit_invariance.data.video import Film
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.anchor_pictures import worst_anchors
 from lit_invariance.evaluation.film import measure_film
 from lit_invariance.evaluation.geometry import Geometry
 from lit_invariance.evaluation.model_sources import ModelSource
@@ -19,6 +22,7 @@ from lit_invariance.evaluation.vid_robust import measure_anchors
 from lit_invariance.evaluation.watching import Watching
 from lit_invariance.mitigations import ContentAlign, TemporalAverage
 from lit_invariance.protocols import CentreCrop, generator_for
+from lit_invariance.results.outcomes import Answers
 
 COARSE = {"low": (0, 1, 2, 3), "middle": (4, 5), "high": (7, 9)}
 LINES = (("a", 5, "low"), ("a", 6, "middle|high"), ("b", 1, "high"), ("b", 4, "low"))
@@ -63,7 +67,7 @@ def test_every_number_by_hand(pixel_model, films, delay, batch):
     folder, pixels = films
     models = [Model(one.source, one.classifier, delay=delay) for one in (pixel_model("p"), pixel_model("q", seed=1))]
     anchored = AnchoredFilms(folder / "films", folder / "anchors.csv", REACH, folder / "classes.csv")
-    measured = measure_anchors(anchored, models, 10, make_trainer("cpu", 1, "32-true", False), batch)
+    measured = measure_anchors(anchored, models, "p", 10, make_trainer("cpu", 1, "32-true", False), batch)
     names, found = list(COARSE), set()
     for model in models:
         said = {film: probabilities_by_hand(model, frames, delay) for film, frames in pixels.items()}
@@ -105,7 +109,7 @@ def test_the_rows_hold_shares_of_anchors_with_exact_intervals(pixel_model, films
     folder, _ = films
     models = [pixel_model("p"), pixel_model("q", seed=1)]
     anchored = AnchoredFilms(folder / "films", folder / "anchors.csv", REACH, folder / "classes.csv")
-    measured = measure_anchors(anchored, models, 10, make_trainer("cpu", 1, "32-true", False), 8)
+    measured = measure_anchors(anchored, models, "p", 10, make_trainer("cpu", 1, "32-true", False), 8)
     rows = {(row["model"], row["score"]): row for row in summarise_measured(measured, models, "p", 0).rows}
     for model in ("p", "q"):
         pm0, pm_k, gap = (rows[model, score] for score in ("pm0", "pm_k", "gap"))
@@ -114,13 +118,44 @@ def test_the_rows_hold_shares_of_anchors_with_exact_intervals(pixel_model, films
             assert (row["low"], row["high"]) == clopper_pearson(round(4 * row["mean"]), 4)
 
 
+def test_the_worst_gaps_are_kept_to_be_looked_at(pixel_model, films):
+    """Witness: the frames themselves, cropped by hand; WebP changes noise, but not beyond recognition."""
+    folder, pixels = films
+    answers = probabilities_by_hand(pixel_model("p"), pixels["a"], None).argmax(1).tolist()
+    anchor = next(n for n in range(1, 8) if answers[n] != answers[n + 1])
+    (folder / "anchors.csv").write_text(f"film,frame,label\na,{anchor},{answers[anchor]}\n")
+    anchored = AnchoredFilms(folder / "films", folder / "anchors.csv", 3)
+    measured = measure_anchors(anchored, [pixel_model("p")], "p", 10, make_trainer("cpu", 1, "32-true", False), 8)
+    (entry,) = measured.pictures
+    near = [n for n in range(max(0, anchor - 3), min(9, anchor + 4)) if answers[n] != answers[anchor]]
+    distance = min(abs(n - anchor) for n in near)
+    assert entry["worst"][0] == 3
+    assert entry["worst"][1] - 3 in (-distance, distance)
+    assert set(entry["worst"]) <= set(entry["views"])
+    assert (entry["name"], entry["index"], entry["size"]) == (f"a, frame {anchor}", 0, [16 * len(entry["views"]), 16])
+    with Image.open(io.BytesIO(measured.files[entry["file"]])) as picture:
+        sheet = np.asarray(picture.convert("RGB"), np.float64)
+    for view, (top, left) in zip(entry["views"], entry["places"], strict=True):
+        shown = sheet[top : top + 16, left : left + 16].mean(2)
+        alike = [np.corrcoef(shown.ravel(), frame[:, 1:17].mean(2).ravel())[0, 1] for frame in pixels["a"]]
+        assert np.argmax(alike) == anchor + view - 3
+
+
+def test_anchors_of_several_labels_are_not_shown(films):
+    folder, _ = films
+    anchored = AnchoredFilms(folder / "films", folder / "anchors.csv", REACH, folder / "classes.csv")
+    said = np.array([[0, 0, 1, 1, 1]] * 4, np.int32)
+    answers = Answers(said, np.ones((4, 5), np.float32), np.tile(np.float32([0, 0.1, 0.9, 0.9, 0.9]), (4, 1)))
+    assert worst_anchors(anchored, answers, np.array([1.0, 1, 0, 1]), np.array([1, 1, 1, 1])) == [(0, 1), (3, 1)]
+
+
 def test_without_classes_labels_are_outputs(pixel_model, films):
     folder, pixels = films
     model = pixel_model("p")
     answer = int(probabilities_by_hand(model, pixels["a"], None)[4].argmax())
     (folder / "anchors.csv").write_text(f"film,frame,label\na,4,{answer}\na,4,{answer}\n".rsplit("a,4", 1)[0])
     anchored = AnchoredFilms(folder / "films", folder / "anchors.csv", 1)
-    measured = measure_anchors(anchored, [model], 10, make_trainer("cpu", 1, "32-true", False), 8)
+    measured = measure_anchors(anchored, [model], "p", 10, make_trainer("cpu", 1, "32-true", False), 8)
     assert measured.outcomes.columns["p", "vid_robust(k=1)", "pm0"].tolist() == [1]
     assert measured.outcomes.labels.tolist() == [answer]
 
@@ -139,14 +174,14 @@ def test_labels_that_are_no_classes(pixel_model, films, lines, classes, message)
     (folder / "big.csv").write_text("low,10\n")
     anchored = AnchoredFilms(folder / "films", folder / "anchors.csv", 1, classes and folder / classes)
     with pytest.raises(UserError, match=message):
-        measure_anchors(anchored, [pixel_model("p")], 10, make_trainer("cpu", 1, "32-true", False), 8)
+        measure_anchors(anchored, [pixel_model("p")], "p", 10, make_trainer("cpu", 1, "32-true", False), 8)
 
 
 def test_several_anchors_of_a_film_are_told(pixel_model, films, capsys, caplog):
     folder, _ = films
     anchored = AnchoredFilms(folder / "films", folder / "anchors.csv", 1, folder / "classes.csv")
     with caplog.at_level("INFO"):
-        measure_anchors(anchored, [pixel_model("p")], 10, make_trainer("cpu", 1, "32-true", False), 8)
+        measure_anchors(anchored, [pixel_model("p")], "p", 10, make_trainer("cpu", 1, "32-true", False), 8)
     assert "4 in 2 films" in caplog.text
     assert "intervals are narrower than they should be" in caplog.text
 
