@@ -3,12 +3,16 @@
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 """`(H, W, 3)`."""
+HEADS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")
+"""How the JPEG, PNG and GIF files begin that torchvision decodes, beside WebP."""
 
 
 def by_opencv(path: str | Path) -> Pixels:
@@ -37,7 +41,8 @@ def by_opencv(path: str | Path) -> Pixels:
 def by_torchvision(path: str | Path) -> Pixels:
     """Decode a file with `torchvision.io.decode_image`, turned upright.
 
-    It is deprecated since torchvision 0.29, and a later release will not have it.
+    16 bits are scaled to 8, and of an animation the first picture is taken. The function is deprecated since
+    torchvision 0.29, and a later release will not have it.
 
     Args:
         path: The file.
@@ -53,8 +58,39 @@ def by_torchvision(path: str | Path) -> Pixels:
             decoded = decode_image(str(path), ImageReadMode.RGB, apply_exif_orientation=True)
     except (RuntimeError, ImportError) as error:
         raise ValueError("torchvision cannot decode it") from error
+    if decoded.ndim == 4:  # an animation
+        decoded = decoded[0]
+    if decoded.dtype == torch.uint16:
+        decoded = (decoded.float() / 257).round().to(torch.uint8)
     pixels: Pixels = decoded.permute(1, 2, 0).contiguous().numpy()
     return pixels
 
 
-DECODERS: dict[str, Callable[[str | Path], Pixels]] = {"OpenCV": by_opencv, "torchvision": by_torchvision}
+def _opencv_reads(path: str | Path) -> bool:
+    import cv2
+
+    return bool(cv2.haveImageReader(str(path)))
+
+
+def _torchvision_reads(path: str | Path) -> bool:
+    with open(path, "rb") as file:
+        head = file.read(12)
+    return head.startswith(HEADS) or (head[:4], head[8:]) == (b"RIFF", b"WEBP")
+
+
+class Decoder(NamedTuple):
+    """A library that decodes files.
+
+    Attributes:
+        reads: Tells from the head of a file whether it is in a format that the library has.
+        decode: Decodes it; raises `ValueError` if the library cannot.
+    """
+
+    reads: Callable[[str | Path], bool]
+    decode: Callable[[str | Path], Pixels]
+
+
+DECODERS: dict[str, Decoder] = {
+    "OpenCV": Decoder(_opencv_reads, by_opencv),
+    "torchvision": Decoder(_torchvision_reads, by_torchvision),
+}

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import ClassVar, NamedTuple
 
 import numpy as np
@@ -51,7 +51,8 @@ class PreprocessingPipelines(Protocol):
     pixels, `floor` begins a pixel before `round` in every second case: the one-pixel shift that deployment makes. As in
     those libraries, everything is computed from 8 bits on the processor; `rounding` and `interpolation` change nothing.
 
-    A picture without a file of its own is shown by Pillow's pipelines only.
+    A picture without a file of its own is shown by Pillow's pipelines only; one whose format a decoder does not have,
+    by those of the decoders before it.
 
     Args:
         sides: `"short"`: the short side is resized to S * 8/7, as networks are usually deployed [choice]; for a square
@@ -113,16 +114,17 @@ class PreprocessingPipelines(Protocol):
         return tuple(BETWEEN.join(pipeline) for pipeline in self.pipelines)
 
     def shown(self, height: int, width: int, box: Box | None = None) -> range:
-        """Tell which pipelines an image has: without its file, those of Pillow.
+        """Tell which pipelines an image has: those of Pillow, and of each decoder up to the first without its format.
 
         Args:
             height: Rows of the image.
             width: Columns of the image.
             box: Where the object is.
         """
-        if self.file is not None:
-            return range(len(self.pipelines))
-        return range(sum(pipeline.decoder == OWN for pipeline in self.pipelines))
+        file, decoders = self.file, [OWN]
+        if file is not None:
+            decoders += takewhile(lambda decoder: DECODERS[decoder].reads(file), self.decoders)
+        return range(sum(pipeline.decoder in decoders for pipeline in self.pipelines))
 
     def parts(self, image: Tensor, generator: Generator, most: int, box: Box | None = None) -> Iterator[Tensor]:
         """Run the pipelines a few at a time; each decoder and kernel works once, and nothing is drawn."""
@@ -149,7 +151,7 @@ class PreprocessingPipelines(Protocol):
     def _decoded(self, decoder: str) -> Pixels:
         assert self.file is not None, decoder
         try:
-            return DECODERS[decoder](self.file)
+            return DECODERS[decoder].decode(self.file)
         except (ValueError, OSError) as error:
             left = [name for name in self.decoders if name != decoder]
             raise ValueError(f"{error}; leave it out with {{preprocessing: {{decoders: {left}}}}}.") from error

@@ -82,8 +82,20 @@ def test_without_a_file_there_are_the_views_of_pillow():
     assert protocol.of_file(None) == protocol
 
 
-def test_a_file_that_one_decoder_cannot_read_says_how_to_go_on(tmp_path):
-    to_pil_image(picture_of(36, 39)).save(tmp_path / "a.ppm")
+def test_a_format_that_a_decoder_does_not_have_ends_the_pipelines_before_it(tmp_path):
+    stored = picture_of(36, 39)
+    to_pil_image(stored).save(tmp_path / "a.ppm")
     protocol = PreprocessingPipelines(size=32).of_file(str(tmp_path / "a.ppm"))
-    with pytest.raises(ValueError, match=r"torchvision cannot decode it; leave it out .*decoders: \['OpenCV'\]"):
+    views = protocol(torch.zeros_like(stored), DRAW)
+    assert len(protocol.shown(36, 39)) == len(views) == 44  # torchvision has no PPM
+    assert torch.equal(views[22] * 255, stored[:, 2:34, 4:36].float())
+
+
+def test_a_file_that_one_decoder_cannot_read_says_how_to_go_on(tmp_path):
+    """Pillow has read it: it was damaged since."""
+    to_pil_image(picture_of(36, 39)).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(content[:40])
+    protocol = PreprocessingPipelines(size=32, decoders=["torchvision"]).of_file(str(tmp_path / "a.png"))
+    with pytest.raises(ValueError, match=r"torchvision cannot decode it; leave it out .*decoders: \[\]"):
         protocol(picture_of(36, 39), DRAW)
