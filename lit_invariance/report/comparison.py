@@ -82,6 +82,7 @@ def _cell(results: ResultsContent, model: str, protocol: str, score: str) -> dic
         "difference": _difference(row),
         "different": is_different(row),
         "p": _p_values(row),
+        "last": "accuracy" not in score and is_at_chance(results, model, protocol),
     }
 
 

@@ -188,7 +188,9 @@ def test_one_model_and_one_view(tmp_path):
 def test_a_model_at_chance_is_marked_where_it_is(tmp_path):
     results, outcomes = evaluation(["only", "other"], tmp_path, {"centre_crop": ("px", 1), "crop": ("px", 2)})
     results["at_chance"] = {"crop": ["other"]}
-    text = " ".join("".join(Reader(save_page(results, outcomes, tmp_path).read_text()).text).split())
+    written = save_page(results, outcomes, tmp_path).read_text()
+    assert written.count(" data-last ") == 2  # of its stability, in the comparison and in the protocol's table
+    text = " ".join("".join(Reader(written).text).split())
     start = text.index("Click a heading")
     assert text[start : text.index("Cost of one view", start)].count("at chance") == 1
     first = text[: text.index("Comparison", text.index("In short"))]
@@ -284,6 +286,16 @@ def test_the_table_is_sorted_by_a_click(browser, folder):
     heading = "document.querySelector('#overview th').getAttribute('aria-sort')"
     assert browser.value(heading) == "descending"
     assert browser.complaints == []
+
+
+def test_a_model_at_chance_is_last_however_steady(browser, folder):
+    browser.open(folder / "report.html")
+    one, odd, two, three = NAMES
+    browser.value("document.querySelector('#overview').tBodies[0].rows[1].cells[2].dataset.last = ''")
+    orders = ((3, [two, three, one, odd]), (3, [one, three, two, odd]), (2, [odd, two, three, one]))
+    for column, order in orders:
+        browser.click(f"#overview th:nth-child({column}) button")
+        assert browser.value(ORDER) == order
 
 
 @pytest.mark.parametrize("width", [420, 1280, 1400])

@@ -7,7 +7,9 @@ function sortBy(button) {
   for (const other of heading.parentNode.children) other.setAttribute("aria-sort", "none");
   heading.setAttribute("aria-sort", upwards ? "ascending" : "descending");
   const value = row => row.children[column].dataset.value;
+  const last = row => "last" in row.children[column].dataset;
   const rows = [...body.rows].sort((one, two) => {
+    if (last(one) !== last(two)) return last(one) ? 1 : -1;  // a model at chance is never ranked by its stability
     if (text) return value(one).localeCompare(value(two), undefined, {numeric: true}) * (upwards ? 1 : -1);
     const [first, second] = [number(value(one)), number(value(two))];
     if (first === second) return 0;
