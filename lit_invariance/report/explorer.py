@@ -24,9 +24,9 @@ def explored(results: ResultsContent, outcomes: Outcomes, picture: PictureEntry,
     Returns:
         For JSON: whether the picture was `kept`; `size`, `window` and `places` as in the picture, the views in reading
         order where they are a grid of moves; `columns` of that grid, 0 for a line; `axes`, words for each place along
-        each axis; `start`, which view is shown first; `names` of all answers, the true class first where it is known
-        (`labelled`); and for each of the `models` which of the names it `said` at each view, and how `sure` it was of
-        it and of the `truth`, in thousandths.
+        each axis; `start`, the view at which the reference fails; `names` of all answers, the true class first where it
+        is known (`labelled`); and for each of the `models` which of the names it `said` at each view, and how `sure` it
+        was of it and of the `truth`, in thousandths.
     """
     protocol = next(entry for entry in results["protocols"] if entry["label"] == picture["protocol"])
     row, known = outcomes.indices.tolist().index(picture["index"]), is_labelled(results)
@@ -43,7 +43,7 @@ def explored(results: ResultsContent, outcomes: Outcomes, picture: PictureEntry,
         "places": places,
         "columns": columns,
         "axes": _axes(protocol, views, places, columns),
-        "start": views.index(picture["worst"][1]),
+        "start": views.index(_failed(outcomes.answers[results["reference"], picture["protocol"]], row, picture)),
         "labelled": known,
         "names": [class_name(results, label) if label >= 0 else "not shown" for label in labels],
         "models": [_model(answer, row, views, labels, known) for answer in answers],
@@ -57,6 +57,12 @@ def _reading_order(places: list[list[int]]) -> tuple[list[int], int]:
     if min(rows, columns) < 2 or not distinct == len(places) == rows * columns:
         return list(range(len(places))), 0
     return sorted(range(len(places)), key=lambda number: places[number]), columns
+
+
+def _failed(answers: Answers, row: int, picture: PictureEntry) -> int:
+    """The worse of the two views; the second one where no class is known."""
+    truth = answers.true_probability[row]
+    return min(reversed(picture["worst"]), key=lambda view: float(truth[view]))
 
 
 def _axes(protocol: ProtocolEntry, views: list[int], places: list[list[int]], columns: int) -> list[list[str]]:

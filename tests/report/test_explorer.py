@@ -75,6 +75,13 @@ def test_a_line_by_hand(written):
     }
 
 
+def test_it_starts_where_the_reference_fails(written):
+    results, outcomes = written
+    line = results["pictures"][0]
+    for pair, start in (([3, 4], 2), ([4, 5], 2), ([2, 3], 0)):  # "a" is wrong at 4, and less sure at 2 than at 3
+        assert explored(results, outcomes, line | {"worst": pair}, True)["start"] == start
+
+
 def test_a_grid_by_hand(written):
     results, outcomes = written
     shown = explored(results, outcomes, results["pictures"][1], True)
