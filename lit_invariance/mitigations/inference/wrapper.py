@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from lit_invariance.mitigations.inference.tally import Tally
 from lit_invariance.mitigations.interfaces import Classify, check_share
 
 
@@ -45,14 +46,17 @@ class InferenceWrapper(nn.Module, ABC):
         self.training = getattr(network, "training", False)
         self.gate = None if gate is None else check_share("gate", gate)
         self.passes, self._views = views + (gate is not None), views
-        self._answered = self._unsure = 0
+        self._tally = Tally()
 
     @property
     def mean_passes(self) -> float:
-        """Forward passes that one picture costs on average: with a gate, of the pictures answered so far."""
-        if self.gate is None or not self._answered:
+        """Forward passes that one picture costs on average: with a gate, of the pictures answered so far.
+
+        Copies of the wrapper, such as those that answer an evaluation, count with it.
+        """
+        if self.gate is None or not self._tally.answered:
             return float(self.passes)
-        return 1 + self._views * self._unsure / self._answered
+        return 1 + self._views * self._tally.unsure / self._tally.answered
 
     def forward(self, images: Tensor) -> Tensor:
         """Classify pictures."""
@@ -65,7 +69,7 @@ class InferenceWrapper(nn.Module, ABC):
         unsure = margin(logits) < gate
         if torch.compiler.is_compiling():  # a graph has no batches of a size that depends on the pictures
             return torch.where(unsure[:, None], self.answer(images), logits)
-        self._answered, self._unsure = self._answered + len(unsure), self._unsure + int(unsure.sum())
+        self._tally.add(len(unsure), int(unsure.sum()))
         if not unsure.any():
             return logits
         answers = self.answer(images[unsure])

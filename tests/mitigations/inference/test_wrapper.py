@@ -1,4 +1,6 @@
 import copy
+import pickle
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -6,6 +8,7 @@ from torch import nn
 from torchvision.transforms.v2 import Normalize
 
 from lit_invariance.errors import UserError
+from lit_invariance.execution.executor import Executor
 from lit_invariance.mitigations import INFERENCE, apply_mitigations
 from lit_invariance.mitigations.inference.wrapper import margin
 from lit_invariance.models.small_resnet import SmallResNet
@@ -102,3 +105,23 @@ def test_an_average_of_half_precision_stays_in_single() -> None:
 def test_a_gate_out_of_range_is_refused(name: str, gate: object) -> None:
     with pytest.raises(UserError, match="gate is a number above 0"):
         apply_mitigations(nn.Identity(), [{name: {"gate": gate}}])
+
+
+def test_copies_count_with_the_wrapper_that_they_were_copied_from() -> None:
+    """An executor answers with copies: the margin of a picture is what its first pixel says, .1 or .9."""
+
+    class Brightness(nn.Module):
+        def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+            return torch.stack([torch.atanh(pictures[:, 0, 0, 0]) * 2, torch.zeros(len(pictures))], 1)
+
+    gated = INFERENCE["shift_average"](Brightness().eval(), shifts=2, gate=0.5)
+    executor = Executor(gated, 8, 4)
+    executor.open(2, nullcontext)
+    before = gated._tally.answered
+    executor(torch.tensor([0.1, 0.9, 0.9, 0.9])[:, None, None, None].expand(4, 3, 8, 8).contiguous())
+    assert gated._tally.answered == before + 4
+    alone = copy.deepcopy(gated)
+    alone._tally = pickle.loads(pickle.dumps(gated._tally))
+    assert alone.mean_passes == gated.passes  # nothing counted yet
+    alone(torch.tensor([0.1, 0.9])[:, None, None, None].expand(2, 3, 8, 8).contiguous())
+    assert alone.mean_passes == 1 + 4 / 2
