@@ -90,3 +90,14 @@ def test_objects_are_scaled_where_boxes_are_known_and_left_out_where_not(picture
     assert (results.outcomes.answers["a", "object_scale"].predictions >= 0).all()
     with pytest.raises(UserError, match="object_scale needs the boxes of the objects.*--data.boxes"):
         evaluate(models, pictures, ["crop", "object_scale"], **OPTIONS)
+
+
+def test_pictures_that_are_no_files_have_the_pipelines_of_pillow(pictures):
+    results = evaluate({"a": SmallNet()}, pictures[:2], ["preprocessing"], **OPTIONS)
+    answers = results.outcomes.answers["a", "preprocessing"].predictions
+    assert answers.shape == (2, 66)
+    assert (answers[:, :22] >= 0).all()
+    assert (answers[:, 22:] == -1).all()
+    accuracy = next(entry for entry in results.content["series"] if entry["measure"] == "accuracy")
+    assert accuracy["places"][0] == "reference"
+    assert accuracy["places"][-1] == "mean of 21 others"
