@@ -64,7 +64,7 @@ class InvarianceData(LightningDataModule):
         shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`; see `load_shapes`.
         max_images: Validate on this many images, chosen at random. They keep their indices in the whole data set.
         boxes: `image_folder`, `csv` and `ImageNet` only: folder of the validation images' bounding boxes in Pascal VOC
-            XML, `<stem>.xml` or `<class folder>/<stem>.xml`, for protocols that keep the object in view.
+            XML, `<stem>.xml` or `<class folder>/<stem>.xml`, for `sweep_crop` and `object_scale`.
         class_map: Not for torchvision's data sets: file that says which output belongs to which class folder or label,
             as JSON, CSV or text with lines `folder,output`. An output is a number or an ILSVRC2012 synset.
     """
