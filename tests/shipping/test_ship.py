@@ -107,6 +107,11 @@ class Deciding(nn.Module):
     [
         (Counting(), "x.pt2", "use x.shape\\[0\\] in it, and not len\\(x\\)"),
         (Deciding(), "x.pt2", "model cannot be traced by torch.export|cannot be traced by torch.export"),
+        (
+            li.TemporalAverage(small()),
+            "x.pt2",
+            "averages its answers over time .temporal_average., but an exported file",
+        ),
         (small(), "x.tflite", "unknown format '.tflite'; known are .onnx, .pt2, .safetensors"),
     ],
 )
