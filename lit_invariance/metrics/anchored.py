@@ -1,7 +1,7 @@
 """Scores of anchors: which of the frames around an anchor are answered rightly `(N, T)` in, one number each `(N,)` out.
 
 T = 2k + 1 frames, the anchor in the middle; frames that a film does not have, or that do not count, are left out. The
-definitions are those of Shankar et al., "Do Image Classifiers Generalize Across Time?", ICCV 2021, section 3.
+definitions are those of Shankar et al., "Do Image Classifiers Generalize Across Time?", ICCV 2021.
 """
 
 from torch import Tensor
