@@ -7,6 +7,7 @@ from pytorch_lightning.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from lit_invariance.data.anchored_films import AnchoredFilms
+from lit_invariance.data.listed_pictures import counted
 from lit_invariance.errors import UserError, unknown
 from lit_invariance.evaluation.anchor_pictures import anchor_pictures
 from lit_invariance.evaluation.anchors import AnchorMeasurement, label_of
@@ -119,7 +120,7 @@ def _numbered(films: AnchoredFilms, outputs: int) -> Iterator[tuple[str, int]]:
 
 
 def _described(films: AnchoredFilms) -> str:
-    text = f"anchors:     {len(films.anchors)} in {len(films.films)} films, from {printable(films.table)}"
+    text = f"anchors:     {len(films.anchors)} in {counted(len(films.films), 'film')}, from {printable(films.table)}"
     if len(films.anchors) > len(films.films):
         text += "; those of one film are alike, so that the intervals are narrower than they should be"
     return text
