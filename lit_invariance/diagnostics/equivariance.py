@@ -49,8 +49,8 @@ def measure_equivariance(
     its error is the norm of that derivative over the norm of all that the move changes in its output, over channels and
     images, see `lie_derivative`. (Gruver et al. push each layer's derivative through the rest of the network instead.)
 
-    A filter without a stride has no error but for its padding, which is left out; a stride has one where it aliases,
-    and an activation where it creates frequencies that its map cannot carry.
+    A filter without a stride has no error but for its padding, whose borders are left out; a stride has one where it
+    aliases, and an activation or a greatest value where it creates frequencies that its map cannot carry.
 
     Args:
         classify: Normalises views `(N, 3, S, S)` in [0, 1] and runs `network` on them, on the batches' device.
@@ -124,13 +124,17 @@ def lie_derivative(layer: Callable[[Tensor], Tensor], maps: Tensor, step: float 
 
 
 def _kind(module: nn.Module) -> str | None:
-    """What a layer is; None where it is not looked at."""
-    if isinstance(module, ACTIVATIONS) and next(module.children(), None) is None:
-        return "activation"
+    """What a layer is; None where it is not looked at, as what surgery has put another layer into."""
+    if next(module.children(), None) is not None:
+        return None
+    if isinstance(module, ACTIVATIONS):
+        return "nonlinear"
     if not isinstance(module, FILTERS):
         return None
     stride = module.stride
-    return "strided" if max(stride if isinstance(stride, tuple) else (stride,)) > 1 else "filter"
+    if max(stride if isinstance(stride, tuple) else (stride,)) > 1:
+        return "strided"
+    return "nonlinear" if isinstance(module, nn.MaxPool2d) else "filter"
 
 
 @contextmanager

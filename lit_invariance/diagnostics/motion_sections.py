@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from lit_invariance.diagnostics.motion_plots import equivariance_figure, periodicity_figure
+from lit_invariance.diagnostics.motion_plots import KINDS, equivariance_figure, periodicity_figure
 from lit_invariance.diagnostics.sections import Section, SectionFigure
 
-KINDS = {"strided": "strided layers", "filter": "filters without a stride", "activation": "activations"}
 STANDS_OUT = 2.0
 """A peak is told of where its whole interval is higher than so many times its surroundings."""
 PERIODS = (
@@ -42,7 +41,8 @@ def _repeated(name: str, measured: Mapping[str, Any]) -> str:
     if not found:
         return f"{said}; no stride's period stands out."
     told = [f"{one['stride']} px ({one['height']:.1f} [{one['low']:.1f}, {one['high']:.1f}])" for one in found]
-    return f"{said}, with the period of strides (times the frequencies around): {', '.join(told)}, strongest first."
+    order = ", strongest first" * (len(told) > 1)
+    return f"{said}, with the period of strides (times the frequencies around): {', '.join(told)}{order}."
 
 
 def equivariance_section(models: Mapping[str, Any]) -> Section:
@@ -50,8 +50,8 @@ def equivariance_section(models: Mapping[str, Any]) -> Section:
     text = (
         "A layer is equivariant if moving its input by a part of a sample moves its output and does nothing else. The "
         "error is what else happens, over all that happens (local equivariance error, Gruver et al.). Filters without "
-        "a stride have nearly none; strides have one where they alias, activations where they create frequencies that "
-        "the map cannot carry."
+        "a stride have nearly none; strides have one where they alias, activations and maxima where they create "
+        "frequencies that the map cannot carry."
     )
     what = "Local equivariance error of each layer in the order of the forward pass, by kind of layer."
     figure = SectionFigure("diagnostics_equivariance", partial(equivariance_figure, models), what, ERRORS)

@@ -110,7 +110,7 @@ class Periodicity(TypedDict):
 class LayerEquivariance(TypedDict):
     """One layer in the order of the forward pass, and its local equivariance error, 0 where it has none.
 
-    `kind` is `strided`, `filter` or `activation`; `factor` the cumulative subsampling of its input.
+    `kind` is `strided`, or without a stride `filter` or `nonlinear`; `factor` the cumulative subsampling of its input.
     """
 
     layer: Name

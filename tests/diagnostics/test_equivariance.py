@@ -76,7 +76,7 @@ def test_layers_of_a_network(measured):
     layers = {layer["layer"]: layer for layer in measured["layers"]}
     assert {name: (layer["kind"], layer["factor"]) for name, layer in layers.items()} == {
         "0": ("filter", 1.0),
-        "1": ("activation", 1.0),
+        "1": ("nonlinear", 1.0),
         "2": ("strided", 1.0),
         "4": ("strided", 2.0),
     }
@@ -88,8 +88,18 @@ def test_the_finding_names_the_worst_layer(measured):
     worst = max(measured["layers"], key=lambda layer: layer["error"])
     (finding,) = equivariance_section({"net": measured}).findings
     assert f"greatest at {worst['layer']} ({worst['error']:.2f}, subsampled" in finding
-    kinds = ("strided layers", "filters without a stride", "activations")
+    kinds = ("strided layers", "filters without a stride", "activations and such")
     assert all(f"{kind} 0." in finding or f"{kind} 1." in finding for kind in kinds)
+
+
+@pytest.mark.parametrize(
+    ("layer", "kind"),
+    [(nn.MaxPool2d(3, 1, 1), "nonlinear"), (nn.AvgPool2d(3, 1, 1), "filter"), (nn.GELU(), "nonlinear")],
+)
+def test_kinds(layer, kind, noise_batches):
+    network = nn.Sequential(layer)
+    found = measure_equivariance(network, network, noise_batches(1, 16), CentreCrop(size=16))
+    assert [one["kind"] for one in found["layers"]] == [kind]
 
 
 def test_no_image():
