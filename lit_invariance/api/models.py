@@ -21,7 +21,7 @@ from lit_invariance.training.classifier import LitClassifier
 AnyModel = str | ModelSource | nn.Module | Callable[..., Any]
 
 
-LOOK_INSIDE = ("shiftability", "aliasing", "typicality")
+LOOK_INSIDE = ("shiftability", "aliasing", "equivariance", "typicality")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from lit_invariance.version import version
 ENTRY = re.compile(r"--data\.(\w+)\.")
 # Repeated here because importing the modules that define them takes seconds; a test compares them.
 GROUPS = ("paper", "paper_v1", "released_script", "literature", "all")
-DIAGNOSTICS = ("shiftability", "aliasing", "typicality", "size", "bias")
+DIAGNOSTICS = ("shiftability", "aliasing", "periodicity", "equivariance", "typicality", "size", "bias")
 
 
 def make_parser() -> OneSentenceErrors:
@@ -86,7 +86,7 @@ def make_parser() -> OneSentenceErrors:
         "--diagnose_boxes.",
     )
     parser.add_argument(
-        "--diagnose_images", type=int, default=50, help="Number of images for shiftability, aliasing and size."
+        "--diagnose_images", type=int, default=50, help="Number of images for all of these but typicality and bias."
     )
     parser.add_argument(
         "--diagnose_boxes", type=str | None, help="Bounding boxes: a folder of VOC XML, a COCO .json or a .csv file."
