@@ -82,7 +82,9 @@ def evaluate_film(
             finite.
     """
     trainer = _single_trainer(settings)
-    measured = measure_film(film, label, models, classes, trainer, batch_size, view, settings.compiling)
+    measured = measure_film(
+        film, label, models, classes, trainer, batch_size, view, settings.compiling, settings.embedding
+    )
     return _complete(measured, models, settings, trainer)
 
 
@@ -110,7 +112,15 @@ def evaluate_anchors(
     """
     trainer = _single_trainer(settings)
     measured = measure_anchors(
-        films, models, settings.reference, outputs, trainer, batch_size, view, settings.compiling
+        films,
+        models,
+        settings.reference,
+        outputs,
+        trainer,
+        batch_size,
+        view,
+        settings.compiling,
+        settings.embedding,
     )
     return _complete(measured, models, settings, trainer)
 
@@ -118,8 +128,6 @@ def evaluate_anchors(
 def _single_trainer(settings: Settings) -> pl.Trainer:
     if settings.devices not in ("auto", 1, "1") or settings.num_nodes > 1:
         raise UserError("a film is evaluated on one device; leave --devices and --num_nodes out.")
-    if settings.embedding:
-        raise UserError("features are compared between views of pictures, not frames of a film; leave --embedding out.")
     if settings.diagnose:
         raise UserError("diagnostics need the pictures of a data set, not a film; leave --diagnose out.")
     return make_trainer(settings.accelerator, 1, settings.precision, settings.progress)

@@ -74,14 +74,17 @@ def check_bounds(bounds: Sequence[Bound], settings: Namespace) -> None:
         UserError: If a protocol or a score is not among what will be measured.
     """
     chosen = choose_protocols(settings.protocols)
+    of_features = FEATURE_SCORES if settings.embedding else {}
     if settings.anchors is not None:
         reach = settings.anchor_reach
-        _check(bounds, {(VID_ROBUST, label_of(reach)): {*SHOWN, *_of_set(2 * reach + 1, reference=None)}})
+        known = {*SHOWN, *of_features, *_of_set(2 * reach + 1, reference=None)}
+        _check(bounds, {(VID_ROBUST, label_of(reach)): known})
     elif settings.video is not None:
-        _check(bounds, {(FILM, FILM): {*PAIR_SCORES, *_of_set(2, reference=None)}})
+        pairs = {name for name, score in of_features.items() if score.views <= 2}
+        _check(bounds, {(FILM, FILM): {*PAIR_SCORES, *pairs, *_of_set(2, reference=None)}})
     else:
-        known = SCORES | FEATURE_SCORES if settings.embedding else SCORES
-        _check(bounds, {(choice.name, choice.label): _scores_of(choice, known) for choice in chosen})
+        scores = SCORES | of_features
+        _check(bounds, {(choice.name, choice.label): _scores_of(choice, scores) for choice in chosen})
 
 
 def _scores_of(choice: ProtocolChoice, known: Mapping[str, Score]) -> set[str]:

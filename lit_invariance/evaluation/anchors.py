@@ -13,6 +13,7 @@ from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.recorder import ties
 from lit_invariance.evaluation.watching import CPU, STANDARD, Watching
+from lit_invariance.metrics.embedding import embedding_cosine
 from lit_invariance.metrics.scores import ANCHOR_SCORES
 from lit_invariance.results.outcomes import Answers, Outcomes
 
@@ -23,9 +24,13 @@ class AnchorTrack:
     Args:
         anchors: Number of anchors N.
         reach: Frames before and after an anchor, k.
+        embedding: Whether the features of neighbouring frames are compared.
     """
 
-    def __init__(self, anchors: int, reach: int) -> None:
+    def __init__(self, anchors: int, reach: int, embedding: bool = False) -> None:
+        self.embedding = embedding
+        self._before: dict[int, tuple[int, Tensor]] = {}
+        self._cosines: dict[int, list[float]] = {}
         shape = (anchors, 2 * reach + 1)
         self.answers = Answers(
             predictions=np.full(shape, -1, np.int32),
@@ -51,6 +56,27 @@ class AnchorTrack:
         self.answers.tied[row, view] = bool(ties(logits[None]))
         self.right[row, view] = answer in labels
 
+    def compare(self, row: int, view: int, features: Tensor) -> None:
+        """Take the features of a frame, which come in the order of time.
+
+        Args:
+            row: The anchor's.
+            view: The frame's place among the 2k + 1.
+            features: `(D,)`.
+        """
+        before, last = self._before.get(row, (-1, features))
+        self._before[row] = view, features
+        if before >= 0 and before == view - 1:
+            cosine = embedding_cosine(torch.stack([last, features])[None])
+            self._cosines.setdefault(row, []).append(float(cosine))
+
+    def _of_features(self) -> dict[str, NDArray[np.float64]]:
+        rows = [self._cosines.get(row, [np.nan]) for row in range(len(self.right))]
+        return {
+            "embedding_cosine": np.array([np.mean(cosines) for cosines in rows]),
+            "embedding_worst": np.array([np.min(cosines) for cosines in rows]),
+        }
+
     def scores(self) -> dict[str, NDArray[np.float64]]:
         """Return each score of each anchor, `(N,)`."""
         counted = self.answers.predictions >= 0
@@ -60,6 +86,7 @@ class AnchorTrack:
             "accuracy": _share(self.right, counted),
             "top1_change": _share(changed, counted[:, 1:] & counted[:, :-1]),
             **{name: score.function(right, shown).double().numpy() for name, score in ANCHOR_SCORES.items()},
+            **(self._of_features() if self.embedding else {}),
         }
 
 
@@ -74,6 +101,7 @@ class AnchorMeasurement(Watching):
         view: `centre_crop` with the user's options.
         device: Where the models will run.
         compiling: As in `Executor.speed_up`.
+        embedding: Whether the features of neighbouring frames are compared.
 
     Attributes:
         tracks: Model name to what it says.
@@ -88,10 +116,11 @@ class AnchorMeasurement(Watching):
         view: ProtocolChoice = STANDARD,
         device: torch.device = CPU,
         compiling: str = "false",
+        embedding: bool = False,
     ) -> None:
-        super().__init__(models, view, device, compiling, len(films.anchors) * (2 * films.reach + 1))
+        super().__init__(models, view, device, compiling, len(films.anchors) * (2 * films.reach + 1), embedding)
         self.films, self.numbers, self.outputs = films, numbers, outputs
-        self.tracks = {model.name: AnchorTrack(len(films.anchors), films.reach) for model in models}
+        self.tracks = {model.name: AnchorTrack(len(films.anchors), films.reach, embedding) for model in models}
 
     def predict_step(self, frames: list[Frame], batch_idx: int) -> Tensor:
         """Measure the next frames.
@@ -107,12 +136,15 @@ class AnchorMeasurement(Watching):
             UserError: If logits are not finite.
         """
         places = [list(self.films.places(frame.film, frame.number)) for frame in frames]
-        for model, logits in self.answers([frame.pixels for frame in frames], [frame.film for frame in frames]):
+        films = [frame.film for frame in frames]
+        for model, logits, features in self.answers([frame.pixels for frame in frames], films):
             said = logits if self.outputs is None else of_classes(logits, self.outputs)
-            for own, counts in zip(said.cpu(), places, strict=True):
+            for number, (own, counts) in enumerate(zip(said.cpu(), places, strict=True)):
                 for row, offset, labels in counts:
-                    right = [self.numbers[label] for label in labels]
-                    self.tracks[model].add(row, offset + self.films.reach, own, right)
+                    view, right = offset + self.films.reach, [self.numbers[label] for label in labels]
+                    self.tracks[model].add(row, view, own, right)
+                    if features is not None:
+                        self.tracks[model].compare(row, view, features[number].cpu())
         return torch.tensor(len(frames))
 
     def outcomes(self) -> Outcomes:

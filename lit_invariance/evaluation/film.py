@@ -17,7 +17,7 @@ from lit_invariance.evaluation.measured import Measured
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import DEFAULT, ProtocolChoice, choose_protocols
 from lit_invariance.evaluation.runner import predict
-from lit_invariance.evaluation.video import LABEL, PAIR_SCORES, FilmMeasurement
+from lit_invariance.evaluation.video import EMBEDDING, LABEL, PAIR_SCORES, FilmMeasurement
 from lit_invariance.evaluation.watching import STANDARD
 from lit_invariance.names import printable
 from lit_invariance.results.schema import CurveEntry, ProtocolEntry
@@ -43,6 +43,7 @@ def measure_film(
     batch_size: int,
     view: ProtocolChoice = STANDARD,
     compiling: str = "false",
+    embedding: bool = False,
 ) -> Measured:
     """Show every frame to every model.
 
@@ -58,6 +59,7 @@ def measure_film(
         batch_size: Frames classified together.
         view: From `frame_view`.
         compiling: As in `Executor.speed_up`.
+        embedding: Whether the features of neighbouring frames are compared.
 
     Returns:
         A row for each pair of neighbouring frames.
@@ -67,14 +69,14 @@ def measure_film(
     """
     with tempfile.TemporaryDirectory() as scratch:
         measurement = FilmMeasurement(
-            models, label, Path(scratch), view, trainer.strategy.root_device, compiling, film.most
+            models, label, Path(scratch), view, trainer.strategy.root_device, compiling, film.most, embedding
         )
         # OpenCV decodes in its own threads; a worker's frames would have to pass through a small shared memory.
         predict(trainer, measurement, DataLoader(film, batch_size, collate_fn=list))
         outcomes, curves = measurement.outcomes(), _curves(measurement, film.path.name, classes)
     return Measured(
         outcomes,
-        [{**SHOWN, "options": dict(view.options)}],
+        [{**SHOWN, "options": dict(view.options), "headline": [*PAIR_SCORES, *[EMBEDDING] * embedding]}],
         data={
             "video": printable(film.path),
             "video_label": label,

@@ -18,7 +18,7 @@ from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.runner import predict
 from lit_invariance.evaluation.watching import STANDARD
-from lit_invariance.metrics.scores import ANCHOR_SCORES
+from lit_invariance.metrics.scores import ANCHOR_SCORES, FEATURE_SCORES
 from lit_invariance.names import printable
 
 NAME = "vid_robust"
@@ -34,6 +34,7 @@ def measure_anchors(
     batch_size: int,
     view: ProtocolChoice = STANDARD,
     compiling: str = "false",
+    embedding: bool = False,
 ) -> Measured:
     """Show the frames around every anchor to every model.
 
@@ -49,6 +50,7 @@ def measure_anchors(
         batch_size: Frames classified together.
         view: From `frame_view`.
         compiling: As in `Executor.speed_up`.
+        embedding: Whether the features of neighbouring frames are compared.
 
     Returns:
         A row for each anchor.
@@ -68,6 +70,7 @@ def measure_anchors(
         view,
         trainer.strategy.root_device,
         compiling,
+        embedding,
     )
     predict(trainer, measurement, DataLoader(films, batch_size, collate_fn=list))
     outcomes, label = measurement.outcomes(), label_of(films.reach)
@@ -82,7 +85,7 @@ def measure_anchors(
                 "options": {"k": films.reach, **view.options},
                 "unit": "frame",
                 "steps": [float(offset) for offset in range(-films.reach, films.reach + 1)],
-                "headline": list(SHOWN),
+                "headline": [*SHOWN, *(FEATURE_SCORES if embedding else ())],
             }
         ],
         data={

@@ -16,9 +16,11 @@ from lit_invariance.evaluation.protocols import ProtocolChoice
 from lit_invariance.evaluation.recorder import ties
 from lit_invariance.evaluation.watching import CPU, STANDARD, Watching
 from lit_invariance.metrics import SCORES
+from lit_invariance.metrics.embedding import embedding_cosine
 from lit_invariance.results.outcomes import Answers, Outcomes
 
 LABEL = "video"
+EMBEDDING = "embedding_cosine"
 PAIR_SCORES = ("accuracy", "top1_change", "mean_absolute_change")
 
 
@@ -31,9 +33,10 @@ class Track:
     Args:
         label: The true class of the film, if known.
         file: A new file for the probabilities.
+        embedding: Whether the features of neighbouring frames are compared.
     """
 
-    def __init__(self, label: int | None, file: Path) -> None:
+    def __init__(self, label: int | None, file: Path, embedding: bool = False) -> None:
         self.label, self._file = label, file
         self.scores: dict[str, list[Tensor]] = {
             score: [] for score in PAIR_SCORES if score != "accuracy" or label is not None
@@ -44,12 +47,15 @@ class Track:
         self._tied: list[bool] = []
         self._classes = 0
         self._last: Tensor | None = None
+        self._last_features: Tensor | None = None
+        self.cosines: list[Tensor] | None = [] if embedding else None
 
-    def add(self, logits: Tensor) -> None:
+    def add(self, logits: Tensor, features: Tensor | None = None) -> None:
         """Take the next frames.
 
         Args:
             logits: `(n, K)`, float32.
+            features: `(n, D)`, if the model has some and they are compared.
         """
         self.answers += logits.argmax(-1).tolist()
         self._classes = logits.shape[1]
@@ -65,6 +71,17 @@ class Track:
         labels = torch.full((len(pairs),), self.label or 0, device=logits.device)
         for name, values in self.scores.items():
             values.append(SCORES[name].function(pairs, labels).cpu().double())
+        if self.cosines is not None:
+            self.cosines.append(self._cosines(features, len(pairs)))
+
+    def _cosines(self, features: Tensor | None, pairs: int) -> Tensor:
+        """The cosines between neighbouring frames, undefined for a model without features."""
+        if features is None:
+            return torch.full((pairs,), torch.nan, dtype=torch.float64)
+        joined = features if self._last_features is None else torch.cat([self._last_features, features])
+        self._last_features = features[-1:]
+        neighbours = torch.stack([joined[:-1], joined[1:]], 1)
+        return embedding_cosine(neighbours).cpu().double()
 
     def pair_answers(self) -> Answers:
         """Return what was said of the two frames of each pair, N pairs of T = 2 views."""
@@ -100,6 +117,7 @@ class FilmMeasurement(Watching):
         device: Where the models will run.
         compiling: As in `Executor.speed_up`.
         frames: The most frames that there are, if it is known.
+        embedding: Whether the features of neighbouring frames are compared.
 
     Attributes:
         tracks: Model name to what it says.
@@ -114,9 +132,12 @@ class FilmMeasurement(Watching):
         device: torch.device = CPU,
         compiling: str = "false",
         frames: int | None = None,
+        embedding: bool = False,
     ) -> None:
-        super().__init__(models, view, device, compiling, frames)
-        self.tracks = {model.name: Track(label, scratch / f"{number}.float32") for number, model in enumerate(models)}
+        super().__init__(models, view, device, compiling, frames, embedding)
+        self.tracks = {
+            model.name: Track(label, scratch / f"{number}.float32", embedding) for number, model in enumerate(models)
+        }
         self.label = label
 
     def predict_step(self, frames: list[Tensor], batch_idx: int) -> Tensor:
@@ -132,8 +153,8 @@ class FilmMeasurement(Watching):
         Raises:
             UserError: If logits are not finite.
         """
-        for model, logits in self.answers(frames, [0] * len(frames)):
-            self.tracks[model].add(logits)
+        for model, logits, features in self.answers(frames, [0] * len(frames)):
+            self.tracks[model].add(logits, features)
         return torch.tensor(len(frames))
 
     def outcomes(self) -> Outcomes:
@@ -150,6 +171,9 @@ class FilmMeasurement(Watching):
             for name, track in self.tracks.items()
             for score, values in track.scores.items()
         }
+        for name, track in self.tracks.items():
+            if track.cosines is not None:
+                columns[name, LABEL, EMBEDDING] = torch.cat(track.cosines).numpy()
         answers = {(name, LABEL): track.pair_answers() for name, track in self.tracks.items()}
         label = -1 if self.label is None else self.label
         return Outcomes(np.arange(pairs), np.full(pairs, label, np.int64), columns, answers)

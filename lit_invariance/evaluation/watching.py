@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.embedding import tell_undefined
 from lit_invariance.evaluation.executors import make_executor
 from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.protocols import ProtocolChoice
@@ -28,6 +29,7 @@ class Watching(pl.LightningModule):
         device: Where the models will run.
         compiling: As in `Executor.speed_up`.
         frames: The most frames that there are, if it is known.
+        embedding: Whether features are wanted behind the logits of models that have some.
 
     Attributes:
         executors: Model name to what runs it.
@@ -40,9 +42,12 @@ class Watching(pl.LightningModule):
         device: torch.device = CPU,
         compiling: str = "false",
         frames: int | None = None,
+        embedding: bool = False,
     ) -> None:
         super().__init__()
-        self.executors = {model.name: make_executor(model, device) for model in models}
+        self.executors = {model.name: make_executor(model, device, embedding) for model in models}
+        if embedding:
+            tell_undefined(models, list(self.executors.values()))
         self.networks = nn.ModuleList(self.executors.values())
         self.compiling, self.frames = compiling, frames or 0
         self.averages = {model.name: ExponentialMean(model.delay) for model in models if model.delay is not None}
@@ -58,7 +63,7 @@ class Watching(pl.LightningModule):
             executor.open(1, self.trainer.precision_plugin.forward_context)
             executor.speed_up(self.compiling, self.frames, name)
 
-    def answers(self, frames: Sequence[Tensor], films: Sequence[int]) -> Iterator[tuple[str, Tensor]]:
+    def answers(self, frames: Sequence[Tensor], films: Sequence[int]) -> Iterator[tuple[str, Tensor, Tensor | None]]:
         """Show the next frames, in the order of time.
 
         Args:
@@ -66,7 +71,8 @@ class Watching(pl.LightningModule):
             films: The number of each frame's film.
 
         Yields:
-            Each model's name and its logits `(n, K)`; where answers are averaged over time, those of the average.
+            Each model's name; its logits `(n, K)`, where answers are averaged over time those of the average; and its
+            features `(n, D)`, if it has some and they are wanted.
 
         Raises:
             UserError: If logits are not finite.
@@ -76,13 +82,16 @@ class Watching(pl.LightningModule):
         for protocol, models in self.sharing.items():
             views = views_of(protocol, list(frames), numbers, seed=0)[:, 0]
             for model in models:
-                logits: Tensor = self.executors[model.name](views)
-                if not logits.isfinite().all():
+                executor = self.executors[model.name]
+                answered: Tensor = executor(views)
+                if not answered.isfinite().all():
                     raise UserError(
                         f"model {model.name} gives logits that are not finite on the film; its training diverged, or "
                         "the precision is too low for it."
                     )
-                yield model.name, self._in_time(model.name, logits, films, before)
+                outputs = answered.shape[1] - executor.features
+                logits = self._in_time(model.name, answered[:, :outputs], films, before)
+                yield model.name, logits, answered[:, outputs:] if executor.features else None
 
     def _in_time(self, model: str, logits: Tensor, films: Sequence[int], film: int) -> Tensor:
         """Average over time, from the first frame of each film on.

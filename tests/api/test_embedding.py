@@ -1,12 +1,14 @@
 """`embedding=True`: cosines of the features of neighbouring views, of any protocol and with or without labels."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import lit_invariance as li
-from lit_invariance.errors import UserError
 from lit_invariance.metrics import FEATURE_SCORES
 from lit_invariance.protocols import PROTOCOLS, generator_for
 
@@ -116,8 +118,34 @@ def test_without_labels(small_net, pictures, quick, tmp_path):
     assert "accuracy" not in results.content["scores"]
 
 
-def test_a_film_is_refused(small_net, quick, tmp_path, pictures):
-    for number in range(2):
-        pictures[0][0].save(tmp_path / f"{number}.png")
-    with pytest.raises(UserError, match="not frames of a film; leave --embedding out"):
-        li.evaluate({"a": small_net()}, li.Film(tmp_path), embedding=True, **quick)
+@pytest.mark.parametrize("batch", [2, 20])
+def test_neighbouring_frames_of_films(small_net, quick, tmp_path, batch):
+    """Witness: the features of every frame by itself; of anchors, only of frames that both count and are neighbours."""
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), dtype=np.uint8)
+    (tmp_path / "film").mkdir()
+    for number, frame in enumerate(pixels):
+        if number != 3:
+            Image.fromarray(frame).save(tmp_path / "film" / f"{number}.png")
+    (tmp_path / "anchors.csv").write_text("frame,label\n2,0\n6,1\n")
+    network = small_net().eval()
+    with torch.no_grad():
+        views = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+        features = network.layer((views - 0.5) / 0.5).relu().flatten(1).double().numpy()
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    cosine = {(one, two): features[one] @ features[two] for one in range(8) for two in range(8)}
+    common = {**quick, "preprocessing": ((0.5,) * 3, (0.5,) * 3), "batch_size": batch, "embedding": True}
+    models = {"a": network, "late": li.TemporalAverage(network), "functional": Functional()}
+    film = li.evaluate(models, li.Film(tmp_path / "film"), **common)
+    frames = [0, 1, 2, 4, 5, 6, 7]
+    expected = [cosine[pair] for pair in itertools.pairwise(frames)]
+    for model in ("a", "late"):
+        np.testing.assert_allclose(film.outcomes.columns[model, "video", "embedding_cosine"], expected, atol=1e-5)
+    assert np.isnan(film.outcomes.columns["functional", "video", "embedding_cosine"]).all()
+    assert "embedding_cosine" in film.table()
+    anchors = li.evaluate(models, li.AnchoredFilms(tmp_path / "film", tmp_path / "anchors.csv", reach=2), **common)
+    near = [[cosine[0, 1], cosine[1, 2]], [cosine[4, 5], cosine[5, 6], cosine[6, 7]]]
+    for model in ("a", "late"):
+        kept = {score: anchors.outcomes.columns[model, "vid_robust(k=2)", score] for score in FEATURE_SCORES}
+        np.testing.assert_allclose(kept["embedding_cosine"], [np.mean(own) for own in near], atol=1e-5)
+        np.testing.assert_allclose(kept["embedding_worst"], [min(own) for own in near], atol=1e-5)
+    assert np.isnan(anchors.outcomes.columns["functional", "vid_robust(k=2)", "embedding_worst"]).all()

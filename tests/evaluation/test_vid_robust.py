@@ -206,9 +206,9 @@ class TestTemporalAverage:
         frames = list(torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
         watching, alone = Watching([model]), Watching([model])
         with torch.inference_mode():
-            ((_, first),) = watching.answers(frames[:4], [0, 0, 1, 1])
-            ((_, second),) = watching.answers(frames[4:], [1, 2])
-            ((_, film),) = alone.answers(frames[2:5], [7, 7, 7])
+            ((_, first, _),) = watching.answers(frames[:4], [0, 0, 1, 1])
+            ((_, second, _),) = watching.answers(frames[4:], [1, 2])
+            ((_, film, _),) = alone.answers(frames[2:5], [7, 7, 7])
         assert torch.allclose(torch.cat([first[2:], second[:1]]), film)
         assert torch.allclose(second[1].softmax(-1), model.classifier(frames[5][None])[0].softmax(-1), atol=1e-6)
 
