@@ -18,6 +18,7 @@ from lit_invariance.results.schema import (
 )
 
 WORDS = {"better": "▲ better", "worse": "▼ worse", "open": "not shown", "chance": "at chance", "undefined": "undefined"}
+NEARLY = 0.05
 SHOWN_COSTS = ("passes", "latency", "peak memory", "delay")
 
 
@@ -126,6 +127,6 @@ def _delay(model: ModelEntry) -> tuple[str, str, float | None]:
 
 
 def _times(value: float | None, base: float | None) -> str:
-    """How many times the reference's; empty where the two are as good as equal."""
-    times = f"{value / base:.2g}" if value is not None and base else "1"
-    return "" if times == "1" else f"x {times}"
+    """How many times the reference's; empty within a twentieth, by which measured times vary anyway."""
+    ratio = value / base if value is not None and base else 1.0
+    return f"x {ratio:.2g}" if abs(ratio - 1) > NEARLY else ""
