@@ -88,6 +88,12 @@ def test_groups_of_seeds(results):
     assert "aa (2 seeds)" in text
     assert ".800 [.700, .850] ±.020" in text
     assert "over seeds: mean of the runs [interval over images], ± standard deviation of the runs' means" in text
+    assert "difference over seeds" not in text
+    compared = {"difference": -0.1, "difference_low": -0.15, "difference_high": -0.05, "p": 0.001, "p_holm": 0.004}
+    results["group_rows"] = [row | compared for row in results["group_rows"]]
+    table, legend = format_tables(results).split("\n\n")
+    assert table.count("-.100 [-.150, -.050]*") == 4  # of four scores, in two blocks
+    assert "difference over seeds: from the group of baseline, between runs of one seed" in " ".join(legend.split())
 
 
 def test_many_passes_are_told(results):
