@@ -27,7 +27,7 @@ def make_parser() -> OneSentenceErrors:
     parser = OneSentenceErrors(prog="python -m lit_invariance.experiments.benchmark", description="Measure the speed.")
     parser.add_argument("--questions", nargs="+", type=str, default=list(QUESTIONS), help=f"Of {', '.join(QUESTIONS)}.")
     parser.add_argument("--output", type=str | None, help="The page to write; without it the tables are printed only.")
-    parser.add_argument("--rounds", type=int, default=5, help="How often each of the compared steps takes its turn.")
+    parser.add_argument("--rounds", type=int, default=4, help="How often each of the compared steps takes its turn.")
     parser.add_argument("--small", type=bool, default=False, help="Go through everything in seconds, to try it.")
     return parser
 
