@@ -98,7 +98,7 @@ class PixelNet(nn.Module):
 
     def __init__(self, seed=0, image_size=16, mean=(0.5, 0.5, 0.5), num_classes=10):
         super().__init__()
-        self.image_size, self.mean = image_size, mean
+        self.image_size, self.mean, self.num_classes = image_size, mean, num_classes
         self.preprocessing = Preprocessing(mean=mean, size=image_size)
         generator = torch.Generator().manual_seed(seed)
         self.weight = torch.nn.Parameter(torch.randn(num_classes, 3 * image_size**2, generator=generator))

@@ -141,7 +141,7 @@ def find_models(models: Mapping[str, AnyModel] | Sequence[str], preprocessing: A
         found.sources.append(own.source)
         found.own[name] = own
         with borrowed(own.classifier):
-            found.outputs[name] = _outputs(own)
+            found.outputs[name] = own.outputs
     return found
 
 
@@ -166,8 +166,3 @@ def _no_text(model: object) -> bool:
 
 def _short(value: Any) -> str:
     return repr(value) if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
-
-
-def _outputs(model: Model) -> int:
-    classifier = model.classifier
-    return classifier.num_classes if isinstance(classifier, LitClassifier) else classifier.outputs(model.name)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lit_invariance.errors import UserError
+from lit_invariance.evaluation.models import Model
 from lit_invariance.evaluation.plan import Task
 from lit_invariance.evaluation.recorder import Group, Recorder
 from lit_invariance.results.outcomes import Cell, Outcomes
@@ -77,16 +78,20 @@ class Job:
             self._record()
 
     def _record(self) -> None:
-        nothing = [torch.empty(0, 1, device=self.group.labels.device)]
         for number, model in enumerate(self.task.models):
-            draws = [torch.cat(drawn[number] or nothing) for drawn in self._logits]
+            features = 0 if not self.features else self.features[number]
+            draws = [self._joined(drawn[number], model, features) for drawn in self._logits]
             for logits in draws:
                 self._check_finite(logits, model.name)
-            self._record_answers(
-                (model.name, self.task.label), draws, 0 if not self.features else self.features[number]
-            )
+            self._record_answers((model.name, self.task.label), draws, features)
         self._logits = []
         self.part.job_done()
+
+    def _joined(self, logits: Sequence[Tensor], model: Model, features: int) -> Tensor:
+        """All logits of a draw; of images without views none, as wide as the others so that the same is scored."""
+        if logits:
+            return torch.cat(list(logits))
+        return torch.empty(0, model.outputs + features, device=self.group.labels.device)
 
     def _record_answers(self, cell: Cell, draws: Sequence[Tensor], features: int) -> None:
         logits = [answered[:, : answered.shape[1] - features] for answered in draws]

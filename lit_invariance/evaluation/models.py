@@ -52,6 +52,16 @@ class Model:
         """Its name in tables."""
         return self.source.name
 
+    @property
+    def outputs(self) -> int:
+        """Number of its outputs K.
+
+        Raises:
+            UserError: If a network of the user's own refuses its input.
+        """
+        classifier = self.classifier
+        return classifier.outputs(self.name) if isinstance(classifier, OwnNetwork) else classifier.num_classes
+
     def describe(self) -> ModelEntry:
         """Return its description for the results."""
         seen, size = self.classifier.preprocessing, self.classifier.image_size

@@ -140,3 +140,18 @@ def test_neighbouring_frames_of_films(small_net, quick, tmp_path):
         np.testing.assert_allclose(kept["embedding_cosine"], [np.mean(own) for own in near], atol=1e-5)
         np.testing.assert_allclose(kept["embedding_worst"], [min(own) for own in near], atol=1e-5)
     assert np.isnan(anchors.outcomes.columns["functional", "vid_robust(k=2)", "embedding_worst"]).all()
+
+
+def test_an_image_without_views_has_undefined_scores(small_net, quick):
+    """Of pictures of 24 and of 15 pixels only the first holds windows of 16."""
+    drawn = np.random.default_rng(0)
+    pictures = [
+        (Image.fromarray(drawn.integers(0, 256, (side, side, 3), dtype=np.uint8)), label)
+        for label, side in enumerate((24, 15))
+    ]
+    sweep = [{"sweep_crop": {"reach": 40}}]  # so many steps that each image is scored alone
+    options = {"preprocessing": ((0.5,) * 3, (0.5,) * 3), "embedding": True, **quick}
+    columns = li.evaluate({"a": small_net()}, pictures, sweep, **options).outcomes.columns
+    assert {len(values) for values in columns.values()} == {2}
+    assert np.isnan([values[1] for values in columns.values()]).all()
+    assert 0 < columns["a", "sweep_crop(reach=40)", "embedding_cosine"][0] <= 1

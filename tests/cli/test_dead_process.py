@@ -11,10 +11,11 @@ from lit_invariance.cli.dead_process import WATCHER, tell_of_dead_processes
 @pytest.fixture
 def watcher():
     logger = logging.getLogger(WATCHER)
-    before = logger.level
+    before, filters = logger.level, list(logger.filters)  # of commands that other tests ran in this process
+    logger.filters.clear()
     yield logger
     logger.setLevel(before)
-    logger.filters.clear()
+    logger.filters[:] = filters
 
 
 def test_lightning_s_watcher_says_it_in_one_sentence(watcher, monkeypatch, caplog):

@@ -129,7 +129,7 @@ def test_images_may_have_room_for_some_of_the_views_only(pixel_model, shapes, mo
     monkeypatch.setitem(PROTOCOLS, "uneven", Uneven)
     data, model = shapes(shapes={"val_images": 23, "size": 16}), pixel_model("one")
     source = data.predict_dataloader().dataset.source
-    monkeypatch.setattr(type(source), "boxes", [(index, 0, 1, 1) for index in range(23)], raising=False)
+    monkeypatch.setattr(type(source.boxes), "__getitem__", lambda boxes, index: (index, 0, 1, 1))
     outcomes = evaluate([model], data, ["uneven"])
     answers = outcomes.answers["one", "uneven"]
     assert (answers.predictions[5] == -1).all()
@@ -146,6 +146,7 @@ def test_images_may_have_room_for_some_of_the_views_only(pixel_model, shapes, mo
         else:
             assert change == (logits.argmax(1).diff() != 0).float().mean().item()
     assert outcomes.columns["one", "uneven", "accuracy"].shape == (23,)
+    assert outcomes.columns["one", "uneven", "top5_accuracy"].shape == (23,)
 
 
 def test_columns_stand_protocol_by_protocol_in_the_order_of_models(pixel_model, shapes):

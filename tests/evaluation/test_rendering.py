@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from lit_invariance.data.batch import Positioned
+from lit_invariance.data.labelled_pictures import LabelledPictures
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation import rendering
 from lit_invariance.evaluation.plan import Task
@@ -14,7 +15,7 @@ SIDES = [(60, 80), (64, 50), (121, 75)]
 
 class Names(Positioned):
     def __init__(self):
-        super().__init__([])
+        super().__init__(LabelledPictures([]))
 
     def name(self, index):
         return f"{index}.png"
