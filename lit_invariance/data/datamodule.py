@@ -61,7 +61,7 @@ class InvarianceData(LightningDataModule):
             and `any_of`; their options are described in `TrainingView`. Without it, training uses the centre of each
             image, as evaluation does.
         seed: Determines the images of `shapes`, the part held out by `val_fraction` and the choice of `max_images`.
-        shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`; see `load_shapes`.
+        shapes: `shapes` only: `train_images`, `val_images`, `size`, `bias`, `val_bias`, `size_bias`; see `load_shapes`.
         max_images: Validate on this many images, chosen at random. They keep their indices in the whole data set.
         boxes: `image_folder`, `csv` and `ImageNet` only: folder of the validation images' bounding boxes in Pascal VOC
             XML, `<stem>.xml` or `<class folder>/<stem>.xml`, for `sweep_crop` and `object_scale`.

@@ -47,6 +47,7 @@ class RenderedShapes:
         bias: The photographer's bias in [0, 1], see `draw_scene`.
         seed: Names the data set, from 0.
         split: `"train"` or `"val"`; the two never share an image.
+        size_bias: The bias of size alone; None takes `bias`.
 
     Attributes:
         paths: None, as no image has a file.
@@ -56,7 +57,9 @@ class RenderedShapes:
 
     paths: None = None
 
-    def __init__(self, count: int, size: int, bias: float, seed: int, split: str) -> None:
+    def __init__(
+        self, count: int, size: int, bias: float, seed: int, split: str, size_bias: float | None = None
+    ) -> None:
         try:
             images = np.empty((count, 3, size, size), dtype=np.uint8)
         except (MemoryError, ValueError, OverflowError) as error:
@@ -67,7 +70,7 @@ class RenderedShapes:
         for index in tqdm(
             range(count), desc=f"drawing {split} shapes", delay=PROGRESS_AFTER, leave=False, disable=None
         ):
-            scene = draw_scene(index, size, bias=bias, seed=seed, split=split)
+            scene = draw_scene(index, size, bias=bias, seed=seed, split=split, size_bias=size_bias)
             images[index] = to_uint8(render(scene, size))
         self.images = torch.from_numpy(images)
         self.boxes: Boxes = ShapeBoxes(size, bias, seed, split)
@@ -89,6 +92,7 @@ def load_shapes(
     size: int | None = None,
     bias: float = 0.5,
     val_bias: float | None = None,
+    size_bias: float | None = None,
 ) -> Splits:
     """Draw the data set `shapes`.
 
@@ -101,6 +105,7 @@ def load_shapes(
             space to move in.
         bias: Photographer's bias in [0, 1]: 0 spreads position and size, 1 fixes both, see `draw_scene`.
         val_bias: The same for validation images; by default that of training.
+        size_bias: Bias of size alone, of both parts; by default size has the bias of place.
 
     Returns:
         The two splits; training images are drawn when first asked for.
@@ -117,10 +122,11 @@ def load_shapes(
         least = smallest[name]
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise UserError(f"shapes: {name} is {value}; it must be a whole number, at least {least}.")
-    for name, share in {"bias": bias, "val_bias": val_bias}.items():
+    shares = {"bias": bias, "val_bias": val_bias, "size_bias": bias if size_bias is None else size_bias}
+    for name, share in shares.items():
         if not 0 <= share <= 1:
             raise UserError(f"shapes: {name} is {share}; it must be between 0 and 1.")
-    given: dict[str, Any] = {"size": size, "seed": seed}
+    given: dict[str, Any] = {"size": size, "seed": seed, "size_bias": size_bias}
     return Splits(
         class_names=list(SHAPES),
         val=RenderedShapes(val_images, bias=val_bias, split="val", **given),

@@ -117,19 +117,23 @@ def to_uint8(image: Field) -> NDArray[np.uint8]:
     return np.rint(255 * image).astype(np.uint8)
 
 
-def draw_scene(index: int, size: int, bias: float = 0.5, seed: int = 0, split: str = "train") -> Scene:
+def draw_scene(
+    index: int, size: int, bias: float = 0.5, seed: int = 0, split: str = "train", size_bias: float | None = None
+) -> Scene:
     """Draw the scene of one image, independently of the others.
 
-    The bias is the photographer's: with s = 1 - bias, the radius is uniform in (.24 +- .12 s) size, and each coordinate
-    of the centre is uniform in size / 2 +- s (size / 2 - radius). So 0 spreads the shape over all places where it fits
-    entirely, 1 puts it in the centre at one size. Everything else about an image is the same at every bias.
+    The bias is the photographer's. With s = 1 - bias, each coordinate of the centre is uniform in
+    size / 2 +- s (size / 2 - radius); with s = 1 - size_bias, the radius is uniform in (.24 +- .12 s) size. So 0
+    spreads the shape over all places where it fits entirely, at all sizes, and 1 puts it in the centre at one size.
+    Everything else about an image is the same at every bias.
 
     Args:
         index: Position in the data set, from 0; the shapes take turns.
         size: Side of the image in pixels.
-        bias: In [0, 1].
+        bias: Of place, and of size as well where `size_bias` is None; in [0, 1].
         seed: Names the data set, from 0.
         split: `"train"` or `"val"`.
+        size_bias: Of size alone, in [0, 1].
 
     Returns:
         The scene.
@@ -137,7 +141,8 @@ def draw_scene(index: int, size: int, bias: float = 0.5, seed: int = 0, split: s
     draws = np.random.default_rng([seed, SPLITS[split], index]).random(16)
     spread = 1 - bias
     middle, reach = (LARGEST_RADIUS + SMALLEST_RADIUS) / 2, (LARGEST_RADIUS - SMALLEST_RADIUS) / 2
-    radius = size * (middle + spread * reach * (2 * draws[0] - 1))
+    size_spread = spread if size_bias is None else 1 - size_bias
+    radius = size * (middle + size_spread * reach * (2 * draws[0] - 1))
     x, y = size / 2 + spread * (size / 2 - radius) * (2 * draws[1:3] - 1)
     ground = 0.1 + 0.5 * draws[4:7]
     return Scene(

@@ -34,6 +34,13 @@ def test_splits_differ_and_leave_room_to_move() -> None:
     assert not any((train[i][0] == splits.val[i][0]).all() for i in range(10))
 
 
+def test_size_bias_is_that_of_both_parts() -> None:
+    splits = load_shapes(32, train_images=3, val_images=3, bias=0.9, val_bias=0.5, size_bias=0.0)
+    for part, held, bias in (("train", splits.load_train(), 0.9), ("val", splits.val, 0.5)):
+        drawn = to_uint8(render(draw_scene(2, 36, bias=bias, split=part, size_bias=0.0), 36))
+        assert (held[2][0].numpy() == drawn).all()
+
+
 def test_train_images_do_not_depend_on_how_many_there_are() -> None:
     few, many = (load_shapes(32, train_images=count, val_images=1).load_train() for count in (5, 12))
     assert all((few[i][0] == many[i][0]).all() for i in range(5))
@@ -44,6 +51,7 @@ def test_train_images_do_not_depend_on_how_many_there_are() -> None:
     [
         ({"bias": 1.5}, "bias is 1.5"),
         ({"val_bias": -0.1}, "val_bias is -0.1"),
+        ({"size_bias": 1.1}, "size_bias is 1.1; it must be between 0 and 1"),
         ({"train_images": 0}, "train_images is 0"),
         ({"val_images": 10**15}, "do not fit into memory; ask for fewer"),
         ({"val_images": 10**30}, "do not fit into memory; ask for fewer"),

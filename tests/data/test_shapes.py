@@ -144,6 +144,17 @@ def test_bias_changes_place_and_size_only() -> None:
     assert held.centre == (36.0, 36.0)
 
 
+def test_size_may_have_a_bias_of_its_own() -> None:
+    scenes = [draw_scene(index, 100, bias=0.9, size_bias=0.25) for index in range(2000)]
+    radius, x = np.array([drawn.radius for drawn in scenes]), np.array([drawn.centre for drawn in scenes])
+    # Uniform in 24 +- .75 x 12 pixels; the centre within a tenth of the room that is left beside the shape.
+    assert (radius.min(), radius.max()) == pytest.approx((15, 33), abs=0.1)
+    assert radius.std() == pytest.approx(18 / 12**0.5, abs=0.15)
+    place = (x - 50) / (50 - radius[:, None])
+    assert 0.099 < np.abs(place).max() <= 0.1 + 1e-9
+    assert draw_scene(7, 100, bias=0.9, size_bias=0.9) == draw_scene(7, 100, bias=0.9)
+
+
 def test_pictures_are_the_same_on_any_machine() -> None:
     pictures = [to_uint8(render(draw_scene(index, SIZE, bias=0.5), SIZE)) for index in range(20)]
     assert hashlib.sha256(np.stack(pictures).tobytes()).hexdigest() == FINGERPRINT
