@@ -9,33 +9,13 @@ from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]
 
 from lit_invariance.data.shape_distances import SHAPES
-from lit_invariance.data.shapes import draw_scene, render, to_uint8
-from lit_invariance.data.source import Boxes, Splits
+from lit_invariance.data.shapes import Scene, draw_scene, render, to_uint8
+from lit_invariance.data.source import Splits
 from lit_invariance.errors import UserError
 from lit_invariance.protocols.protocol import Box
 from lit_invariance.protocols.window import Size, sides
 
 PROGRESS_AFTER = 3.0  # seconds
-
-
-class ShapeBoxes:
-    """Where the shapes are, in pixels: the box of the circle that encloses each, see `Scene`.
-
-    Args:
-        size: Side of the images in pixels.
-        bias: The photographer's bias in [0, 1].
-        seed: Names the data set.
-        split: `"train"` or `"val"`.
-    """
-
-    def __init__(self, size: int, bias: float, seed: int, split: str) -> None:
-        self.size, self.bias, self.seed, self.split = size, bias, seed, split
-
-    def __getitem__(self, position: int) -> Box:
-        """Return left, top, right and bottom edge."""
-        scene = draw_scene(position, self.size, bias=self.bias, seed=self.seed, split=self.split)
-        (x, y), radius = scene.centre, scene.radius
-        return x - radius, y - radius, x + radius, y + radius
 
 
 class RenderedShapes:
@@ -67,13 +47,14 @@ class RenderedShapes:
                 f"shapes: {count} images of {size} px do not fit into memory; ask for fewer with train_images and "
                 "val_images."
             ) from error
+        self.boxes: list[Box | None] = []
         for index in tqdm(
             range(count), desc=f"drawing {split} shapes", delay=PROGRESS_AFTER, leave=False, disable=None
         ):
             scene = draw_scene(index, size, bias=bias, seed=seed, split=split, size_bias=size_bias)
             images[index] = to_uint8(render(scene, size))
+            self.boxes.append(box_around(scene))
         self.images = torch.from_numpy(images)
-        self.boxes: Boxes = ShapeBoxes(size, bias, seed, split)
         self.labels = np.arange(count) % len(SHAPES)
         self.about = f"{count} drawn images of {min(count, len(SHAPES))} shapes"
 
@@ -82,6 +63,12 @@ class RenderedShapes:
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.images[index], int(self.labels[index])
+
+
+def box_around(scene: Scene) -> Box:
+    """Return the box of the circle that encloses a shape: left, top, right and bottom edge in pixels."""
+    (x, y), radius = scene.centre, scene.radius
+    return x - radius, y - radius, x + radius, y + radius
 
 
 def load_shapes(

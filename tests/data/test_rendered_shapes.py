@@ -15,10 +15,11 @@ def test_holds_what_render_draws() -> None:
     assert (len(held), label) == (12, 1)
 
 
-def test_boxes_hold_the_shapes_and_are_no_wider_than_their_circles() -> None:
-    held = RenderedShapes(20, size=48, bias=0.3, seed=1, split="val")
+@pytest.mark.parametrize("size_bias", [None, 0.9])
+def test_boxes_hold_the_shapes_and_are_no_wider_than_their_circles(size_bias: float | None) -> None:
+    held = RenderedShapes(20, size=48, bias=0.3, seed=1, split="val", size_bias=size_bias)
     for index in range(20):
-        scene = draw_scene(index, 48, bias=0.3, seed=1, split="val")
+        scene = draw_scene(index, 48, bias=0.3, seed=1, split="val", size_bias=size_bias)
         left, top, right, bottom = held.boxes[index]
         rows, columns = coverage(scene, 48).nonzero()
         assert left - 1 <= columns.min() <= columns.max() <= right

@@ -10,6 +10,7 @@ import torchvision
 from pytorch_lightning import Trainer
 from torch import nn
 
+from lit_invariance.data.batch import Positioned
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation import measurement, rendering, runner
@@ -129,7 +130,7 @@ def test_images_may_have_room_for_some_of_the_views_only(pixel_model, shapes, mo
     monkeypatch.setitem(PROTOCOLS, "uneven", Uneven)
     data, model = shapes(shapes={"val_images": 23, "size": 16}), pixel_model("one")
     source = data.predict_dataloader().dataset.source
-    monkeypatch.setattr(type(source.boxes), "__getitem__", lambda boxes, index: (index, 0, 1, 1))
+    monkeypatch.setattr(Positioned, "box", lambda images, index: (index, 0, 1, 1))
     outcomes = evaluate([model], data, ["uneven"])
     answers = outcomes.answers["one", "uneven"]
     assert (answers.predictions[5] == -1).all()
