@@ -5,23 +5,33 @@ The first process looks for dead ones every five seconds; it is Lightning that e
 
 import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
 WATCHER = "lightning_fabric.strategies.launchers.subprocess_script"
 FOUND = re.compile(r"Child process with PID (\d+) terminated with code (-?\d+)")
 
 
-def tell_of_dead_processes(how_to_go_on: str) -> None:
+@contextmanager
+def dead_processes_told(how_to_go_on: str) -> Iterator[None]:
     """Have the watcher say what has happened in words of this project, whatever else of Lightning is silent.
 
     Args:
         how_to_go_on: The end of the sentence, such as "the same command goes on".
     """
-    logger = logging.getLogger(WATCHER)
+    logger, translate = logging.getLogger(WATCHER), partial(_in_one_sentence, how_to_go_on)
+    before = logger.level
     logger.setLevel(logging.INFO)
-    logger.addFilter(lambda record: _in_one_sentence(record, how_to_go_on))
+    logger.addFilter(translate)
+    try:
+        yield
+    finally:
+        logger.removeFilter(translate)
+        logger.setLevel(before)
 
 
-def _in_one_sentence(record: logging.LogRecord, how_to_go_on: str) -> bool:
+def _in_one_sentence(how_to_go_on: str, record: logging.LogRecord) -> bool:
     found = FOUND.search(record.getMessage())
     if found:
         process, code = found.groups()

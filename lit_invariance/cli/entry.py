@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from lit_invariance.cli.allocator import keep_freed_memory
-from lit_invariance.cli.dead_process import tell_of_dead_processes
+from lit_invariance.cli.dead_process import dead_processes_told
 from lit_invariance.cli.signals import stop_requests
 from lit_invariance.parser import run_command
 
@@ -19,8 +19,8 @@ def train_command() -> None:
     if request.number is not None:
         sys.stderr.write(f"\nstopped by {signal.Signals(request.number).name} before the training began.\n")
         request.check()
-    tell_of_dead_processes("add --ckpt_path auto to go on from its last checkpoint")
-    run_command(train)
+    with dead_processes_told("add --ckpt_path auto to go on from its last checkpoint"):
+        run_command(train)
 
 
 def evaluate_command() -> None:
@@ -28,8 +28,8 @@ def evaluate_command() -> None:
     keep_freed_memory()
     from lit_invariance.cli.evaluate import evaluate
 
-    tell_of_dead_processes("the same command goes on from what was measured")
-    run_command(evaluate)
+    with dead_processes_told("the same command goes on from what was measured"):
+        run_command(evaluate)
 
 
 def export_command(args: Sequence[str]) -> None:
