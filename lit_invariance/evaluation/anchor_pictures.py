@@ -1,6 +1,5 @@
 """The frames of anchors that the reference answered rightly, and frames near them that it did not, for the report."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -8,9 +7,9 @@ import torch
 
 from lit_invariance.data.anchored_films import AnchoredFilms
 from lit_invariance.evaluation.models import Model
-from lit_invariance.evaluation.pictures import FOLDER, WORST, webp
+from lit_invariance.evaluation.pictures import FOLDER, WORST, picture_entry, webp
 from lit_invariance.evaluation.protocols import ProtocolChoice
-from lit_invariance.evaluation.sheets import FEW, Sheet
+from lit_invariance.evaluation.sheets import Sheet, stacked, views_near
 from lit_invariance.names import file_stems, printable
 from lit_invariance.plotting import drawn
 from lit_invariance.protocols import views_of
@@ -47,19 +46,8 @@ def anchor_pictures(
             continue
         file = f"{FOLDER}/{stem}_{row}.webp"
         contents[file] = webp(sheet)
-        entries.append(
-            {
-                "protocol": label,
-                "index": row,
-                "name": printable(f"{anchor.film.name}, frame {anchor.frame}"),
-                "file": file,
-                "size": list(sheet.pixels.shape[1:]),
-                "window": list(sheet.window),
-                "views": sheet.views,
-                "places": [list(place) for place in sheet.places],
-                "worst": [films.reach, wrong],
-            }
-        )
+        name = printable(f"{anchor.film.name}, frame {anchor.frame}")
+        entries.append(picture_entry(sheet, label, row, name, file, (films.reach, wrong)))
     return entries, contents
 
 
@@ -93,12 +81,9 @@ def worst_anchors(
 def _sheet(films: AnchoredFilms, row: int, wrong: int, answers: Answers, model: Model, view: ProtocolChoice) -> Sheet:
     """The anchor and a few frames around the wrong one, below one another."""
     shown = np.flatnonzero(answers.predictions[row] >= 0).tolist()
-    start = max(0, min(shown.index(wrong) - FEW // 2, len(shown) - FEW))
-    kept: Sequence[int] = sorted({films.reach, *shown[start : start + FEW]})
+    kept = views_near(shown, films.reach, wrong)
     protocol = view.build(model.classifier.preprocessing)
     numbers = [films.anchors[row].frame + place - films.reach for place in kept]
     frames = films.frames_of(row, numbers)
     views = views_of(protocol, frames, torch.arange(len(frames)), seed=0)[:, 0]
-    rows = protocol.window[0]
-    places = [(rows * number, 0) for number in range(len(kept))]
-    return Sheet(torch.cat(list(views), 1), protocol.window, list(kept), places)
+    return stacked(list(views), kept)

@@ -71,20 +71,35 @@ def worst_pictures(
             file = f"{FOLDER}/{stems[choice.label]}_{index}.webp"
             contents[file] = webp(sheet)
             paths = images.source.paths
-            entries.append(
-                {
-                    "protocol": choice.label,
-                    "index": index,
-                    "name": "" if paths is None else printable(Path(paths[index]).name),
-                    "file": file,
-                    "size": list(sheet.pixels.shape[1:]),
-                    "window": list(sheet.window),
-                    "views": sheet.views,
-                    "places": [list(place) for place in sheet.places],
-                    "worst": list(pair),
-                }
-            )
+            file_name = "" if paths is None else printable(Path(paths[index]).name)
+            entries.append(picture_entry(sheet, choice.label, index, file_name, file, pair))
     return entries, contents
+
+
+def picture_entry(
+    sheet: Sheet, protocol: str, index: int, name: str, file: str, worst: tuple[int, int]
+) -> PictureEntry:
+    """Describe a picture for the results.
+
+    Args:
+        sheet: What it shows.
+        protocol: Label of the protocol.
+        index: Position of the image, or number of the anchor.
+        name: What a reader calls it; empty where it has no name.
+        file: Path below the results folder.
+        worst: Positions of the two views between which the reference failed.
+    """
+    return {
+        "protocol": protocol,
+        "index": index,
+        "name": name,
+        "file": file,
+        "size": list(sheet.pixels.shape[1:]),
+        "window": list(sheet.window),
+        "views": sheet.views,
+        "places": [list(place) for place in sheet.places],
+        "worst": list(worst),
+    }
 
 
 def write_pictures(contents: Mapping[str, bytes], folder: Path) -> None:

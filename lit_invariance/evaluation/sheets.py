@@ -53,10 +53,35 @@ def make_sheet(
     views = [] if moved is None else [_unresized(view, height, width, protocol.window) for view in moved]
     if len({view[:6] for view in views}) == 1:
         return _block(protocol, image, views, shown)
-    first, second = map(shown.index, pair)
-    start = max(0, min(second - FEW // 2, len(shown) - FEW))
-    kept = sorted({first, *range(start, min(start + FEW, len(shown)))})
-    return _stack(protocol, protocol.parts(image, generator(), AT_ONCE, box), kept, [shown[number] for number in kept])
+    kept = views_near(shown, *pair)
+    parts = protocol.parts(image, generator(), AT_ONCE, box)
+    return stacked(_some(parts, [shown.index(step) for step in kept]), kept)
+
+
+def views_near(shown: Sequence[int], first: int, second: int) -> list[int]:
+    """Choose the views that are kept where each of them needs pixels of its own.
+
+    Args:
+        shown: Positions of all views in the protocol's steps, in order.
+        first: Position of a view that is kept in any case.
+        second: Position of the view around which up to `FEW` are kept.
+
+    Returns:
+        Their positions, in order.
+    """
+    start = max(0, min(shown.index(second) - FEW // 2, len(shown) - FEW))
+    return sorted({first, *shown[start : start + FEW]})
+
+
+def stacked(views: Sequence[Tensor], steps: Sequence[int]) -> Sheet:
+    """Put views below one another.
+
+    Args:
+        views: V views `(C, H, W)` of one size.
+        steps: Their positions in the protocol's steps.
+    """
+    rows, columns = views[0].shape[-2:]
+    return Sheet(torch.cat(list(views), 1), (rows, columns), list(steps), [(rows * n, 0) for n in range(len(views))])
 
 
 def _unresized(view: View, height: int, width: int, window: tuple[int, int]) -> View:
@@ -77,12 +102,11 @@ def _block(protocol: Protocol, image: Tensor, views: Sequence[View], shown: rang
     return Sheet(pixels, protocol.window, list(shown), places)
 
 
-def _stack(protocol: Protocol, parts: Iterable[Tensor], kept: Sequence[int], steps: list[int]) -> Sheet:
-    """Put some of the views below one another: their numbers among all, in order, and their positions in the steps."""
+def _some(parts: Iterable[Tensor], numbers: Sequence[int]) -> list[Tensor]:
+    """Take some of the views, by their numbers among all."""
     found: list[Tensor] = []
     start = 0
     for part in parts:
-        found += [part[number - start] for number in kept if start <= number < start + len(part)]
+        found += [part[number - start] for number in numbers if start <= number < start + len(part)]
         start += len(part)
-    rows = protocol.window[0]
-    return Sheet(torch.cat(found, 1), protocol.window, steps, [(rows * n, 0) for n in range(len(steps))])
+    return found
