@@ -30,10 +30,12 @@ class Renderer:
 
     Attributes:
         views_at_once: Maximum number of views of an image that are made together; halved if they do not fit.
+        together: Whether views of several images are made together; no longer, once they did not fit.
     """
 
     def __init__(self, images: Positioned, seed: int) -> None:
         self.images, self.seed, self.views_at_once = images, seed, VIEWS_AT_ONCE
+        self.together = True
 
     def draws_anything(self, task: Task, image: Tensor, index: int, box: Box | None) -> bool:
         """Tell whether the geometry of an image's views is random."""
@@ -59,7 +61,7 @@ class Renderer:
         Raises:
             UserError: If an image is too small, or not even one view fits into memory.
         """
-        together = self._together(task, numbered, draw) if _on_accelerator(numbered) else []
+        together = self._together(task, numbered, draw) if self.together and _on_accelerator(numbered) else []
         yield from together
         if not together:
             for image, index in numbered:
@@ -77,6 +79,7 @@ class Renderer:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            self.together = False
         garbage_collection_cuda()
         return []
 

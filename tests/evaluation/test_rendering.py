@@ -67,6 +67,7 @@ def test_what_does_not_fit_together_is_made_one_by_one(error, renderer, accelera
     monkeypatch.setattr(Placed, "together", fail)
     if isinstance(error, torch.OutOfMemoryError):
         assert torch.equal(torch.cat(list(renderer.several(task, images, dict.fromkeys(range(3))))), expected)
+        assert not renderer.together  # it is not tried again
     else:
         with pytest.raises(RuntimeError, match="out of memory"):
             list(renderer.several(task, images, dict.fromkeys(range(3))))
