@@ -15,8 +15,9 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from lit_invariance.evaluation.models import Classifier, Model
-from lit_invariance.evaluation.own_network import OwnNetwork, device_of
+from lit_invariance.evaluation.own_network import OwnNetwork
 from lit_invariance.evaluation.precision import EXACT, exact_float32
+from lit_invariance.execution.device import device_of
 from lit_invariance.protocols.window import sides
 from lit_invariance.results.schema import CostEntry
 

@@ -7,7 +7,8 @@ from pytorch_lightning.utilities import rank_zero_info
 from torch import nn
 
 from lit_invariance.evaluation.models import Classifier, Model
-from lit_invariance.evaluation.own_network import OwnNetwork, device_of
+from lit_invariance.evaluation.own_network import OwnNetwork
+from lit_invariance.execution.device import device_of
 from lit_invariance.execution.executor import Executor
 from lit_invariance.execution.features import WithFeatures
 from lit_invariance.execution.replica import replica

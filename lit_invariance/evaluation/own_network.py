@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_invariance.errors import UserError, said_by
+from lit_invariance.execution.device import device_of
 from lit_invariance.mitigations.inference.wrapper import InferenceWrapper
 from lit_invariance.models.grey import as_channels
 from lit_invariance.models.preprocessing import Preprocessing
@@ -100,11 +101,6 @@ def borrowed(module: nn.Module) -> Iterator[None]:
         module.to(home)
         for part, training in modes:
             part.training = training
-
-
-def device_of(module: nn.Module) -> torch.device:
-    """Return where a module's tensors are."""
-    return next((tensor.device for tensor in [*module.parameters(), *module.buffers()]), torch.device("cpu"))
 
 
 class Called(nn.Module):

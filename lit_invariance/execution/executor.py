@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from lit_invariance.errors import UserError, said_by
 from lit_invariance.execution.compiling import compiled, frozen, pays
-from lit_invariance.execution.folded_replica import device_of, folded_replica
+from lit_invariance.execution.device import device_of
+from lit_invariance.execution.folded_replica import folded_replica
 from lit_invariance.execution.memory import is_out_of_memory
 from lit_invariance.execution.replica import replica
 from lit_invariance.protocols.window import Size, sides

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from lit_invariance.execution.device import device_of
 from lit_invariance.execution.folding import fold_batch_norm
 from lit_invariance.execution.replica import replica
 from lit_invariance.protocols.window import Size, sides
@@ -39,11 +40,6 @@ def folded_replica(network: nn.Module, size: Size, channels: int = 3) -> tuple[n
 def _example(network: nn.Module, size: Size, channels: int) -> Tensor:
     rows, columns = sides(size)
     return torch.linspace(0, 1, channels * rows * columns, device=device_of(network)).view(1, channels, rows, columns)
-
-
-def device_of(network: nn.Module) -> torch.device:
-    """Return where a network is; the CPU for one without weights."""
-    return next((tensor.device for tensor in (*network.parameters(), *network.buffers())), torch.device("cpu"))
 
 
 def _agree(plain: Tensor, fast: Tensor) -> bool:
