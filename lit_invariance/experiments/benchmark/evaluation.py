@@ -99,8 +99,10 @@ def _on_threads(count: int, step: Callable[[], object]) -> None:
     """Run a step on all cores, although the lanes beside it have divided them among themselves."""
     divided = torch.get_num_threads()
     torch.set_num_threads(count)
-    step()
-    torch.set_num_threads(divided)
+    try:
+        step()
+    finally:
+        torch.set_num_threads(divided)
 
 
 def _infer(network: nn.Module, views: Tensor) -> None:
