@@ -72,7 +72,7 @@ results: install
 reliability: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m lit_invariance.experiments.reliability
 
-# Measure time and memory, and write docs/performance.md; 20 minutes on one busy core. LIT_INVARIANCE_DATA names a folder of
+# Measure time and memory, and write docs/performance.md; 12 minutes on two idle cores. LIT_INVARIANCE_DATA names a folder of
 # real pictures and weights; without it, drawn pictures and random weights are measured.
 benchmark: install
 	$(BIN)/python -m lit_invariance.experiments.benchmark --output docs/performance.md

@@ -1,7 +1,7 @@
 """Measure time and memory, and write the page of it: `python -m lit_invariance.experiments.benchmark`.
 
-It took 20 minutes on one core. It needs the extra `antialiased`; real pictures and weights are looked for in the folder
-that `LIT_INVARIANCE_DATA` names.
+It took 12 minutes on two idle cores. It needs the extra `antialiased`; real pictures and weights are looked for in the
+folder that `LIT_INVARIANCE_DATA` names.
 """
 
 import os
