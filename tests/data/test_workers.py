@@ -5,6 +5,7 @@ import time
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -28,8 +29,11 @@ class Signalled(Dataset[int]):
 
 
 def test_workers_leave_stopping_to_the_main_process() -> None:
-    loader = DataLoader(Signalled(), batch_size=2, num_workers=1, worker_init_fn=begin_worker)
-    assert [batch.tolist() for batch in loader] == [[0, 1], [2, 3]]
+    batches = iter(DataLoader(Signalled(), batch_size=2, num_workers=1, worker_init_fn=begin_worker))
+    try:
+        assert [batch.tolist() for batch in batches] == [[0, 1], [2, 3]]
+    except RuntimeError as error:
+        pytest.fail(f"a worker ended with {[worker.exitcode for worker in batches._workers]}: {error.__cause__!r}")
 
 
 def test_the_main_process_ends_them_and_leaves() -> None:
