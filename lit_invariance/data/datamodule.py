@@ -106,7 +106,8 @@ class InvarianceData(LightningDataModule):
         self._splits: Splits | None = None
         self._train: Source | None = None
         self._training_seed: int | None = None
-        TrainingView(size, flip, translation)  # reports a wrong option before anything is read or drawn
+        if translation is not None:  # nothing else can be wrong, and albumentations takes a second to import
+            TrainingView(size, flip, translation)  # reports a wrong option before anything is read or drawn
 
     def prepare_data(self) -> None:
         """Download the data set if `download` is set."""

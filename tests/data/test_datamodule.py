@@ -138,6 +138,16 @@ def test_evaluation_draws_no_training_images(monkeypatch: pytest.MonkeyPatch) ->
     assert len(data.predict_dataloader()) == 1
 
 
+def test_evaluation_does_without_albumentations(monkeypatch: pytest.MonkeyPatch) -> None:
+    def imported() -> None:
+        raise AssertionError("albumentations takes a second to import")
+
+    monkeypatch.setattr("lit_invariance.data.augmentation._albumentations", imported)
+    assert sum(len(batch.images) for batch in shapes().val_dataloader()) == 14
+    with pytest.raises(AssertionError, match="takes a second"):
+        shapes(translation={"kind": "pad"})
+
+
 def test_classes_that_disagree_with_the_model(trainer: Trainer) -> None:
     with pytest.raises(UserError, match=r"data shapes has 10 classes but model.num_classes is 1000; set --model\.num"):
         trainer.fit(Witness(num_classes=1000), shapes())
