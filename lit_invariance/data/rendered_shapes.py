@@ -1,6 +1,6 @@
-"""The data set `shapes`: rendered once, held in memory."""
+"""The data set `shapes`: rendered once, when it is first needed, and held in memory."""
 
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ PROGRESS_AFTER = 3.0  # seconds
 class RenderedShapes:
     """Images of one split, as uint8 in memory (3 size² bytes each): an epoch costs nothing and needs no workers.
 
+    They are drawn when the first of them is asked for, so that a mistake in other settings is told at once.
+
     Args:
         count: Number of images; the ten classes take turns.
         size: Side of the images in pixels.
@@ -31,8 +33,11 @@ class RenderedShapes:
 
     Attributes:
         paths: None, as no image has a file.
-        boxes: The boxes of the circles that enclose the shapes.
+        labels: `(count,)`.
         about: How many images there are.
+
+    Raises:
+        UserError: If they do not fit into memory.
     """
 
     paths: None = None
@@ -41,25 +46,32 @@ class RenderedShapes:
         self, count: int, size: int, bias: float, seed: int, split: str, size_bias: float | None = None
     ) -> None:
         try:
-            images = np.empty((count, 3, size, size), dtype=np.uint8)
+            self._paper = np.empty((count, 3, size, size), dtype=np.uint8)
         except (MemoryError, ValueError, OverflowError) as error:
             raise UserError(
                 f"shapes: {count} images of {size} px do not fit into memory; ask for fewer with train_images and "
                 "val_images."
             ) from error
-        self.boxes: list[Box | None] = []
-        for index in tqdm(
-            range(count), desc=f"drawing {split} shapes", delay=PROGRESS_AFTER, leave=False, disable=None
-        ):
-            scene = draw_scene(index, size, bias=bias, seed=seed, split=split, size_bias=size_bias)
-            images[index] = to_uint8(render(scene, size))
-            self.boxes.append(box_around(scene))
-        self.images = torch.from_numpy(images)
+        self._scene = partial(draw_scene, size=size, bias=bias, seed=seed, split=split, size_bias=size_bias)
+        self._split, self._size = split, size
         self.labels = np.arange(count) % len(SHAPES)
         self.about = f"{count} drawn images of {min(count, len(SHAPES))} shapes"
 
+    @cached_property
+    def images(self) -> Tensor:
+        """All images, uint8 `(count, 3, size, size)`."""
+        shown = {"desc": f"drawing {self._split} shapes", "delay": PROGRESS_AFTER, "leave": False, "disable": None}
+        for index in tqdm(range(len(self)), **shown):
+            self._paper[index] = to_uint8(render(self._scene(index), self._size))
+        return torch.from_numpy(self._paper)
+
+    @cached_property
+    def boxes(self) -> list[Box | None]:
+        """The boxes of the circles that enclose the shapes."""
+        return [box_around(self._scene(index)) for index in range(len(self))]
+
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         return self.images[index], int(self.labels[index])
@@ -95,7 +107,7 @@ def load_shapes(
         size_bias: Bias of size alone, of both parts; by default size has the bias of place.
 
     Returns:
-        The two splits; training images are drawn when first asked for.
+        The two splits, whose images are drawn when first asked for.
 
     Raises:
         UserError: If a number is out of its range.

@@ -65,3 +65,15 @@ def test_train_images_do_not_depend_on_how_many_there_are() -> None:
 def test_wrong_numbers_are_named(options: dict[str, float], said: str) -> None:
     with pytest.raises(UserError, match=said):
         load_shapes(64, **options)
+
+
+def test_nothing_is_drawn_before_an_image_is_asked_for(monkeypatch):
+    def drawn(*_):
+        raise AssertionError("drawn")
+
+    monkeypatch.setattr("lit_invariance.data.rendered_shapes.render", drawn)
+    splits = load_shapes(32, train_images=10, val_images=5)
+    for source, count in ((splits.val, 5), (splits.load_train(), 10)):
+        assert (len(source), len(source.boxes)) == (count, count)
+        with pytest.raises(AssertionError, match="drawn"):
+            source[0]
