@@ -28,6 +28,13 @@ from lit_invariance.parser import one_sentence
 from lit_invariance.results.outcomes import Outcomes, merge
 from lit_invariance.results.schema import How
 
+LEAST = {
+    "pytorch_lightning": logging.WARNING,
+    "lightning_fabric": logging.WARNING,
+    "torch.utils.cpp_extension": logging.ERROR,  # PyTorch's compiler warns where CUDA is installed but no GPU is
+}
+"""Logger to the least level of its messages that are shown."""
+
 
 def make_trainer(
     accelerator: str, devices: int | str, precision: str, progress: bool, num_nodes: int = 1
@@ -189,10 +196,10 @@ def _left_alone() -> UserError:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Lightning's list of absent accelerators, its tips and its advice on workers off the screen."""
-    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    loggers = [logging.getLogger(name) for name in LEAST]
     levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
+    for logger, least in zip(loggers, LEAST.values(), strict=True):
+        logger.setLevel(least)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*does not have many workers.*")
