@@ -24,7 +24,7 @@ quickstart: install
 	$(BIN)/python evaluate.py --models baseline=checkpoints/shapes/best.ckpt augmented=checkpoints/aug_shapes/best.ckpt \
 	    blurpool=checkpoints/aa_shapes/best.ckpt --output results/quickstart --seed $(SEED) \
 	    --protocols centre_crop '{crop: {area: [0.79, 0.79]}}' \
-	    '{embed_black: {min_side: 58}}' '{scale_black: {min_side: 58}}'
+	    '{embed_inpaint: {min_side: 56}}' '{scale_black: {min_side: 56, background: inpaint}}'
 
 # Train the quickstart's network with every mitigation and some pairs, then rank them. What is trained already stays; with
 # `OMP_NUM_THREADS=1 make -j2 mitigations` two trainings share two cores better than one after the other.
