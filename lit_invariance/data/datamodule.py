@@ -21,7 +21,7 @@ from lit_invariance.data.source import Source, Splits
 from lit_invariance.data.subset import PartOf, random_positions
 from lit_invariance.data.training_set import TrainingSet
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
-from lit_invariance.data.workers import begin_worker, usual_workers
+from lit_invariance.data.workers import WorkerLoader, begin_worker, usual_workers
 from lit_invariance.errors import UserError
 from lit_invariance.models.image_size import checked_size, plain
 from lit_invariance.registry import parse_spec
@@ -244,7 +244,7 @@ class InvarianceData(LightningDataModule):
             )
         sampler = UnpaddedSampler(images, world, rank)
         batch_size = options["val_batch_size"] or options["batch_size"]
-        return DataLoader(images, batch_size=batch_size, sampler=sampler, collate_fn=collate, **self._serving())
+        return WorkerLoader(images, batch_size=batch_size, sampler=sampler, collate_fn=collate, **self._serving())
 
     def validation_images(self) -> Positioned:
         """Return the images to validate and evaluate on; each is decoded when it is read."""

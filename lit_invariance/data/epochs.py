@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import Dataset, DistributedSampler
+
+from lit_invariance.data.workers import WorkerLoader
 
 Place = tuple[int, int]
 """An epoch, from 0, and a position in the data set."""
@@ -85,7 +87,7 @@ class EpochSampler(DistributedSampler[Any]):
         return ((self.epoch, int(index)) for index in share[self.batches_done() * self.batch_size :])
 
 
-class EpochLoader(DataLoader[Any]):
+class EpochLoader(WorkerLoader):
     """A loader that asks its sampler for an epoch's order only when the epoch's first batch is wanted.
 
     Lightning makes the first iterator, whose workers begin at once, before it restores a resumed training's position.

@@ -4,8 +4,12 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 
 MOST_WORKERS = 8
 
@@ -18,6 +22,32 @@ def usual_workers() -> int:
     # Schedulers may give a job fewer cores than the machine has; not every system reports this.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores if torch.cuda.is_available() else max(1, cores // 2), MOST_WORKERS)
+
+
+class WorkerLoader(DataLoader[Any]):
+    """A loader whose worker processes take `begin_worker` as `worker_init_fn`.
+
+    A fork makes PyTorch's own threads anew before any code of the worker runs. They would take a signal to end that is
+    meant to wait, so that it is blocked already where the workers are started.
+    """
+
+    def __iter__(self) -> Any:
+        """Start the workers, or wake those that persist, and iterate over the batches."""
+        with _without_sigterm():
+            return super().__iter__()
+
+
+@contextmanager
+def _without_sigterm() -> Iterator[None]:
+    """Keep a SIGTERM waiting, in this thread and in what it starts."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has none
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def begin_worker(number: int) -> None:

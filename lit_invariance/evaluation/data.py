@@ -13,7 +13,7 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.source import Source
 from lit_invariance.data.synsets import is_imagenet_validation
 from lit_invariance.data.unpadded_sampler import UnpaddedSampler
-from lit_invariance.data.workers import begin_worker
+from lit_invariance.data.workers import WorkerLoader, begin_worker
 from lit_invariance.names import printable
 
 # What a data set is, as opposed to how it is loaded or augmented.
@@ -95,7 +95,7 @@ class Loading(pl.LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return the loader of this process's share of the images; its batches are `Batch`."""
         world, rank = (1, 0) if self.trainer is None else (self.trainer.world_size, self.trainer.global_rank)
-        return DataLoader(
+        return WorkerLoader(
             self.images,
             batch_size=self.data.batch_size,
             num_workers=self.data.workers,

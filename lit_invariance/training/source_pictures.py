@@ -5,12 +5,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from lit_invariance.data.batch import Batch, Positioned, collate
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.data.labelled_pictures import LabelledPictures
-from lit_invariance.data.workers import begin_worker
+from lit_invariance.data.workers import WorkerLoader, begin_worker
 from lit_invariance.training.choice import evenly
 
 BATCH = 32
@@ -58,7 +58,7 @@ class SourcePictures:
         """
         chosen = evenly(self.images.positions, wanted)[rank::world]
         workers = self.data.workers if isinstance(self.data, InvarianceData) else 0
-        yield from DataLoader(
+        yield from WorkerLoader(
             Positioned(self.images.source, chosen),
             batch_size=BATCH,
             collate_fn=collate,

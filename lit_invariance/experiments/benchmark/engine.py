@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from types import TracebackType
 
 import torch
-from torch.utils.data import DataLoader
 
 from lit_invariance.data.batch import Batch, collate
-from lit_invariance.data.workers import begin_worker
+from lit_invariance.data.workers import WorkerLoader, begin_worker
 from lit_invariance.evaluation.data import EvaluationData
 from lit_invariance.evaluation.executors import make_executor
 from lit_invariance.evaluation.filling import Filling
@@ -46,7 +45,7 @@ class Engine:
         self.executors = {model.name: make_executor(model, DEVICE) for model in models}
         order = [(model.name, choice.label) for choice in chosen for model in models]
         self.measurement = Measurement(self.executors, tasks, order, data.images, 0, self.lanes, compiling)
-        self.loader = DataLoader(
+        self.loader = WorkerLoader(
             data.images,
             data.batch_size,
             num_workers=data.workers,
