@@ -41,11 +41,27 @@ def loop(network: nn.Module, files: Sequence[Path], pairs: int, size: int) -> tu
         for file in files:
             picture = prepare(Image.open(file).convert("RGB"))
             for place in range(pairs):
-                first, second = (_probabilities(network, picture, place + step, size) for step in range(2))
-                top = int(first.argmax())
-                changes.append(float(top != int(second.argmax())))
-                moves.append(float((first[top] - second[top]).abs()))
+                change, move = compare(network, picture, place, size)
+                changes.append(change)
+                moves.append(move)
     return sum(changes) / len(changes), sum(moves) / len(moves)
+
+
+def compare(network: nn.Module, picture: Tensor, place: int, size: int) -> tuple[float, float]:
+    """Compare one pair of neighbouring windows, each in a batch of one.
+
+    Args:
+        network: In evaluation mode.
+        picture: `(3, H, W)`, normalised.
+        place: First row and column of the first window; the second is one pixel further on the diagonal.
+        size: Side S of the windows, in pixels.
+
+    Returns:
+        1 if the top class changes, else 0; and the absolute change of its probability.
+    """
+    first, second = (_probabilities(network, picture, place + step, size) for step in range(2))
+    top = int(first.argmax())
+    return float(top != int(second.argmax())), float((first[top] - second[top]).abs())
 
 
 def _probabilities(network: nn.Module, picture: Tensor, place: int, size: int) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from lit_invariance.api.evaluate import evaluate
 from lit_invariance.evaluation.precision import exact_float32
 from lit_invariance.experiments.benchmark.answer import Answer, Target
+from lit_invariance.experiments.benchmark.authors import compare
 from lit_invariance.experiments.gpu.rate import rate
 from lit_invariance.experiments.gpu.setting import Setting
 
@@ -58,15 +59,8 @@ def _pairs_one_by_one(setting: Setting, name: str, half: bool) -> float:
     """Pairs a second as `CheckTranslationInvariance.py` compares them."""
     network, side = setting.network(name).to(setting.device), setting.side
     picture = torch.rand(3, side + 1, side + 1, device=setting.device)
-
-    def compare() -> bool:
-        views = (picture[None, :, place : place + side, place : place + side] for place in range(2))
-        first, second = (network(view).softmax(1)[0] for view in views)
-        top = int(first.argmax())
-        return top != int(second.argmax()) and float((first[top] - second[top]).abs()) > 0
-
     with exact_float32(), torch.inference_mode(), torch.autocast(setting.device.type, torch.bfloat16, enabled=half):
-        return rate(compare, setting.seconds)
+        return rate(lambda: compare(network, picture, 0, side), setting.seconds)
 
 
 def _evaluated(setting: Setting, name: str, precision: str, count: int) -> float:
