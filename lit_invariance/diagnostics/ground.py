@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from lit_invariance.data.annotated_boxes import AnnotatedBox
 from lit_invariance.data.batch import Batch, Positioned, collate
 from lit_invariance.data.source import Source
+from lit_invariance.data.workers import WorkerLoader, begin_worker
 from lit_invariance.evaluation.data import EvaluationData
 from lit_invariance.results.outcomes import Outcomes
 
@@ -37,8 +38,12 @@ class Ground:
 
     def batches(self, source: Source, positions: Sequence[int]) -> "Moved":
         """Decoded images on the device, batch by batch."""
-        loader: DataLoader[Any] = DataLoader(
-            Positioned(source, positions), batch_size=32, num_workers=self.data.workers, collate_fn=collate
+        loader = WorkerLoader(
+            Positioned(source, positions),
+            batch_size=32,
+            num_workers=self.data.workers,
+            collate_fn=collate,
+            worker_init_fn=begin_worker,
         )
         return Moved(loader, self.device)
 

@@ -1,14 +1,17 @@
+import ast
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+import lit_invariance
 from lit_invariance.data.augmentation import TrainingView
 from lit_invariance.data.datamodule import TrainingSet
 from lit_invariance.data.labelled_pictures import LabelledPictures
@@ -37,6 +40,15 @@ def test_workers_leave_stopping_to_the_main_process() -> None:
     finally:
         torch.set_num_threads(threads)
     assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_no_loader_of_the_package_starts_workers_without_it() -> None:
+    package, found = Path(lit_invariance.__file__).parent, []
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "DataLoader":
+                found += [file.relative_to(package).as_posix() for word in node.keywords if word.arg == "num_workers"]
+    assert found == ["api/data.py"]  # that one only says how many workers there are to be
 
 
 def test_the_main_process_ends_them_and_leaves() -> None:
