@@ -11,11 +11,13 @@ import pytest
 import torch
 from PIL import Image
 
+from lit_invariance.cli.entry import evaluate_command
 from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.errors import UserError
 from lit_invariance.metrics import SCORES, SET_SCORES
 from lit_invariance.results.outcomes import load_outcomes
 from lit_invariance.results.reading import read_results
+from tests.forks import forked
 
 NEW = ["--models", "small=tiny_resnet@none", "deep=cifar_resnet20@none"]
 SHAPES = ["--data.dataset", "shapes", "--data.image_size", "16", "--data.shapes", "{val_images: 23}"]
@@ -265,12 +267,11 @@ def test_a_mistake_is_told_once_by_two_processes(spoil, told, in_folder):
     for number in range(4):
         Image.new("RGB", (20, 20)).save(f"pictures/cat/{number}.png")
     spoil(Path("pictures/cat/3.png"))  # the second process's
-    done = run_script(
-        in_folder, ["--models", "a=tiny_resnet@none", "--data.root", "pictures", *QUICK, "--devices", "2"]
-    )
-    assert done.returncode == 2
-    assert done.stderr.count(told) == 1
-    assert "Traceback" not in done.stderr
+    arguments = ["--models", "a=tiny_resnet@none", "--data.root", "pictures", *QUICK, "--devices", "2"]
+    codes, _, printed = forked(evaluate_command, ["evaluate.py", *arguments], ranks=2)
+    assert codes == [2, 2]
+    assert printed.count(told) == 1
+    assert "Traceback" not in printed
     # The other process has measured its images, from which a second run goes on.
     assert sorted(path.name for path in Path("results").iterdir()) == [".lit_invariance.json", "unfinished"]
 

@@ -1,20 +1,19 @@
 import errno
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from lit_invariance.cli.entry import evaluate_command
 from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.errors import UserError
 from lit_invariance.files import LOCK
 from tests.cli.test_evaluate import NEW, QUICK, SHAPES
+from tests.forks import beginning
 
 CHOSEN = [*NEW, *SHAPES, *QUICK, "--cost", "false", "--protocols", "crop", "--output", "out"]
-SCRIPT = "from lit_invariance.cli.entry import evaluate_command\nevaluate_command()\n"
 
 
 def contents(folder):
@@ -50,24 +49,22 @@ def test_foreign_files_under_other_names_stay_and_an_earlier_evaluations_go(in_f
 @pytest.fixture
 def running(in_folder):
     """A process that evaluates, with a batch or two behind it, and what it says."""
-    Path("evaluate.py").write_text(SCRIPT)
-    many = ["--data.shapes", "{val_images: 20000}", "--data.batch_size", "4"]
-    command = [sys.executable, "evaluate.py", *CHOSEN, *many]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    many = ["--data.shapes", "{val_images: 4000}", "--data.batch_size", "4"]
+    with beginning(evaluate_command, ["evaluate.py", *CHOSEN, *many]) as begun:
+        (process,) = begun.processes
         while not list(Path("out/unfinished").glob("*/*.npz")):
-            assert process.poll() is None, process.stderr.read()
+            assert process.exitcode is None, begun.stderr
             time.sleep(0.05)
-        yield process
-        process.kill()
+        yield begun
 
 
 def test_a_running_evaluation_owns_its_folder_and_stops_on_a_signal(running):
-    with pytest.raises(UserError, match=rf"another evaluation \(process {running.pid} on .*: evaluate.py --models"):
+    pid = running.processes[0].pid
+    with pytest.raises(UserError, match=rf"another evaluation \(process {pid} on .*: evaluate.py --models"):
         evaluate(CHOSEN)
-    running.send_signal(signal.SIGTERM)
-    told = running.communicate(timeout=60)[1].decode()
-    assert running.returncode == 128 + signal.SIGTERM
+    os.kill(pid, signal.SIGTERM)
+    assert running.wait().codes == [128 + signal.SIGTERM]
+    told = running.stderr
     assert "stopped by SIGTERM; resume with: python evaluate.py --models small=tiny_resnet@none" in told
     assert "Traceback" not in told
     assert not Path("out", LOCK).exists()

@@ -11,10 +11,12 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lit_invariance.cli.entry import train_command
 from lit_invariance.cli.train import train
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.training.checkpoint import load_checkpoint
+from tests.forks import forked
 from tests.training.test_resuming import assert_same
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,22 +64,20 @@ def test_an_earlier_run_is_not_lost_by_accident(in_folder):
     assert len(scalars("runs/shapes")["val/acc"]) == 2
 
 
+class Kill(pl.Callback):
+    """Ends the process as a machine without memory does."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == (2, 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_killed_in_the_middle_of_an_epoch_it_goes_on_from_the_last_finished_one(in_folder):
     """The process kills itself before the second batch of its third epoch, so two epochs are finished."""
-    Path("killing.py").write_text(
-        "import os, signal\n"
-        "from pytorch_lightning import Callback\n"
-        "class Kill(Callback):\n"
-        "    def on_train_batch_start(self, trainer, module, batch, index):\n"
-        "        if (trainer.current_epoch, index) == (2, 1):\n"
-        "            os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
     plan = [*TINY, "--trainer.max_epochs", "4"]
     train([*plan, "--name", "whole"])
-    command = [sys.executable, str(ROOT / "train.py"), *plan, "--trainer.callbacks+=killing.Kill"]
-    path = os.pathsep.join([str(in_folder), str(ROOT)])
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    codes, _, printed = forked(train_command, ["train.py", *plan, "--trainer.callbacks+=tests.cli.test_train.Kill"])
+    assert codes == [-signal.SIGKILL], printed
     assert torch.load("checkpoints/shapes/last.ckpt", weights_only=True)["epoch"] == 1
     train([*plan, "--ckpt_path", "last"])
     assert len(scalars("runs/shapes")["val/acc"]) == 4
@@ -136,8 +136,6 @@ BAD = [
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(bad[0][2:]) or bad[0][1] for bad in BAD])
 def test_bad_input_is_one_sentence_and_code_2(arguments, message, in_folder, monkeypatch, capsys):
-    from lit_invariance.cli.entry import train_command
-
     Path("cut.pth").write_bytes(b"PK\x03\x04 and nothing more")
     monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
     with pytest.raises(SystemExit) as leave:

@@ -8,8 +8,7 @@ import os
 import resource
 import shlex
 import signal
-import subprocess
-import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -19,13 +18,16 @@ import torch
 import yaml
 from PIL import Image
 
+from lit_invariance.cli.entry import train_command
 from lit_invariance.cli.failures import in_one_sentence
 from lit_invariance.cli.signals import Stopped
 from lit_invariance.cli.train import train
 from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
+from lit_invariance.files import owned
 from lit_invariance.training.classifier import LitClassifier
 from lit_invariance.training.restored import Restored
+from tests.forks import beginning, forked
 from tests.training.test_resuming import assert_same
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,18 +117,21 @@ class Leave(pl.Callback):
         trainer.should_stop = True
 
 
+def hold_the_run():
+    with owned(RUN, "training"):
+        print("owned")
+        time.sleep(60)
+
+
 def test_two_trainings_of_one_name(in_folder):
     RUN.mkdir(parents=True)
-    program = "import sys\nfrom pathlib import Path\nfrom lit_invariance.files import owned\n"
-    program += "with owned(Path(sys.argv[1]), 'training'):\n    print('owned', flush=True)\n    sys.stdin.read()\n"
-    command = [sys.executable, "-c", program, str(RUN)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as other:
-        assert other.stdout.readline() == b"owned\n"
-        with pytest.raises(UserError, match=rf"is being written to by another training \(process {other.pid} on"):
+    with beginning(hold_the_run, []) as other:
+        while not other.stdout:
+            time.sleep(0.01)
+        (process,) = other.processes
+        with pytest.raises(UserError, match=rf"is being written to by another training \(process {process.pid} on"):
             train(SMALL)
         assert not list(RUN.glob("*.*pt"))
-        other.communicate()
 
 
 class KillWorkers(pl.Callback):
@@ -269,13 +274,12 @@ class Terminate(pl.Callback):
 
 
 def test_sigterm_gives_the_shells_code_and_the_command_that_goes_on(in_folder):
-    command = [sys.executable, str(ROOT / "train.py"), *SMALL]
+    script = str(ROOT / "train.py")
     stopping = ["--trainer.callbacks+", "tests.cli.test_train_faults.Terminate"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([*command, *stopping], capture_output=True, text=True, env=environment)
-    assert done.returncode == 128 + signal.SIGTERM, done.stderr
-    (told,) = [line for line in done.stderr.splitlines() if "resume with" in line]
-    assert told.startswith(f"stopped by SIGTERM; resume with: python {shlex.quote(command[1])} --config shapes.yaml")
+    codes, _, printed = forked(train_command, [script, *SMALL, *stopping])
+    assert codes == [128 + signal.SIGTERM], printed
+    (told,) = [line for line in printed.splitlines() if "resume with" in line]
+    assert told.startswith(f"stopped by SIGTERM; resume with: python {shlex.quote(script)} --config shapes.yaml")
     assert read("last.ckpt")["global_step"] == 3
     again = shlex.split(told.partition("train.py ")[2])
     assert again == [*SMALL, *stopping, "--ckpt_path", "last"]

@@ -2,8 +2,6 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from PIL import Image
 from torch import nn
 
 import lit_invariance as li
+from tests.forks import forked_script
 
 QUICK = {"image_size": 16, "progress": False, "cost": False, "accelerator": "cpu"}
 SHARDS = [7, 1, 4]
@@ -90,10 +89,12 @@ def test_outcomes_are_equal_to_the_last_digit(stored):
             np.testing.assert_array_equal(values, folder.outcomes.columns[column])
 
 
-def test_uneven_shards_over_two_processes_and_two_workers(stored, tmp_path):
+def test_uneven_shards_over_two_processes_and_two_workers(stored, tmp_path, monkeypatch):
     """Real processes that talk by gloo, each with two workers: every sample is validated on once, and none is lost."""
     (tmp_path / "two.py").write_text(TWO_PROCESSES)
-    subprocess.run([sys.executable, "two.py", stored["webdataset"]], cwd=tmp_path, check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path)
+    codes, _, printed = forked_script(["two.py", stored["webdataset"]], ranks=2)
+    assert codes == [0, 0], printed
     seen = [json.loads((tmp_path / f"seen{rank}.json").read_text()) for rank in (0, 1)]
     together = sorted(pair for process in seen for pair in process["validated"])
     assert together == [[number, number // 6] for number in range(12)]

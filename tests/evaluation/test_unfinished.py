@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from lit_invariance.api.results import Saved
+from lit_invariance.cli.entry import evaluate_command
 from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.errors import UserError
 from lit_invariance.evaluation.measurement import Measurement
 from lit_invariance.evaluation.unfinished import Unfinished
 from lit_invariance.results.outcomes import load_outcomes
-from tests.cli.test_evaluate import NEW, QUICK, SHAPES, run_script
+from tests.cli.test_evaluate import NEW, QUICK, SHAPES
+from tests.forks import forked
 from tests.results.test_outcomes import equal_answers, part
 
 CHOSEN = [*NEW, *SHAPES, *QUICK, "--cost", "false", "--protocols", "crop", "embed_black", "--data.batch_size", "4"]
@@ -119,9 +121,10 @@ def test_what_a_user_keeps_in_unfinished_stays(in_folder, interrupted):
 
 def test_two_processes_go_on_where_one_stopped(in_folder, interrupted):
     interrupted(3)
-    done = run_script(in_folder, [*CHOSEN, "--output", "parts", "--devices", "2"])
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("12 of 23 images are done") == 1
+    command = ["evaluate.py", *CHOSEN, "--output", "parts", "--devices", "2"]
+    codes, printed, errors = forked(evaluate_command, command, ranks=2)
+    assert codes == [0, 0], errors
+    assert printed.count("12 of 23 images are done") == 1
     evaluate([*CHOSEN, "--output", "whole"])
     first, second = (load_outcomes(Path(folder, "outcomes.npz")) for folder in ("parts", "whole"))
     assert first.indices.tolist() == list(range(23))

@@ -1,9 +1,5 @@
 import json
-import os
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +15,9 @@ from lit_invariance.data.datamodule import InvarianceData
 from lit_invariance.errors import UserError
 from lit_invariance.protocols import Circular, Crop, EmbedBlack, ShiftGrid
 from lit_invariance.training.invariance_callback import InvarianceCallback
+from tests.forks import forked_script
 from tests.training.foreign import MEAN, QUIET, SIDE, STD, Foreign, Packed, by_hand, loader, pictures
 
-ROOT = Path(__file__).resolve().parents[2]
 SCALE = {"mean": MEAN, "std": STD}
 EMBED = EmbedBlack(size=SIDE, mean=MEAN)
 
@@ -346,10 +342,8 @@ def by_processes(tmp_path_factory):
     folder, found = tmp_path_factory.mktemp("processes"), {}
     (folder / "script.py").write_text(SCRIPT)
     for devices in (1, 2):
-        command = [sys.executable, "script.py", str(folder), str(devices)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
-        assert done.returncode == 0, done.stderr
+        codes, _, printed = forked_script([str(folder / "script.py"), str(folder), str(devices)], ranks=devices)
+        assert codes == [0] * devices, printed
         found[devices] = json.loads((folder / f"{devices}_0.json").read_text())
     found["second"] = json.loads((folder / "2_1.json").read_text())
     return found

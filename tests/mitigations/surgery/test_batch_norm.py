@@ -1,7 +1,4 @@
 import copy
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ from torch.optim.swa_utils import update_bn
 
 from lit_invariance.mitigations import reestimate_batch_norm
 from lit_invariance.models.small_resnet import SmallResNet
+from tests.forks import forked_script
 
 
 def test_one_layer_by_hand():
@@ -78,9 +76,8 @@ trainer.fit(module, data)
 def test_all_processes_begin_with_the_same_statistics(in_folder):
     """DistributedDataParallel itself would make them equal at the first step, so they are noted before it."""
     Path("train_twice.py").write_text(TWO_PROCESSES)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[3])}
-    done = subprocess.run([sys.executable, "train_twice.py"], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    codes, _, printed = forked_script(["train_twice.py"], ranks=2)
+    assert codes == [0, 0], printed
     first, second = torch.load("0.pt"), torch.load("1.pt")
     assert first.abs().sum() > 0
     assert torch.equal(first, second)
