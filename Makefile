@@ -1,35 +1,48 @@
 # Needs python3 (3.11 or later), make and a C compiler. The first call creates .venv; later ones start at once.
 PYTHON ?= python3
 BIN := .venv/bin
+# What the program needs, and what its extras, the tests and the checks need too.
+BASE := .venv/base
 INSTALLED := .venv/installed
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 
 .PHONY: install quickstart mitigations results reliability benchmark gpu test test-compiled test-minimum lint wheel clean
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml constraints.txt
+# Python compiles what it imports when it first does; compiling all of torch takes longer than the quickstart has time.
+$(BASE): pyproject.toml constraints.txt
 	@echo "Installing into .venv: some GB with torch, a few minutes without further words ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[antialiased,hf,export,webdataset,loggers,dev]'
+	@$(PIP) --no-compile --editable .
+	@touch $@
+
+$(INSTALLED): $(BASE)
+	@$(PIP) --no-compile --editable '.[antialiased,hf,export,webdataset,loggers,dev]'
 	@touch $@
 
 # Train a plain, an augmented and an anti-aliased network on the built-in shapes, then compare them, on pictures like those
 # of the training and on others. `make quickstart SEED=1` draws other pictures, weights and views.
 SEED ?= 0
 SEEDED := --overwrite true --seed_everything $(SEED) --data.seed $(SEED)
-quickstart: install
-	$(BIN)/python train.py --config shapes.yaml $(SEEDED)
-	$(BIN)/python train.py --config aug_shapes.yaml $(SEEDED)
-	$(BIN)/python train.py --config aa_shapes.yaml $(SEEDED)
+quickstart: $(BASE)
+	@$(MAKE) --no-print-directory --jobs 3 SEED=$(SEED) trained_shapes trained_aug_shapes trained_aa_shapes
 	$(BIN)/python evaluate.py --models baseline=checkpoints/shapes/best.ckpt augmented=checkpoints/aug_shapes/best.ckpt \
 	    blurpool=checkpoints/aa_shapes/best.ckpt --output results/quickstart --seed $(SEED) \
 	    --protocols centre_crop '{crop: {area: [0.79, 0.79]}}' \
-	    '{embed_inpaint: {min_side: 56}}' '{scale_black: {min_side: 56, background: inpaint}}'
+	    '{embed_inpaint: {min_side: 44}}' '{scale_black: {min_side: 44, background: inpaint}}'
+
+# Small networks train faster side by side than one after the other on all cores.
+trained_%: export OMP_NUM_THREADS ?= $(shell $(PYTHON) -c 'import os; print(max(1, (os.cpu_count() or 1) // 3))')
+trained_%: $(BASE)
+	$(BIN)/python train.py --config $*.yaml $(SEEDED) 2>&1 | { trap '' INT; while IFS= read -r line; do echo "$*: $$line"; done; }
 
 # Train the quickstart's network with every mitigation and some pairs, then rank them. What is trained already stays; with
 # `OMP_NUM_THREADS=1 make -j2 mitigations` two trainings share two cores better than one after the other.
-ON_SHAPES := $(BIN)/python train.py --config shapes.yaml --data.shapes '{bias: 0.9}' --trainer.max_epochs 5 \
-    --overwrite true --trainer.enable_model_summary false
+ON_SHAPES := $(BIN)/python train.py --config shapes.yaml --data.shapes '{bias: 0.9}' --data.image_size 64 \
+    --trainer.max_epochs 5 --overwrite true --trainer.enable_model_summary false
 ARMS := blurpool adaptive_blur ideal_lowpass reflect_padding circular_padding consistency
 TRAINED := $(patsubst %,checkpoints/m_%/best.ckpt,plain translation $(ARMS) polyphase learned_polyphase blurpool_circular \
     blurpool_consistency distilled)

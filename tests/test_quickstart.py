@@ -31,7 +31,8 @@ PLACES = torch.cat([PLACES, torch.zeros_like(PLACES[:1])])
 def commands(seed=0):
     recipe = ["make", "-n", "quickstart", f"SEED={seed}"]
     printed = subprocess.run(recipe, cwd=ROOT, capture_output=True, text=True, check=True).stdout.replace("\\\n", " ")
-    return [shlex.split(line)[1:] for line in printed.splitlines() if line.startswith(".venv/bin/python ")]
+    lines = [line.split(" 2>&1")[0] for line in printed.splitlines() if line.startswith(".venv/bin/python ")]
+    return [shlex.split(line)[1:] for line in lines]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def test_inside_are_the_windows_that_augmentation_shows(views):
     for view in views[inside]:
         assert view[2:] == (SIZE, SIZE, SIZE, SIZE, 0, 0)
         assert 0 <= min(view.top, view.left) <= max(view.top, view.left) <= DRAWN - SIZE
-    assert len({(view.top, view.left) for view in views[inside]}) > 60  # of 81
+    assert len({(view.top, view.left) for view in views[inside]}) > 40  # of 49
 
 
 def test_outside_are_whole_pictures_whose_shapes_mostly_have_a_size_of_training(views):

@@ -24,6 +24,7 @@ from lit_invariance.results.schema import estimate
 
 CONFIGS = {"plain": "shapes.yaml", "translation": "aug_shapes.yaml", "blurpool": "aa_shapes.yaml"}
 # A square of .79 of a 72-px picture has a side of 64 px: the picture moves by a pixel and is not resized.
+IMAGE_SIZE = 64
 PROTOCOL: Spec = {"crop": {"area": [0.79, 0.79]}}
 SCORES = ("accuracy", "top1_change")
 UNBIASED = 0.0
@@ -116,13 +117,12 @@ def run_cell(cell: Trial, folder: Path) -> TrialResult:
     """
     images = {"train_images": cell.train_images, "val_images": cell.val_images}
     name = f"causal/{cell.name}"
-    trained = train(_training_arguments(cell, name, images))
-    size = trained.datamodule.hparams["image_size"]
+    train(_training_arguments(cell, name, images))
     measured: list[Measured] = []
     for where, bias in (("inside", cell.bias), ("outside", UNBIASED)):
         shapes = {"bias": bias, **images}
         data = InvarianceData(
-            dataset="shapes", image_size=size, seed=cell.seed, shapes=shapes, num_workers=0, **LOADING
+            dataset="shapes", image_size=IMAGE_SIZE, seed=cell.seed, shapes=shapes, num_workers=0, **LOADING
         )
         measured += _measure(CHECKPOINTS / name / "last.ckpt", data, where, cell.seed)
     result: TrialResult = {"settings": asdict(cell), "measured": measured}
@@ -138,6 +138,7 @@ def _training_arguments(cell: Trial, name: str, images: dict[str, int]) -> list[
         "overwrite": "true",
         "seed_everything": cell.seed,
         "data.seed": cell.seed,
+        "data.image_size": IMAGE_SIZE,
         "data.shapes": json.dumps({"bias": cell.bias, **images}),
         "trainer.max_epochs": cell.epochs,
         "trainer.devices": 1,
