@@ -4,7 +4,7 @@ BIN := .venv/bin
 # What the program needs, and what its extras, the tests and the checks need too.
 BASE := .venv/base
 INSTALLED := .venv/installed
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 
@@ -12,15 +12,19 @@ SHELL := bash
 
 install: $(INSTALLED)
 
-# Python compiles what it imports when it first does; compiling all of torch takes longer than the quickstart has time.
+# All cores compile what pip would compile on one; a few files of libraries are templates and are not Python.
+COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
+
 $(BASE): pyproject.toml constraints.txt
 	@echo "Installing into .venv: some GB with torch, a few minutes without further words ..."
 	@$(PYTHON) -m venv .venv
-	@$(PIP) --no-compile --editable .
+	@$(PIP) --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(INSTALLED): $(BASE)
-	@$(PIP) --no-compile --editable '.[antialiased,hf,export,webdataset,loggers,dev]'
+	@$(PIP) --editable '.[antialiased,hf,export,webdataset,loggers,dev]'
+	@$(COMPILE)
 	@touch $@
 
 # Train a plain, an augmented and an anti-aliased network on the built-in shapes, then compare them, on pictures like those
