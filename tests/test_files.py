@@ -2,14 +2,13 @@ import errno
 import os
 import signal
 import stat
-import subprocess
-import sys
-import textwrap
+import time
 
 import pytest
 
 from lit_invariance.errors import UserError
 from lit_invariance.files import LOCK, made_if_filled, owned, remove_leftovers, replacing, writable_folder
+from tests.forks import beginning
 
 
 def test_file_appears_at_the_end(tmp_path):
@@ -131,29 +130,25 @@ def test_an_owner_goes_on_owning_until_its_last_block_ends(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
-OWNER = """
-    import os, sys, time
-    from pathlib import Path
-    from lit_invariance.files import LOCK, owned
-    with owned(Path(sys.argv[1]), "training"):
-        if os.fork() == 0:  # as a worker that outlives its parent
-            time.sleep(60)
-        print("ready", flush=True)
-        time.sleep(60)
-"""
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
 def test_the_lock_goes_with_its_process_though_a_worker_lives(tmp_path):
-    command = [sys.executable, "-c", textwrap.dedent(OWNER), str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+    def own() -> None:
+        os.setsid()
+        with owned(tmp_path, "training"):
+            if os.fork():  # the child is a worker that outlives its parent
+                print("ready")
+            time.sleep(60)
+
+    with beginning(own, ["train.py", "--name", "x"]) as begun:
+        (process,) = begun.processes
+        while not begun.stdout:
+            time.sleep(0.01)
+        told = f"another training \\(process {process.pid} on .*, since 2.*: train.py --name x\\); wait for its end"
         try:
-            assert process.stdout.readline() == b"ready\n"
-            told = f"another training \\(process {process.pid} on .*, since 2.*: -c .*\\); wait for its end"
             with pytest.raises(UserError, match=told), owned(tmp_path, "training"):
                 raise AssertionError
             os.kill(process.pid, signal.SIGKILL)
-            process.wait()
+            process.join()
             with owned(tmp_path, "training"):
                 pass
         finally:

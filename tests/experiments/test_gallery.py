@@ -1,4 +1,3 @@
-import subprocess
 import sys
 
 import numpy as np
@@ -6,6 +5,7 @@ import pytest
 from PIL import Image
 
 from lit_invariance.experiments.gallery import gallery
+from lit_invariance.parser import run_command
 
 
 @pytest.fixture
@@ -24,9 +24,11 @@ def test_one_picture_for_each_protocol(photo, tmp_path, capsys):
     assert str(tmp_path / "out") in capsys.readouterr().out
 
 
-def test_a_missing_photo_is_one_sentence():
-    command = [sys.executable, "-m", "lit_invariance.experiments.gallery", "nowhere.jpg"]
-    answer = subprocess.run(command, capture_output=True, text=True)
-    assert answer.returncode == 2
-    assert "nowhere.jpg" in answer.stderr
-    assert "Traceback" not in answer.stderr
+def test_a_missing_photo_is_one_sentence(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["gallery", "nowhere.jpg"])
+    with pytest.raises(SystemExit) as leave:
+        run_command(gallery)
+    assert leave.value.code == 2
+    told = capsys.readouterr().err
+    assert "nowhere.jpg" in told
+    assert "Traceback" not in told

@@ -1,8 +1,9 @@
+import json
 from datetime import timedelta
+from functools import partial
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 from torchmetrics import MetricCollection
 from torchmetrics.functional import cohen_kappa
 
@@ -15,6 +16,7 @@ from lit_invariance.metrics import (
     MeanAbsoluteChange,
     Top1Change,
 )
+from tests.forks import forked
 
 CLASSES = {
     "accuracy": Accuracy,
@@ -91,17 +93,17 @@ def test_equal_first_batches_do_not_merge_metrics():
     assert values["top1_change"] == 0.5
 
 
-def process(rank, store, results):
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{store}", rank=rank, world_size=2, timeout=TWO_MINUTES
-    )
+def process(folder):
+    torch.distributed.init_process_group("gloo", timeout=TWO_MINUTES)
+    rank = torch.distributed.get_rank()
     logits, labels = data()
     metrics = {name: made() for name, made in CLASSES.items()} | {"kappa": ErrorConsistency()}
     for metric in metrics.values():
         metric.update(logits[rank::2], labels[rank::2])  # 6 and 5 images
     metrics["of_one"] = ErrorConsistency()
     metrics["of_one"].update(*((torch.empty(0, 2, 1), labels[:0]) if rank else (logits, labels)))
-    results[rank] = {name: metric.compute().item() for name, metric in metrics.items()}
+    found = {name: metric.compute().item() for name, metric in metrics.items()}
+    (folder / f"{rank}.json").write_text(json.dumps(found))
     torch.distributed.destroy_process_group()
 
 
@@ -109,12 +111,9 @@ def test_two_processes_with_unequal_shares_give_the_number_of_one(tmp_path):
     logits, labels = data()
     answers = logits.argmax(-1)
     kappa = cohen_kappa(answers[:, :-1].flatten(), answers[:, 1:].flatten(), "multiclass", num_classes=4)
-    with mp.Manager() as manager:
-        results = manager.dict()
-        mp.spawn(process, (tmp_path / "store", results), nprocs=2)
-        for rank in range(2):
-            for name, value in results[rank].items():
-                expected = (
-                    SCORES[name].function(logits, labels).double().mean().item() if name in SCORES else kappa.item()
-                )
-                assert value == pytest.approx(expected, abs=1e-12 if name in SCORES else 1e-6), (rank, name)
+    codes, _, printed = forked(partial(process, tmp_path), [], ranks=2)
+    assert codes == [0, 0], printed
+    for rank in range(2):
+        for name, value in json.loads((tmp_path / f"{rank}.json").read_text()).items():
+            expected = SCORES[name].function(logits, labels).double().mean().item() if name in SCORES else kappa.item()
+            assert value == pytest.approx(expected, abs=1e-12 if name in SCORES else 1e-6), (rank, name)

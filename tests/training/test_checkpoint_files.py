@@ -4,8 +4,6 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from lit_invariance.errors import UserError
 from lit_invariance.files import owned
 from lit_invariance.training.checkpoint_files import WholeCheckpoints, identity_of
 from lit_invariance.training.classifier import LitClassifier
+from tests.forks import forked
 from tests.training.test_resuming import Cut, PowerCut, assert_same, run, same
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,16 +50,16 @@ def test_what_cannot_be_written_leaves_the_earlier_one(tmp_path):
 
 def test_killed_while_it_writes_it_leaves_the_earlier_one_and_the_next_start_cleans_up(tmp_path):
     """The process ends between the write and the renaming."""
-    program = (
-        "import os, signal, sys\nfrom pathlib import Path\n"
-        "from lit_invariance.training.checkpoint_files import WholeCheckpoints\n"
-        "path, io = Path(sys.argv[1]), WholeCheckpoints()\nio.save_checkpoint({'number': 0}, path)\n"
-        "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "io.save_checkpoint({'number': 1}, path)\n"
-    )
     path = tmp_path / "last.ckpt"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    assert subprocess.run([sys.executable, "-c", program, str(path)], env=environment).returncode == -signal.SIGKILL
+
+    def killed() -> None:
+        io = WholeCheckpoints()
+        io.save_checkpoint({"number": 0}, path)
+        os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+        io.save_checkpoint({"number": 1}, path)
+
+    codes, _, printed = forked(killed, [])
+    assert codes == [-signal.SIGKILL], printed
     assert read(path) == {"number": 0}
     assert len(list(tmp_path.iterdir())) == 2
     with owned(tmp_path, "training"):
