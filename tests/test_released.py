@@ -32,7 +32,7 @@ def test_all_together_are_small():
 
 
 def test_mitigations_lower_the_change_on_shapes():
-    """Measured on 1000 pictures: .047 plain, .013 and .023 the others; 300 leave a wide margin."""
+    """Measured on 1000 pictures: .132 plain, .049 and .075 the others; 300 leave a wide margin."""
     data = InvarianceData(**read_checkpoint(SHAPES["plain"] / "model.safetensors")["datamodule_hyper_parameters"])
     models = {name: str(folder / "model.safetensors") for name, folder in SHAPES.items()}
     rows = li.evaluate(models, data, WINDOWS, max_images=300, cost=False, progress=False).content["rows"]
