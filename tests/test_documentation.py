@@ -3,7 +3,6 @@
 import re
 import runpy
 import shlex
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from lit_invariance.cli.evaluate import evaluate
 from lit_invariance.cli.train import train
 from lit_invariance.experiments.bias_grid import run_causal
 from lit_invariance.experiments.gallery import gallery
+from tests.test_quickstart import commands as quickstart
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -145,9 +145,7 @@ def test_python_runs_as_written(block, in_folder):
 
 
 def test_the_quickstart_s_commands_run(in_folder):
-    recipe = subprocess.run(["make", "-n", "quickstart"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    lines = [line.split(" 2>&1")[0].strip() for line in recipe.replace("\\\n", " ").splitlines()]
-    commands = [shlex.split(line)[1:] for line in lines if line.startswith(".venv/bin/python ")]
+    commands = quickstart()
     assert [words[0] for words in commands] == ["train.py"] * 3 + ["evaluate.py"]
     for script, *arguments in commands:
         command, short = COMMANDS[script]

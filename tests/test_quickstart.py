@@ -17,6 +17,7 @@ from lit_invariance.evaluation.protocols import choose_protocols
 from lit_invariance.models.preprocessing import Preprocessing
 
 ROOT = Path(__file__).resolve().parents[1]
+RECIPE = (".venv/bin/python train.py ", ".venv/bin/python evaluate.py ")
 ARMS = {
     name: yaml.safe_load((config_folder() / f"{name}.yaml").read_text())
     for name in ("shapes", "aug_shapes", "aa_shapes")
@@ -31,7 +32,7 @@ PLACES = torch.cat([PLACES, torch.zeros_like(PLACES[:1])])
 def commands(seed=0):
     recipe = ["make", "-n", "quickstart", f"SEED={seed}"]
     printed = subprocess.run(recipe, cwd=ROOT, capture_output=True, text=True, check=True).stdout.replace("\\\n", " ")
-    lines = [line.split(" 2>&1")[0] for line in printed.splitlines() if line.startswith(".venv/bin/python ")]
+    lines = [line.split(" 2>&1")[0] for line in printed.splitlines() if line.startswith(RECIPE)]
     return [shlex.split(line)[1:] for line in lines]
 
 

@@ -26,9 +26,21 @@ PROTOCOLS = ["centre_crop", "crop", {"embed_black": {"background": "mean"}}, {"r
     ],
 )
 def test_compiled_answers_are_the_plain_ones_but_for_ties(source, in_folder):
-    data = InvarianceData(dataset="shapes", image_size=64, shapes={"val_images": 20, "size": 80})
+    compare(source, PROTOCOLS, 20)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "source", ["torchvision/resnet18@none", "torchvision/mobilenet_v2@none", "timm/convnext_atto@none"]
+)
+def test_so_they_are_under_every_failure_test(source, in_folder):
+    compare(source, ["all"], 3)
+
+
+def compare(source, protocols, images):
+    data = InvarianceData(dataset="shapes", image_size=64, shapes={"val_images": images, "size": 80})
     common = {"image_size": 64, "cost": False, "accelerator": "cpu", "progress": False, "embedding": True}
-    plain, fast = (evaluate({"a": source}, data, PROTOCOLS, compile=choice, **common) for choice in (False, True))
+    plain, fast = (evaluate({"a": source}, data, protocols, compile=choice, **common) for choice in (False, True))
     assert [results.content["models"][0]["executor"]["compiled"] for results in (plain, fast)] == [False, True]
     for cell, answers in plain.outcomes.answers.items():
         same = answers.predictions == fast.outcomes.answers[cell].predictions
