@@ -99,7 +99,7 @@ gpu: install
 	$(BIN)/python -m lit_invariance.experiments.gpu
 
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 # Whole evaluations of compiled networks, a ResNet, a MobileNet and a ConvNeXt: minutes, and a C++ compiler.
 test-compiled: install
