@@ -41,7 +41,8 @@ quickstart: $(BASE)
 # Small networks train faster side by side than one after the other on all cores.
 trained_%: export OMP_NUM_THREADS ?= $(shell $(PYTHON) -c 'import os; print(max(1, (os.cpu_count() or 1) // 3))')
 trained_%: $(BASE)
-	$(BIN)/python train.py --config $*.yaml $(SEEDED) 2>&1 | { trap '' INT; while IFS= read -r line; do echo "$*: $$line"; done; }
+	@echo "$*: python train.py --config $*.yaml $(SEEDED)"
+	@$(BIN)/python train.py --config $*.yaml $(SEEDED) 2>&1 | { trap '' INT; while IFS= read -r line; do echo "$*: $$line"; done; }
 
 # Train the quickstart's network with every mitigation and some pairs, then rank them. What is trained already stays; with
 # `OMP_NUM_THREADS=1 make -j2 mitigations` two trainings share two cores better than one after the other.
