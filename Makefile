@@ -12,19 +12,18 @@ SHELL := bash
 
 install: $(INSTALLED)
 
-# All cores compile what pip would compile on one; a few files of libraries are templates and are not Python.
-COMPILE := $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
-
+# pip would compile every file of every library, on one core. The quickstart needs only what the commands import; the tests start
+# many processes, with any of it. A few files of libraries are templates and no Python.
 $(BASE): pyproject.toml constraints.txt
 	@echo "Installing into .venv: some GB with torch, a few minutes without further words ..."
 	@$(PYTHON) -m venv .venv
 	@$(PIP) --editable .
-	@$(COMPILE)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -c "import lit_invariance.cli.train, lit_invariance.cli.evaluate"
 	@touch $@
 
 $(INSTALLED): $(BASE)
 	@$(PIP) --editable '.[antialiased,hf,export,webdataset,loggers,dev]'
-	@$(COMPILE)
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 	@touch $@
 
 # Train a plain, an augmented and an anti-aliased network on the built-in shapes, then compare them, on pictures like those
