@@ -10,10 +10,11 @@ import runpy
 import socket
 import sys
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -36,14 +37,27 @@ class Forked:
 
     processes: list[BaseProcess]
     folder: Path
-    codes: list[int | None] = field(default_factory=list)
 
     def wait(self) -> "Forked":
-        """Wait for their ends and note the exit codes, negative after a signal as those of `subprocess` are."""
+        """Wait for their ends."""
         for process in self.processes:
             process.join(SECONDS)
-        self.codes = [process.exitcode for process in self.processes]
         return self
+
+    def wait_for_output(self) -> None:
+        """Wait until something is printed.
+
+        Raises:
+            AssertionError: If the processes end before.
+        """
+        while not self.stdout:
+            assert any(process.is_alive() for process in self.processes), self.stderr
+            time.sleep(0.01)
+
+    @property
+    def codes(self) -> list[int | None]:
+        """Their exit codes: negative after a signal, as those of `subprocess` are, and None of one that still runs."""
+        return [process.exitcode for process in self.processes]
 
     @property
     def stdout(self) -> str:

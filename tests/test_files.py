@@ -141,8 +141,7 @@ def test_the_lock_goes_with_its_process_though_a_worker_lives(tmp_path):
 
     with beginning(own, ["train.py", "--name", "x"]) as begun:
         (process,) = begun.processes
-        while not begun.stdout:
-            time.sleep(0.01)
+        begun.wait_for_output()
         told = f"another training \\(process {process.pid} on .*, since 2.*: train.py --name x\\); wait for its end"
         try:
             with pytest.raises(UserError, match=told), owned(tmp_path, "training"):

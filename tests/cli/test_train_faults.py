@@ -126,8 +126,7 @@ def hold_the_run():
 def test_two_trainings_of_one_name(in_folder):
     RUN.mkdir(parents=True)
     with beginning(hold_the_run, []) as other:
-        while not other.stdout:
-            time.sleep(0.01)
+        other.wait_for_output()
         (process,) = other.processes
         with pytest.raises(UserError, match=rf"is being written to by another training \(process {process.pid} on"):
             train(SMALL)

@@ -4,7 +4,6 @@ import logging
 import os
 import shutil
 import signal
-from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
@@ -16,8 +15,6 @@ from lit_invariance.training.checkpoint_files import WholeCheckpoints, identity_
 from lit_invariance.training.classifier import LitClassifier
 from tests.forks import forked
 from tests.training.test_resuming import Cut, PowerCut, assert_same, run, same
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def read(path):
