@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from lit_invariance.errors import UserError
 from lit_invariance.fixing.candidates import PLAIN, Arm, Candidate
@@ -15,6 +16,7 @@ from lit_invariance.results.outcomes import Outcomes, beside, merge
 from lit_invariance.training.checkpoint_files import BEST
 
 Tell = Callable[[str], None]
+Done = TypeVar("Done")
 
 
 class Trials:
@@ -90,23 +92,25 @@ class Trials:
         return True
 
     def _network(self, arm: Arm, name: str, positions: Sequence[int] | None, what: str) -> Path:
-        began = time.monotonic()
-        path = self.tried.network(name, lambda path: make_network(self.plan, arm, path, positions))
+        make = partial(make_network, self.plan, arm, positions=positions)
         if arm.trained:
-            self.tell(f"             {arm.name} trained, {what}: {time.monotonic() - began:.0f} s")
-        return path
+            make = partial(self._timed, f"{arm.name} trained, {what}", make)
+        return self.tried.network(name, make)
 
     def _measured(self, candidates: Sequence[Candidate], before: int) -> Outcomes:
         parts = []
         names = {one.arm.name for one in candidates}
         count = sum(map(len, self.held_out))
         for fold, positions in enumerate(self.held_out):
-            began = time.monotonic()
             networks = {name: self.tried.folder / f"{name}-{fold}.ckpt" for name in names}
+            what = f"{len(candidates)} candidates measured, part {fold + 1} of {len(self.held_out)}"
             measuring = partial(measure, self.plan, candidates, networks, positions, count)
-            parts.append(self.tried.outcomes(f"outcomes-{before}-{fold}", measuring))
-            self.tell(
-                f"             {len(candidates)} candidates measured, part {fold + 1} of {len(self.held_out)}: "
-                f"{time.monotonic() - began:.0f} s"
-            )
+            parts.append(self.tried.outcomes(f"outcomes-{before}-{fold}", partial(self._timed, what, measuring)))
         return merge(parts)
+
+    def _timed(self, what: str, do: Callable[..., Done], *args: Path) -> Done:
+        """Do something and tell how long it took; what an earlier run has done already is not told again."""
+        began = time.monotonic()
+        done = do(*args)
+        self.tell(f"             {what}: {time.monotonic() - began:.0f} s")
+        return done

@@ -1,5 +1,6 @@
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -114,23 +115,25 @@ def test_without_labels_other_classes_cannot_be_learnt(unlabelled):
         train(fixing(*unlabelled, "--model.num_classes", "3"))
 
 
-def test_an_interrupted_run_goes_on_from_what_is_finished(finished, photos, monkeypatch):
+def test_an_interrupted_run_goes_on_from_what_is_finished(finished, photos, monkeypatch, caplog):
     made, make = [], trials.make_network
 
-    def interrupted(plan, arm, path, positions):
-        if len(made) == 4:
+    def interrupted(plan, arm, path, positions, after=4):
+        if len(made) == after:
             raise KeyboardInterrupt
         make(plan, arm, path, positions)
         made.append(path.name)
 
+    caplog.set_level("INFO")
     monkeypatch.setattr(trials, "make_network", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(fixing())
     assert not (FOLDER / "best.ckpt").exists()
     assert made == ["plain-0.ckpt", "plain-1.ckpt", "plain-2.ckpt", "head-0.ckpt"]
-    monkeypatch.setattr(trials, "make_network", lambda *args: (make(*args), made.append(args[2].name)))
+    monkeypatch.setattr(trials, "make_network", partial(interrupted, after=None))
     train(fixing())
     assert len(set(made)) == len(made)
+    assert caplog.text.count(" trained, part ") == len([name for name in made if "-" in name])  # nothing told twice
     for name in ("plain.ckpt", "best.ckpt"):
         assert_equal(states(FOLDER / name), states(finished.checkpoints / name))
 
