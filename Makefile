@@ -98,8 +98,9 @@ benchmark: install
 gpu: install
 	$(BIN)/python -m lit_invariance.experiments.gpu
 
+# Many tests start processes, which would compile the program anew where the user's shell forbids to keep what is compiled.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist worksteal
 
 # Whole evaluations of compiled networks, a ResNet, a MobileNet and a ConvNeXt: minutes, and a C++ compiler.
 test-compiled: install
