@@ -5,7 +5,7 @@ import hashlib
 import math
 import shlex
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,16 @@ def save_page(results: ResultsContent, outcomes: Outcomes, folder: Path) -> Path
     Returns:
         `report.html` in the folder.
     """
+    page = _environment().get_template("report.html.j2").render(_content(results, outcomes, folder))
+    path = folder / NAME
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+@cache
+def _environment() -> Environment:
+    """Return what fills templates, which it compiles once in a process."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -70,11 +80,7 @@ def save_page(results: ResultsContent, outcomes: Outcomes, folder: Path) -> Path
     environment.filters |= {"singular": lambda plural: plural.removesuffix("s"), "breakable": _breakable}
     environment.filters |= {"lower_first": lambda text: text[:1].lower() + text[1:]}
     environment.filters |= {"number": _number, "percent": lambda value: f"{100 * value:.0f} %"}
-    page = environment.get_template("report.html.j2").render(_content(results, outcomes, folder))
-    path = folder / NAME
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
-    return path
+    return environment
 
 
 def _content(results: ResultsContent, outcomes: Outcomes, folder: Path) -> dict[str, Any]:
