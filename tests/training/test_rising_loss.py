@@ -12,14 +12,15 @@ QUIET = ALL | {"limit_val_batches": 0}
 
 
 class Scripted(Foreign):
-    """Its loss is the same in all steps of an epoch, as written beforehand."""
+    """Its mean loss over an epoch is as written beforehand; steps lie above and below it in turn."""
 
-    def __init__(self, losses):
+    def __init__(self, losses, scatter=0.0):
         super().__init__()
-        self.losses = losses
+        self.losses, self.scatter = losses, scatter
 
     def training_step(self, batch, batch_idx):
-        return self.losses[self.trainer.current_epoch] + 0 * self.net[3].weight.sum()
+        apart = self.scatter * (-1) ** batch_idx
+        return self.losses[self.trainer.current_epoch] + apart + 0 * self.net[3].weight.sum()
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,16 @@ def test_two_epochs_above_the_first_are_told(losses, said, caplog):
     told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("warning: the training")]
     assert len(told) == len(said)
     assert all(part in message for part, message in zip(said, told, strict=True))
+
+
+@pytest.mark.parametrize(("scatter", "told"), [(0.29, True), (0.31, False)])
+def test_the_scatter_of_steps_may_explain_it(scatter, told, caplog):
+    """A mean of ten steps has a standard error of scatter / 3; twice that of two such means is .283 for .3."""
+    with caplog.at_level(logging.INFO):
+        pl.Trainer(max_epochs=3, callbacks=[RisingLoss()], limit_train_batches=10, **QUIET).fit(
+            Scripted([1.0, 1.283, 1.283], scatter), loader(batch_size=2), loader()
+        )
+    assert ("for 2 epochs and is 1.283" in caplog.text) == told
 
 
 def test_a_training_that_goes_on_remembers_the_first_epoch(in_folder, caplog):
