@@ -80,5 +80,5 @@ LIBRARIES: dict[str, Library] = {
 BUILT_IN: dict[str, Callable[[int], nn.Module]] = {
     "tiny_resnet": lambda num_classes: SmallResNet(num_classes, blocks=2, pool=True),
     "cifar_resnet20": lambda num_classes: SmallResNet(num_classes, blocks=3, pool=False),
-    "cifar_resnet14": lambda num_classes: SmallResNet(num_classes, blocks=2, pool=True, width=24),
+    "cifar_resnet14": lambda num_classes: SmallResNet(num_classes, blocks=2, pool=True, width=32),
 }
