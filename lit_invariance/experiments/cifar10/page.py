@@ -34,7 +34,7 @@ HEAD = """# CIFAR-10: every mitigation on one network
 Written by `make results`. All arms begin with the same network of 14 layers (`resnet14_cifar10.yaml`), trained for 40
 epochs. Two only change how it is asked; the others train it for one more epoch (`tune_cifar10.yaml`) with one thing
 changed. Measured on all 10,000 test pictures (`worst of 9`: on 2000 of them, chosen at random). None of them had a part
-in training or in the choice of a checkpoint; only the recipe was chosen by short trials of an earlier network on them.
+in training or in the choice of a checkpoint; only the recipe and the width were chosen by trials of earlier networks.
 
 * **accuracy** of the picture as it is
 * **border**: share of answers that change when the picture moves by one pixel and black comes in
