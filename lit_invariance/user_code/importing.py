@@ -5,8 +5,9 @@ import importlib.util
 import os
 import sys
 import traceback
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from lit_invariance.errors import UserError, said_by, unknown
@@ -101,7 +102,7 @@ def _of_file(place: str) -> ModuleType:
 
 def _executed(path: Path, name: str) -> ModuleType:
     _look_in(path.parent)
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_Source(name, str(path)))
     assert spec is not None, path
     assert spec.loader is not None, path
     module = importlib.util.module_from_spec(spec)
@@ -112,6 +113,15 @@ def _executed(path: Path, name: str) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+class _Source(SourceFileLoader):
+    """Compiles a file each time: Python takes what it keeps for current if the file changed within the same second."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
 
 
 def _look_in(folder: Path) -> None:
