@@ -11,8 +11,9 @@ from pytorch_lightning.utilities import rank_zero_info
 EPOCHS = 2
 # Of the first loss, which moves by some rounding even where nothing is learnt.
 NOISE = 0.01
+# Standard errors by which a mean must lie above the first: a network that begins well, as in distillation, stays around
+# its start.
 SURE = 2.0
-"""Standard errors that means differ by; a network that begins well, as in distillation, stays around its start."""
 
 
 class RisingLoss(Callback):
@@ -22,8 +23,8 @@ class RisingLoss(Callback):
     """
 
     def __init__(self) -> None:
-        self._first: tuple[float, float] | None = None
-        self._above = 0
+        self._first: float | None = None
+        self._first_error, self._above = 0.0, 0
         self._begin(torch.device("cpu"))
 
     def _begin(self, device: torch.device) -> None:
@@ -50,21 +51,20 @@ class RisingLoss(Callback):
         loss = float(self._mean)
         error = sqrt(float(self._squares) / max(1, self._steps - 1) / self._steps)
         if self._first is None:
-            self._first = loss, error
-        first, first_error = self._first
-        bound = first + max(NOISE * abs(first), SURE * hypot(first_error, error))
+            self._first, self._first_error = loss, error
+        bound = self._first + max(NOISE * abs(self._first), SURE * hypot(self._first_error, error))
         self._above = self._above + 1 if loss > bound else 0
         if self._above == EPOCHS:
             rank_zero_info(
-                f"warning: the training loss has been above that of the first epoch ({first:.4g}) for {EPOCHS} "
+                f"warning: the training loss has been above that of the first epoch ({self._first:.4g}) for {EPOCHS} "
                 f"epochs and is {loss:.4g}; the training may diverge: lower the learning rate or lengthen the warm-up."
             )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the losses that a resumed training compares with."""
-        return {"first": self._first, "above": self._above}
+        return {"first": self._first, "first_error": self._first_error, "above": self._above}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        first, self._above = state_dict["first"], state_dict["above"]
-        self._first = None if first is None else (float(first[0]), float(first[1]))
+        self._first, self._above = state_dict["first"], state_dict["above"]
+        self._first_error = state_dict.get("first_error", 0.0)  # which earlier versions did not keep

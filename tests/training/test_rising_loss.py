@@ -61,6 +61,12 @@ def test_a_training_that_goes_on_remembers_the_first_epoch(in_folder, caplog):
     assert "(1) for 2 epochs and is 3;" in caplog.text
 
 
+def test_checkpoints_of_earlier_versions_are_taken():
+    callback = RisingLoss()
+    callback.load_state_dict({"first": 1.5, "above": 1})
+    assert callback.state_dict() == {"first": 1.5, "first_error": 0.0, "above": 1}
+
+
 def test_the_classifier_has_it_and_the_other_guards():
     trainer = pl.Trainer(**QUIET)
     module = classifier()
